@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# The others: build, lint, bench, clean.
+
+SHELL := /bin/bash
+BINARY := .build/release/passerelle
+DEMO_DATA ?= demo-data
+PORT ?= 8080
+ADMIN_PORT ?= 8081
+PYTHON ?= python3
+
+.PHONY: demo build test test-swift test-python lint bench clean dependencies test-dependencies bench-dependencies
+
+demo: build
+	@echo "Passerelle: http://127.0.0.1:$(PORT)/ shows where to begin. Stop it with Ctrl-C; it keeps its data in $(DEMO_DATA)/."
+	$(BINARY) demo --data $(DEMO_DATA) --port $(PORT) --admin-port $(ADMIN_PORT)
+
+build: dependencies
+	swift build -c release --product passerelle
+
+test: test-swift test-python
+
+test-swift: dependencies
+	swift build
+	swift test
+
+# Real clients, a real browser, raw sockets: against the release build.
+test-python: build test-dependencies
+	@if ! command -v $(PYTHON) >/dev/null; then echo "python3 is not there: the end-to-end tests are skipped"; exit 0; fi; \
+	$(PYTHON) -m venv .venv && \
+	.venv/bin/pip install --quiet --disable-pip-version-check -r Tests/requirements.txt && \
+	.venv/bin/python -m pytest -q Tests/EndToEnd Tests/Attacks
+
+lint:
+	swift format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests
+
+bench: build bench-dependencies
+	$(PYTHON) Benchmarks/hot_path.py
+
+clean:
+	rm -rf .build .venv $(DEMO_DATA)
+
+dependencies:
+	@.ci/install build
+
+test-dependencies:
+	@.ci/install test
+
+bench-dependencies:
+	@.ci/install bench

@@ -1,0 +1,62 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `Lifetimes` lets a type lend a `Span` of its own storage, checked by the compiler: the data plane reads bytes
+/// without copying them and without an unsafe pointer outside `Bytes`, `Wire`, `JOSE` and `Store`.
+let settings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes"), .swiftLanguageMode(.v6)]
+
+/// A library target of Passerelle. Dependencies point only to targets that stand above it in this file.
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "passerelle",
+  products: [.executable(name: "passerelle", targets: ["passerelle"])],
+  targets: [
+    .systemLibrary(name: "COpenSSLSystem", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "COpenSSL", dependencies: ["COpenSSLSystem"]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CLinux"),
+
+    library("Bytes", []),
+    library("Identifiers", ["Bytes"]),
+    library("JOSE", ["Bytes", "COpenSSL", "COpenSSLSystem"]),
+    library("Wire", ["Bytes", "CLinux"]),
+    library("Store", ["Bytes", "Identifiers", "JOSE", "CSQLite"]),
+    library("Policy", ["Bytes", "Identifiers"]),
+    library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),
+    library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store"]),
+    library("Authorization", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
+    library("Gateway", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
+    library(
+      "Pages", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Authorization"],
+      resources: [.embedInCode("Resources")]),
+    library(
+      "Administration",
+      ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger", "Authorization"]),
+    library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
+    .executableTarget(
+      name: "passerelle",
+      dependencies: [
+        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger", "Authorization", "Gateway", "Pages",
+        "Administration", "Simulator", "CLinux",
+      ],
+      swiftSettings: settings),
+
+    tests("BytesTests", ["Bytes"]),
+    tests("IdentifiersTests", ["Identifiers"]),
+    tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes"]),
+    tests("LedgerTests", ["Ledger", "Store", "JOSE", "Identifiers", "Bytes"]),
+    tests(
+      "AuthorizationTests",
+      ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),
+    tests(
+      "PagesTests",
+      ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
+  ]
+)

@@ -1,0 +1,171 @@
+import Authorization
+import Bytes
+import Consent
+import Identifiers
+import JOSE
+import Ledger
+import Policy
+import Store
+import Wire
+
+/// What the admin API works with.
+public struct AdminDependencies: Sendable {
+  public var catalogue: Catalogue
+  public var keys: KeyRing
+  public var stores: Stores
+  public var consents: ConsentRegister
+  public var ledger: LedgerWriter
+  public var usage: UsageProjection
+  public var tokens: TokenIssuer
+  public var time: any TimeSource
+  /// How long a consent granted on behalf holds, in seconds.
+  public var consentLifetimeSeconds: Int64
+
+  public init(
+    catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
+    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64
+  ) {
+    self.catalogue = catalogue
+    self.keys = keys
+    self.stores = stores
+    self.consents = consents
+    self.ledger = ledger
+    self.usage = usage
+    self.tokens = tokens
+    self.time = time
+    self.consentLifetimeSeconds = consentLifetimeSeconds
+  }
+}
+
+/// The admin API: paths to acts. Stateless; any thread.
+public struct AdminAPI: Sendable {
+  let dependencies: AdminDependencies
+
+  public init(_ dependencies: AdminDependencies) { self.dependencies = dependencies }
+
+  /// One act on one kind of thing; `id` is the path segment that names it.
+  typealias Act = @Sendable (AdminAPI, AdminRequest) async throws -> HTTPResponse
+
+  /// The table: method and path (`*` stands for an identifier) to act.
+  private static let acts: [(method: String, path: [String], act: Act)] = [
+    ("GET", ["consents"], { try $0.listConsents($1) }),
+    ("POST", ["consents"], { try await $0.grantConsent($1) }),
+    ("GET", ["consents", "*"], { try $0.showConsent($1) }),
+    ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
+    ("GET", ["clients"], { api, _ in try api.listClients() }),
+    ("POST", ["clients"], { try await $0.addClient($1) }),
+    ("GET", ["clients", "*"], { try $0.showClient($1) }),
+    ("POST", ["clients", "*", "enable"], { try await $0.setClient($1, enabled: true) }),
+    ("POST", ["clients", "*", "disable"], { try await $0.setClient($1, enabled: false) }),
+    ("GET", ["keys"], { api, _ in api.listKeys() }),
+    ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
+    ("GET", ["usage"], { try $0.reportUsage($1) }),
+    ("POST", ["tokens"], { try await $0.issueTokens($1) }),
+  ]
+
+  /// Answers a request whose sender was found entitled.
+  public func respond(to request: HTTPRequest) async -> HTTPResponse {
+    let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
+    guard path.count > 2, path[0] == "admin", path[1] == "v1" else { return AdminError.notFound.response }
+    let rest = Array(path[2...])
+    let matching = Self.acts.filter { Self.matches($0.path, rest) }
+    guard !matching.isEmpty else { return AdminError.notFound.response }
+    guard let row = matching.first(where: { $0.method == request.method }) else { return AdminError.methodNotAllowed.response }
+    do {
+      let wildcard = row.path.firstIndex(of: "*").map { rest[$0] }
+      return try await row.act(self, try AdminRequest(request, id: wildcard))
+    } catch let error as AdminError {
+      return error.response
+    } catch let error as DocumentError {
+      return AdminError.invalid("line \(error.line): \(error.reason)").response
+    } catch {
+      return AdminError.failed("\(error)").response
+    }
+  }
+
+  private static func matches(_ pattern: [String], _ path: [String]) -> Bool {
+    pattern.count == path.count && zip(pattern, path).allSatisfy { $0 == "*" ? !$1.isEmpty : $0 == $1 }
+  }
+}
+
+/// What was asked, read once.
+struct AdminRequest: Sendable {
+  /// The identifier in the path.
+  let id: String
+  let query: [String: String]
+  let body: [UInt8]
+
+  /// - Throws: `AdminError.invalid` when a query parameter is malformed or given twice.
+  init(_ request: HTTPRequest, id: String?) throws {
+    self.id = try id.map { try PercentEncoding.decode($0) } ?? ""
+    body = request.body
+    var query: [String: String] = [:]
+    for pair in (request.query ?? "").split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      let name = try PercentEncoding.decode(parts[0])
+      guard query[name] == nil else { throw AdminError.invalid("\(name) is given twice") }
+      query[name] = parts.count > 1 ? try PercentEncoding.decode(parts[1]) : ""
+    }
+    self.query = query
+  }
+
+  /// - Throws: `DocumentError` when the body is not a JSON object.
+  func object() throws -> ObjectReader { try ObjectReader(JSONDocument(body, file: "request").root) }
+
+  func limit(default fallback: Int = 1000) throws -> Int {
+    guard let text = query["limit"] else { return fallback }
+    guard let number = Int(text), (1...1_000_000).contains(number) else {
+      throw AdminError.invalid("limit wants a whole number from 1 to 1000000")
+    }
+    return number
+  }
+}
+
+/// A refusal of the admin API.
+enum AdminError: Error {
+  case notFound
+  case methodNotAllowed
+  case unauthenticated
+  case invalid(String)
+  case conflict(String)
+  case failed(String)
+
+  var response: HTTPResponse {
+    switch self {
+    case .notFound: Self.answer(404, "NOT_FOUND", "There is nothing here by that name.")
+    case .methodNotAllowed: Self.answer(405, "METHOD_NOT_ALLOWED", "This path does not take that method.")
+    case .unauthenticated: Self.answer(401, "UNAUTHENTICATED", "The admin API wants its bearer token.")
+    case .invalid(let reason): Self.answer(400, "INVALID_ARGUMENT", reason)
+    case .conflict(let reason): Self.answer(409, "CONFLICT", reason)
+    case .failed(let reason): Self.answer(503, "UNAVAILABLE", reason)
+    }
+  }
+
+  private static func answer(_ status: Int, _ code: String, _ message: String) -> HTTPResponse {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.field("status", status)
+    writer.field("code", code)
+    writer.field("message", message)
+    writer.endObject()
+    return HTTPResponse.json(status, writer.bytes)
+  }
+}
+
+/// RFC 3986 §2.1, for the few places where operators' tools send it.
+enum PercentEncoding {
+  static func decode(_ text: String) throws -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      guard byte == 0x25 else { bytes.append(byte == 0x2B ? 0x20 : byte); continue }
+      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+        throw AdminError.invalid("a percent sign without two hexadecimal digits")
+      }
+      bytes.append(value)
+      rest = rest.dropFirst(2)
+    }
+    guard let decoded = String(validating: bytes, as: UTF8.self) else { throw AdminError.invalid("text that is not UTF-8") }
+    return decoded
+  }
+}

@@ -1,0 +1,42 @@
+import Bytes
+import JOSE
+import Wire
+
+/// The admin listener's handler: health for everybody who reaches it, the admin API for who has its token (A42).
+public final class AdminHandler: RequestHandler {
+  private let api: AdminAPI
+  private let health: Health
+  private let token: [UInt8]
+
+  /// - Parameter token: the bearer token of the admin API.
+  public init(api: AdminAPI, health: Health, token: String) {
+    self.api = api
+    self.health = health
+    self.token = Array(token.utf8)
+  }
+
+  public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }
+
+  public func handle(_ exchange: Exchange) {
+    exchange.answer { [api, health, token] request in
+      switch request.path {
+      case "/healthz", "/readyz":
+        guard request.method == "GET" || request.method == "HEAD" else { return AdminError.methodNotAllowed.response }
+        return request.path == "/healthz" ? health.alive() : health.ready()
+      default:
+        guard Self.isEntitled(request, token) else { return AdminError.unauthenticated.response }
+        return await api.respond(to: request)
+      }
+    }
+  }
+
+  public func reject(_ exchange: Exchange, _ rejection: HTTPRejection) {
+    exchange.send(HTTPResponse.json(rejection.status, Array("{\"status\":\(rejection.status)}".utf8)))
+  }
+
+  private static func isEntitled(_ request: HTTPRequest, _ token: [UInt8]) -> Bool {
+    let values = request.fields("authorization")
+    guard values.count == 1, values[0].lowercased().hasPrefix("bearer ") else { return false }
+    return ConstantTime.equals(Array(values[0].utf8.dropFirst(7)).span, token.span)
+  }
+}

@@ -1,0 +1,38 @@
+import Bytes
+import Ledger
+import Store
+import Wire
+
+/// What `/healthz` and `/readyz` say.
+public struct Health: Sendable {
+  let ledger: LedgerWriter
+  let database: Database
+
+  public init(ledger: LedgerWriter, database: Database) {
+    self.ledger = ledger
+    self.database = database
+  }
+
+  /// The process runs and its loops turn.
+  func alive() -> HTTPResponse { answer(200, [("status", "ok")]) }
+
+  /// The gateway can answer calls: the ledger can be written and the store can be read. 503 otherwise, and which it is.
+  func ready() -> HTTPResponse {
+    let ledgerState = ledger.isHealthy ? "ok" : "cannot be written"
+    let storeState = (try? database.read { _ = try $0.statement("SELECT 1").step() }) == nil ? "cannot be read" : "ok"
+    let isReady = ledgerState == "ok" && storeState == "ok"
+    return answer(
+      isReady ? 200 : 503, [("status", isReady ? "ready" : "not ready"), ("ledger", ledgerState), ("store", storeState)])
+  }
+
+  private func answer(_ status: Int, _ fields: [(String, String)]) -> HTTPResponse {
+    var writer = JSONWriter()
+    writer.beginObject()
+    for (name, value) in fields {
+      writer.key(name)
+      writer.string(value)
+    }
+    writer.endObject()
+    return HTTPResponse.json(status, writer.bytes)
+  }
+}

@@ -1,0 +1,91 @@
+import Bytes
+import Consent
+import Identifiers
+import JOSE
+import Ledger
+import Policy
+import Store
+import Wire
+
+/// The authorization server: answers its endpoints and leads a person's visit to its end.
+///
+/// Immutable but for a memory of clients; safe from any thread. A request runs on the loop that it came in on.
+public final class AuthorizationServer: Sendable {
+  public let settings: AuthorizationSettings
+  public let dependencies: AuthorizationDependencies
+  public let tokens: TokenIssuer
+  let clients: ClientMemory
+
+  public init(settings: AuthorizationSettings, dependencies: AuthorizationDependencies) {
+    self.settings = settings
+    self.dependencies = dependencies
+    tokens = TokenIssuer(settings: settings, keys: dependencies.keys, time: dependencies.time)
+    clients = ClientMemory(store: dependencies.clients)
+  }
+
+  /// True for the endpoints that this server answers itself; the pages that it redirects to are another's.
+  public func handles(path: String) -> Bool { EndpointPath(rawValue: path).map(EndpointPath.own.contains) ?? false }
+
+  /// Answers a request to one of its endpoints. Never throws: what goes wrong is an answer of the protocol.
+  public func respond(to request: HTTPRequest) async -> HTTPResponse {
+    switch (EndpointPath(rawValue: request.path), request.method) {
+    case (.authorize, "GET"), (.authorize, "POST"): await AuthorizeEndpoint(server: self).respond(to: request)
+    case (.token, "POST"): await TokenEndpoint(server: self).respond(to: request)
+    case (.openIDConfiguration, "GET"), (.openIDConfiguration, "HEAD"), (.serverMetadata, "GET"), (.serverMetadata, "HEAD"):
+      Answer.publicJSON(Metadata.document(settings, dependencies.catalogue))
+    case (.keys, "GET"), (.keys, "HEAD"): Answer.publicJSON(dependencies.keys.jwks())
+    case (.authorize, _): Answer.methodNotAllowed("GET, POST")
+    case (.token, _): Answer.methodNotAllowed("POST")
+    default: Answer.methodNotAllowed("GET, HEAD")
+    }
+  }
+}
+
+/// What the server works with. The stores are protocols, so that another database or a test can stand in.
+public struct AuthorizationDependencies: Sendable {
+  public var catalogue: Catalogue
+  public var clients: any ClientStore
+  public var grants: any GrantStore
+  public var codes: any CodeStore
+  public var assertions: any AssertionMemory
+  public var interactions: any InteractionStore
+  public var subjects: any SubjectStore
+  public var consents: ConsentRegister
+  public var ledger: LedgerWriter
+  public var keys: KeyRing
+  public var time: any TimeSource
+  /// Asked in this order.
+  public var recognition: [any SubscriberRecognition]
+  /// Offered on a page when no adapter recognised the subscriber. Empty outside the demo.
+  public var simulatedSubscribers: [SimulatedSIM]
+  /// Shows what must not be redirected.
+  public var pages: any AuthorizationPages
+
+  public init(
+    catalogue: Catalogue, clients: any ClientStore, grants: any GrantStore, codes: any CodeStore,
+    assertions: any AssertionMemory, interactions: any InteractionStore, subjects: any SubjectStore,
+    consents: ConsentRegister, ledger: LedgerWriter, keys: KeyRing, time: any TimeSource,
+    recognition: [any SubscriberRecognition], simulatedSubscribers: [SimulatedSIM] = [], pages: any AuthorizationPages
+  ) {
+    self.catalogue = catalogue
+    self.clients = clients
+    self.grants = grants
+    self.codes = codes
+    self.assertions = assertions
+    self.interactions = interactions
+    self.subjects = subjects
+    self.consents = consents
+    self.ledger = ledger
+    self.keys = keys
+    self.time = time
+    self.recognition = recognition
+    self.simulatedSubscribers = simulatedSubscribers
+    self.pages = pages
+  }
+}
+
+/// What the server asks of whoever makes its pages.
+public protocol AuthorizationPages: Sendable {
+  /// A page for a request that must not be sent back to a client: the client or its address is not known (profile item 18).
+  func errorPage(_ refusal: Refusal, to request: HTTPRequest) -> HTTPResponse
+}

@@ -1,0 +1,144 @@
+import Bytes
+import Consent
+import Identifiers
+import JOSE
+import Policy
+import Store
+import Wire
+
+/// A request that waits for a person, as the pages see it. Only `AuthorizationServer.interaction` makes one, from a handle and
+/// the session that it belongs to.
+public struct Interaction: Sendable {
+  /// The handle in the page's address and in its form.
+  public let handle: String
+  public let request: AuthorizationRequest
+  public let client: ClientRecord
+  /// Nil while nobody knows who is there: then the page to show is the one of the simulated SIM cards.
+  public let subscriber: RecognisedSubscriber?
+  /// What the consent page puts to the subscriber.
+  public let offer: ConsentOffer
+  let record: InteractionRecord
+}
+
+/// Why a page cannot go on. None says whether a handle exists for somebody else.
+public enum InteractionRefusal: Error, Sendable, Equatable {
+  /// No such request, or it belongs to another browser (A39).
+  case unknown
+  case expired
+  /// It was decided already: a second click, the back button, a replay.
+  case finished
+  /// The form holds what the page did not offer.
+  case notOffered
+  /// A store failed, or the client is gone; nothing was changed.
+  case unavailable
+}
+
+/// What the person did on the consent page.
+public enum InteractionOutcome: Sendable {
+  case allow(ticked: Set<CategoryID>, shown: ShownPage)
+  case deny(shown: ShownPage)
+
+  var shown: ShownPage {
+    switch self {
+    case .allow(_, let shown), .deny(let shown): shown
+    }
+  }
+}
+
+/// What stood before the person when they decided; it becomes part of the consent's history.
+public struct ShownPage: Sendable, Equatable {
+  public var version: String
+  public var language: String
+  /// SHA-256 of the statement as it was shown, markup included.
+  public var textDigest: Digest32
+  /// The categories that had a tick to take away.
+  public var categories: Set<CategoryID>
+
+  public init(version: String, language: String, textDigest: Digest32, categories: Set<CategoryID>) {
+    self.version = version
+    self.language = language
+    self.textDigest = textDigest
+    self.categories = categories
+  }
+}
+
+extension AuthorizationServer {
+  /// The request that a page's handle stands for, for the browser that it was made for and for nobody else.
+  ///
+  /// - Parameter handle: from the page's address, or from its form.
+  public func interaction(handle: String, browser: HTTPRequest) throws(InteractionRefusal) -> Interaction {
+    guard handle.utf8.count <= 64, let session = Session(browser, settings) else { throw .unknown }
+    let digest = SHA256.digest(Array(handle.utf8))
+    let found: (record: InteractionRecord?, client: KnownClient?, restored: (AuthorizationRequest, RecognisedSubscriber?)?)
+    do {
+      let record = try dependencies.interactions.find(digest: digest)
+      let restored = record.flatMap { AuthorizationRequest.restore($0.payload) }
+      found = (record, try restored.flatMap { try clients.client($0.request.client) }, restored)
+    } catch { throw .unavailable }
+    guard let record = found.record, let bound = record.sessionDigest,
+      ConstantTime.equals(bound.bytes.span, session.digest.bytes.span)
+    else { throw .unknown }
+    guard record.finishedAt == nil else { throw .finished }
+    guard dependencies.time.now() < record.expiresAt else { throw .expired }
+    // The registration may have changed while the page was open: no answer goes where none may go any more (A24).
+    guard let client = found.client?.record, client.isEnabled, let (request, subscriber) = found.restored,
+      client.redirectURIs.contains(request.redirectURI)
+    else { throw .unavailable }
+    guard let offer = offer(for: request, madeAt: record.createdAt) else { throw .unavailable }
+    return Interaction(
+      handle: handle, request: request, client: client, subscriber: subscriber, offer: offer, record: record)
+  }
+
+  /// What a request puts to its subscriber; nil when its purpose is no longer in the catalogue.
+  func offer(for request: AuthorizationRequest, madeAt: Timestamp) -> ConsentOffer? {
+    ConsentOffer(
+      request, catalogue: dependencies.catalogue, madeAt: madeAt, lifetimeSeconds: settings.consentLifetimeSeconds)
+  }
+
+  /// The person on the other side is this subscriber: goes on to the consent page, or to the client when nothing is to be asked.
+  public func recognised(
+    _ interaction: Interaction, number: MSISDN, amr: [String]
+  ) async throws(InteractionRefusal) -> HTTPResponse {
+    let visit = Visit(server: self, request: interaction.request, client: interaction.client)
+    let subscriber: RecognisedSubscriber
+    let coverage: Coverage
+    do {
+      subscriber = try await visit.subscriber(number, amr: amr)
+      coverage = try visit.coverage(subscriber)
+    } catch { throw .unavailable }
+    guard visit.mustAsk(coverage) else {
+      try await finish(interaction)
+      return await visit.answer(subscriber) { () async throws(Refusal) in try await visit.grant(coverage, to: subscriber) }
+    }
+    var record = interaction.record
+    record.payload = interaction.request.stored(with: subscriber)
+    let isStored: Bool
+    do { isStored = try await dependencies.interactions.update(record) } catch { throw .unavailable }
+    guard isStored else { throw .finished }
+    return Answer.seeOther("\(EndpointPath.consent.rawValue)?interaction=\(interaction.handle)")
+  }
+
+  /// Takes the person's decision, once: it is recorded as an event of the consent, and the browser goes back to the client with
+  /// a code or with `access_denied`.
+  ///
+  /// - Throws: `.finished` when a decision was taken before, `.notOffered` when a category was not on the page; nothing was
+  ///   changed then.
+  public func complete(
+    _ interaction: Interaction, outcome: InteractionOutcome
+  ) async throws(InteractionRefusal) -> HTTPResponse {
+    guard let subscriber = interaction.subscriber else { throw .unknown }
+    if case .allow(let ticked, _) = outcome, !ticked.isSubset(of: interaction.offer.categoryIDs) { throw .notOffered }
+    try await finish(interaction)
+    let visit = Visit(server: self, request: interaction.request, client: interaction.client)
+    return await visit.answer(subscriber) { () async throws(Refusal) in
+      try await visit.conclude(interaction.offer, outcome, subscriber)
+    }
+  }
+
+  /// Of any number of posts of one page exactly one comes past here.
+  private func finish(_ interaction: Interaction) async throws(InteractionRefusal) {
+    let isFirst: Bool
+    do { isFirst = try await dependencies.interactions.finish(digest: interaction.record.digest) } catch { throw .unavailable }
+    guard isFirst else { throw .finished }
+  }
+}

@@ -1,0 +1,80 @@
+import Bytes
+import Identifiers
+import JOSE
+import Store
+
+/// What a verified assertion says: by whose key it was signed, and its claims, still unchecked.
+struct ClientAssertion: Sendable {
+  let client: ClientRecord
+  let claims: AssertionClaims
+}
+
+/// The assertion is signed by a key of the client that it names (RFC 7523 §3).
+///
+/// The key is found among that client's own by `kid`, and the algorithm is the key's (A1, A2, A4). Until the signature is
+/// verified the claims serve to find the client and for nothing else (A11).
+enum AssertionSignature {
+  static func examine(_ examination: Examination) throws(Refusal) -> ClientAssertion {
+    let assertion = examination.assertion
+    // A request object names the client and this server too; it is no proof of who sends it (profile item 15).
+    guard assertion.jws.header.typ?.lowercased() != "oauth-authz-req+jwt" else {
+      throw .clientAuthenticationFailed("a request object is not a client assertion")
+    }
+    guard let id = assertion.claimedClient,
+      let client = try orUnavailable("reading the client", { try examination.server.clients.client(id) })
+    else { throw .clientAuthenticationFailed("the client is not registered") }
+    let verified: VerifiedJWS
+    do {
+      verified = try assertion.jws.verified { client.keys.key(kid: $0.kid, algorithm: $0.algorithm) }
+    } catch {
+      throw .clientAuthenticationFailed("no key of the client signed the assertion")
+    }
+    guard let claims = AssertionClaims(verified.payload), claims.issuer == client.record.id.rawValue else {
+      throw .clientAuthenticationFailed("the claims of the assertion are malformed")
+    }
+    return ClientAssertion(client: client.record, claims: claims)
+  }
+}
+
+/// The claims of a client assertion that are looked at (RFC 7523 §3, OIDC Core §9).
+struct AssertionClaims: Sendable, Equatable {
+  var issuer: String
+  var subject: String
+  var audience: [String]
+  var expiresAt: Int64?
+  var issuedAt: Int64?
+  var notBefore: Int64?
+  var identifier: String?
+
+  /// Nil when the payload is not a JSON object, repeats a key, or a claim has another type than it must.
+  init?(_ payload: [UInt8]) {
+    guard let claims = try? JSONDocument(payload).root, claims.kind == .object, let issuer = claims["iss"]?.string,
+      let subject = claims["sub"]?.string
+    else { return nil }
+    self.issuer = issuer
+    self.subject = subject
+    switch claims["aud"] {
+    case .none: audience = []
+    case .some(let value):
+      guard let members = value.string.map({ [$0] }) ?? value.array?.map(\.string) as? [String] else { return nil }
+      audience = members
+    }
+    do {
+      expiresAt = try Self.seconds(claims["exp"])
+      issuedAt = try Self.seconds(claims["iat"])
+      notBefore = try Self.seconds(claims["nbf"])
+    } catch { return nil }
+    identifier = claims["jti"]?.string
+  }
+
+  private struct NotATime: Error {}
+
+  /// A NumericDate (RFC 7519 §2): seconds, whole or with a fraction, which is dropped.
+  private static func seconds(_ value: JSONValue?) throws(NotATime) -> Int64? {
+    guard let value else { return nil }
+    if let whole = value.integer { return Int64(whole) }
+    // Beyond 2^53 a double is no longer a count of seconds; nor is a negative one a time that matters here.
+    guard let seconds = value.double, seconds >= 0, seconds < 9_007_199_254_740_992 else { throw NotATime() }
+    return Int64(seconds)
+  }
+}

@@ -1,0 +1,32 @@
+import Identifiers
+import Ledger
+import Store
+
+/// What this server writes into the ledger: each token that it issues, and each refusal of a client that it knows. The entry is
+/// durable before the answer leaves; what cannot be recorded does not happen.
+extension AuthorizationServer {
+  /// - Throws: `temporarily_unavailable` when the ledger cannot take the entry; the token must not leave then.
+  func recordIssue(_ token: IssuedToken, grant: GrantRecord, scopes: ScopeSet) async throws(Refusal) {
+    let entry = LedgerEntry(
+      event: "token.issued", clientID: grant.client.rawValue, subject: grant.subject?.rawValue,
+      scopes: scopes.map(\.rawValue), purpose: grant.purpose?.rawValue, consentID: grant.consent?.rawValue,
+      decision: "allowed",
+      detail: [.init("flow", grant.flow), .init("grant_id", grant.id.rawValue), .init("jti", token.jti)])
+    do { _ = try await dependencies.ledger.append(entry) } catch { throw .unavailable("the ledger failed") }
+  }
+
+  /// False when the ledger cannot take the entry.
+  @discardableResult
+  func recordRefusal(
+    _ refusal: Refusal, client: ClientID, subject: SubjectPseudonym? = nil, flow: Flow
+  ) async -> Bool {
+    let entry = LedgerEntry(
+      event: "token.refused", clientID: client.rawValue, subject: subject?.rawValue, decision: "refused",
+      reason: refusal.error.code, status: refusal.error.status,
+      detail: [.init("flow", flow.rawValue), .init("detail", refusal.detail)])
+    do {
+      _ = try await dependencies.ledger.append(entry)
+      return true
+    } catch { return false }
+  }
+}

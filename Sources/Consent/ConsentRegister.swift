@@ -1,0 +1,149 @@
+import Bytes
+import Identifiers
+import JOSE
+import Policy
+import Store
+
+/// What happened to a consent, for the ledger.
+public struct ConsentChange: Sendable {
+  /// What happened.
+  public let event: ConsentEventRow
+  /// The record after it.
+  public let row: ConsentRow
+}
+
+/// Who must know of each change before it is acknowledged: the ledger.
+public protocol ConsentObserver: Sendable {
+  func consentChanged(_ change: ConsentChange) async throws
+}
+
+/// A change of consent that could not be done, or not be recorded.
+public enum ConsentError: Error, CustomStringConvertible {
+  case unknown
+  /// The ledger did not take the entry: what was agreed to does not count.
+  case notRecorded
+  /// The ledger did not take the entry; the withdrawal holds all the same.
+  case withdrawnButNotRecorded
+
+  public var description: String {
+    switch self {
+    case .unknown: "there is no such consent"
+    case .notRecorded: "the ledger cannot be written; nothing was changed"
+    case .withdrawnButNotRecorded: "the consent is withdrawn, but the ledger cannot be written: repeat this when it can"
+    }
+  }
+}
+
+/// What the decision function says of one scope that a token is asked for.
+public enum ScopeOutcome: Sendable, Equatable {
+  /// It may be granted; the consent that it rests on, when it rests on one.
+  case granted(ConsentID?)
+  /// It may be granted once the subscriber agrees.
+  case needsConsent
+  /// Nobody can agree to it here.
+  case refused
+}
+
+/// The records of consent, and the way to change them. Safe from any thread.
+public final class ConsentRegister: Sendable {
+  let catalogue: Catalogue
+  /// Marked after each change, before it is acknowledged.
+  let changes = ChangeBoard()
+  private let store: any ConsentStore
+  private let time: any TimeSource
+  private let observer: any ConsentObserver
+
+  public init(store: any ConsentStore, catalogue: Catalogue, time: any TimeSource, observer: any ConsentObserver) {
+    self.store = store
+    self.catalogue = catalogue
+    self.time = time
+    self.observer = observer
+  }
+
+  /// Whatever is remembered must be read again: another process has written.
+  public func changedElsewhere() { changes.changedEverything() }
+
+  /// A memory for one event loop.
+  public func memory(countMaximum: Int) -> ConsentMemory { ConsentMemory(register: self, countMaximum: countMaximum) }
+
+  /// The record of a subscriber, a client and a purpose, from the store.
+  public func record(subject: SubjectPseudonym, client: ClientID, purpose: Purpose) throws -> ConsentRecord? {
+    try store.record(subject: subject, client: client, purpose: purpose).map { ConsentRecord($0, catalogue) }
+  }
+
+  // MARK: Deciding, for the authorization server
+
+  /// What may be granted of some scopes of APIs: the decision function, scope by scope. A scope is granted when at least one of
+  /// the operations that it opens is permitted.
+  public func decide(
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet
+  ) throws -> [(Scope, ScopeOutcome)] {
+    let record = try record(subject: subject, client: client, purpose: purpose)
+    let now = time.now()
+    return scopes.map { scope in
+      let operations = catalogue.operations(scope)
+      let decisions = operations.map { operation in
+        DecisionFunction.decide(
+          operation: operation, scopes: scopes,
+          basis: catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client), record: record, now: now)
+      }
+      for case .permitted(let permission) in decisions { return (scope, .granted(permission.consent)) }
+      let isAskable = operations.contains {
+        $0.personalData && catalogue.legalBases.basis(api: $0.api, purpose: purpose, client: client) == .consent
+      }
+      return (scope, isAskable ? .needsConsent : .refused)
+    }
+  }
+
+  // MARK: Changing
+
+  /// Appends what a subscriber decided.
+  ///
+  /// - Throws: `ConsentError.notRecorded` when the ledger does not take it: the decision is then taken back.
+  @discardableResult
+  public func append(_ event: ConsentEventRow) async throws -> ConsentRow {
+    let row = try await write(event)
+    do { try await observer.consentChanged(ConsentChange(event: event, row: row)) } catch {
+      guard event.kind == "granted" else { throw ConsentError.withdrawnButNotRecorded }
+      _ = try await write(
+        ConsentEventRow(
+          consent: row.id, subject: row.subject, client: row.client, purpose: row.purpose, kind: "revoked", at: time.now(),
+          flow: event.flow, actor: "gateway", reason: "ledger_failed"))
+      throw ConsentError.notRecorded
+    }
+    return row
+  }
+
+  /// Consent that an operator enters for a subscriber, with the reason and the channel.
+  public func grantOnBehalf(
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, categories: [CategoryID], reason: String,
+    expiresAt: Timestamp
+  ) async throws -> ConsentRow {
+    try await append(
+      ConsentEventRow(
+        consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
+        kind: "granted", at: time.now(), scopes: scopes, categories: categories.sorted(), shownScopes: scopes,
+        shownCategories: catalogue.categories(of: scopes), flow: "operator", actor: "operator", reason: reason,
+        expiresAt: expiresAt))
+  }
+
+  /// Withdraws a consent. When this returns, or throws `withdrawnButNotRecorded`, the next call on any connection is refused.
+  public func revoke(_ id: ConsentID, actor: String, reason: String) async throws -> ConsentRow {
+    guard let row = try store.record(id) else { throw ConsentError.unknown }
+    return try await append(
+      ConsentEventRow(
+        consent: id, subject: row.subject, client: row.client, purpose: row.purpose, legalBasis: row.legalBasis, kind: "revoked",
+        at: time.now(), scopes: row.scopes, categories: row.categories, flow: actor, actor: actor, reason: reason))
+  }
+
+  /// The store first, then the board: who asks after this has returned gets the new record.
+  private func write(_ event: ConsentEventRow) async throws -> ConsentRow {
+    let row = try await store.append(event)
+    changes.changed(Self.changeHash(event.subject, event.client, event.purpose))
+    return row
+  }
+
+  static func changeHash(_ subject: SubjectPseudonym, _ client: ClientID, _ purpose: Purpose) -> UInt64 {
+    ChangeBoard.hash(subject.rawValue, client.rawValue, purpose.rawValue)
+  }
+}

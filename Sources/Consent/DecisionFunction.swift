@@ -1,0 +1,113 @@
+import Bytes
+import Identifiers
+import Policy
+import Store
+
+/// The data categories that may be released. Only the decision function makes one, and the filter takes no other.
+public struct ConsentedCategories: Sendable, Equatable {
+  public let mask: FieldMask
+
+  fileprivate init(_ mask: FieldMask) { self.mask = mask }
+}
+
+/// Leave to do what was asked.
+public struct Permission: Sendable, Equatable {
+  public let categories: ConsentedCategories
+  /// Nil when the operation is about nobody.
+  public let basis: LegalBasis?
+  /// The consent that it rests on, when it rests on one.
+  public let consent: ConsentID?
+}
+
+/// Why it may not be done.
+public enum DecisionRefusal: Sendable, Equatable {
+  case purposeMissing
+  case noConsent
+  case denied
+  case revoked
+  case expired
+  case objected
+  /// There is a consent, but not for this scope.
+  case scopeNotConsented
+  /// There is a consent, but a category without which the answer would break its API was not agreed to.
+  case categoryWithheld
+
+  /// The ledger's word for it.
+  public var reason: StaticString {
+    switch self {
+    case .purposeMissing: "purpose_missing"
+    case .noConsent: "consent_missing"
+    case .denied: "consent_denied"
+    case .revoked: "consent_revoked"
+    case .expired: "consent_expired"
+    case .objected: "consent_objected"
+    case .scopeNotConsented: "consent_scope_missing"
+    case .categoryWithheld: "consent_category_withheld"
+    }
+  }
+}
+
+public enum Decision: Sendable, Equatable {
+  case permitted(Permission)
+  case refused(DecisionRefusal)
+}
+
+/// A consent as the decision function wants it: the record, with its categories as bits.
+public struct ConsentRecord: Sendable {
+  public let row: ConsentRow
+  let mask: FieldMask
+
+  init(_ row: ConsentRow, _ catalogue: Catalogue) {
+    self.row = row
+    mask = catalogue.mask(of: row.categories)
+  }
+}
+
+/// The one decision function (DESIGN section 5). Pure: the same question has the same answer, on every path that leads to data.
+public enum DecisionFunction {
+  /// May this operation be called, for a purpose with this legal basis, about a subscriber with this record?
+  ///
+  /// - Parameters:
+  ///   - scopes: of the token, or those that a token is asked for.
+  ///   - basis: nil when no purpose is declared.
+  ///   - record: of subscriber, client and purpose; nil when there is none.
+  ///   - now: expiry is by the clock, and no job has to run for it.
+  public static func decide(
+    operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, now: Timestamp
+  ) -> Decision {
+    let offered = operation.requiredCategories | operation.optionalCategories
+    guard operation.personalData else {
+      return .permitted(Permission(categories: ConsentedCategories(offered), basis: nil, consent: nil))
+    }
+    guard let basis else { return .refused(.purposeMissing) }
+    switch basis {
+    case .consent:
+      return consented(operation, scopes, record, now)
+    case .legitimateInterest where record?.row.status == "objected":
+      return .refused(.objected)
+    case .legitimateInterest, .contract, .legalObligation, .vitalInterest, .publicInterest:
+      return .permitted(Permission(categories: ConsentedCategories(offered), basis: basis, consent: nil))
+    }
+  }
+
+  private static func consented(
+    _ operation: OperationPolicy, _ scopes: ScopeSet, _ record: ConsentRecord?, _ now: Timestamp
+  ) -> Decision {
+    guard let record else { return .refused(.noConsent) }
+    switch record.row.status(at: now) {
+    case "granted": break
+    case "denied": return .refused(.denied)
+    case "revoked": return .refused(.revoked)
+    case "expired": return .refused(.expired)
+    case "objected": return .refused(.objected)
+    default: return .refused(.noConsent)
+    }
+    // The token's scopes and the subscriber's: neither alone is enough.
+    guard operation.scopeAlternatives.contains(where: { $0.allSatisfy { scopes.contains($0) && record.row.scopes.contains($0) } })
+    else { return .refused(.scopeNotConsented) }
+    let offered = operation.requiredCategories | operation.optionalCategories
+    let allowed = offered & record.mask
+    guard operation.requiredCategories & ~allowed == 0, offered == 0 || allowed != 0 else { return .refused(.categoryWithheld) }
+    return .permitted(Permission(categories: ConsentedCategories(allowed), basis: .consent, consent: record.row.id))
+  }
+}

@@ -1,0 +1,64 @@
+import Bytes
+import Identifiers
+import JOSE
+import Policy
+import Store
+
+/// An access token whose signature, issuer, audience and times were found right, with its grant and its client.
+///
+/// Only `Authenticator` makes one. What it holds are claims and the two records behind them; each call asks again whether
+/// the records still stand. Confined to the loop that verified it.
+final class AccessToken {
+  /// The claims that the gateway reads (RFC 9068 §2.2).
+  struct Claims: Equatable {
+    var client: ClientID
+    var grant: GrantID
+    var scopes: ScopeSet
+    var purpose: Purpose?
+    var expiresAt: Timestamp
+    var notBefore: Timestamp?
+  }
+
+  let claims: Claims
+  /// The grant, renewed when the change board says that one of its shard changed.
+  var grant: GrantRecord
+  /// The client's registration, renewed when any registration changes.
+  var client: ClientRecord
+  /// `ClientStore.generation` at which `client` was read.
+  var clientGeneration: UInt64
+  /// The stamp of the grant on the change board when it was read.
+  var grantStamp: UInt64
+  /// The place of the grant on the change board.
+  let grantHash: UInt64
+  /// The operations that the token's scopes open, by their dense index: a function of the scope claim and the catalogue.
+  let opened: OperationSet
+  /// The subscriber's number, read once when a call first needs it.
+  var number: MSISDN?
+  /// The buckets of this client on this loop, by operation; index 0 is the client's own.
+  var buckets: [RateBucket?] = []
+  var bucketsGeneration: UInt64 = .max
+  var quota: QuotaCounters.ClientCounters?
+  /// `"client_id":"…","scopes":[…],"purpose":"…","subject":"…"`, written once, for the ledger.
+  let ledgerMembers: [UInt8]
+
+  init(
+    claims: Claims, grant: GrantRecord, client: ClientRecord, clientGeneration: UInt64, grantHash: UInt64,
+    grantStamp: UInt64, opened: OperationSet
+  ) {
+    self.claims = claims
+    self.grant = grant
+    self.client = client
+    self.clientGeneration = clientGeneration
+    self.grantHash = grantHash
+    self.grantStamp = grantStamp
+    self.opened = opened
+    var entry = LedgerMembers()
+    entry.client(claims.client)
+    entry.scopes(claims.scopes)
+    if let purpose = claims.purpose { entry.purpose(purpose) }
+    ledgerMembers = entry.bytes
+  }
+
+  /// The subscriber of a 3-legged token; nil for a 2-legged one.
+  var subject: SubjectPseudonym? { grant.subject }
+}

@@ -1,0 +1,131 @@
+import Bytes
+import Identifiers
+import JOSE
+import Policy
+import Store
+import Wire
+
+/// Stage 5: whose call it is, from the bearer token (RFC 6750, RFC 9068 §4).
+///
+/// Whatever is wrong, the answer is 401 `UNAUTHENTICATED`; the reason goes to the ledger alone. A verified token is remembered
+/// by its SHA-256; that its client is still enabled and its grant not ended is asked on every call.
+struct Authenticator {
+  let keys: KeyRing
+  let issuer: String
+  let audience: String
+  let clients: any ClientStore
+  let grants: any GrantStore
+  let catalogue: Catalogue
+
+  /// Seconds by which the clocks of issuer and gateway may differ when a token says "not before".
+  static let skewSeconds: Int64 = 5
+
+  func run(_ exchange: Exchange, _ memory: inout TokenMemory, now: Timestamp) throws(APIError) -> AccessToken {
+    let bearer = try Self.bearer(exchange)
+    let digest = SHA256.digest(bearer)
+    if let known = memory.token(digest) {
+      do throws(APIError) {
+        try stillStands(known, now)
+        return known
+      } catch {
+        memory.forget(digest)
+        throw error
+      }
+    }
+    let token = try verify(bearer, now)
+    memory.remember(token, digest)
+    return token
+  }
+
+  /// The token of exactly one `Authorization: Bearer` field.
+  @_lifetime(borrow exchange)
+  private static func bearer(_ exchange: Exchange) throws(APIError) -> Span<UInt8> {
+    guard exchange.count(.authorization) == 1, let value = exchange.field(.authorization) else {
+      throw APIError(.unauthenticated, exchange.count(.authorization) == 0 ? "token_missing" : "token_twice")
+    }
+    guard value.count > 7, value.extracting(0..<7).equalsIgnoringASCIICase("bearer ") else {
+      throw APIError(.unauthenticated, "scheme_not_bearer")
+    }
+    return value.extracting(7..<value.count)
+  }
+
+  /// A remembered token: its time, its client and its grant, as they are now (A24).
+  private func stillStands(_ token: AccessToken, _ now: Timestamp) throws(APIError) {
+    guard now < token.claims.expiresAt else { throw APIError(.unauthenticated, "token_expired") }
+    let generation = clients.generation
+    if generation != token.clientGeneration {
+      token.client = try enabledClient(token.claims.client)
+      token.clientGeneration = generation
+    }
+    let stamp = grants.changes.stamp(token.grantHash)
+    if stamp != token.grantStamp {
+      token.grant = try liveGrant(token.claims)
+      token.grantStamp = stamp
+    }
+  }
+
+  private func verify(_ bearer: Span<UInt8>, _ now: Timestamp) throws(APIError) -> AccessToken {
+    let claims = try verifiedClaims(bearer)
+    guard now < claims.expiresAt else { throw APIError(.unauthenticated, "token_expired") }
+    if let notBefore = claims.notBefore, notBefore > now.adding(seconds: Self.skewSeconds) {
+      throw APIError(.unauthenticated, "token_not_yet_valid")
+    }
+    // Generation and stamp are read before the records: a change in between is then seen at the next call.
+    let generation = clients.generation
+    let grantHash = ChangeBoard.hash(claims.grant.rawValue)
+    let stamp = grants.changes.stamp(grantHash)
+    let client = try enabledClient(claims.client)
+    let grant = try liveGrant(claims)
+    return AccessToken(
+      claims: claims, grant: grant, client: client, clientGeneration: generation, grantHash: grantHash,
+      grantStamp: stamp, opened: catalogue.operations(openedBy: claims.scopes))
+  }
+
+  private func enabledClient(_ id: ClientID) throws(APIError) -> ClientRecord {
+    let record: ClientRecord?
+    do { record = try clients.client(id) } catch { throw APIError(.unavailable, "client_store_failed") }
+    guard let record, record.isEnabled else { throw APIError(.unauthenticated, "client_disabled") }
+    return record
+  }
+
+  private func liveGrant(_ claims: AccessToken.Claims) throws(APIError) -> GrantRecord {
+    let record: GrantRecord?
+    do { record = try grants.grant(claims.grant) } catch { throw APIError(.unavailable, "grant_store_failed") }
+    guard let record, record.client == claims.client, record.endedAt == nil else {
+      throw APIError(.unauthenticated, "grant_ended")
+    }
+    return record
+  }
+
+  /// Signature, type, issuer and audience.
+  private func verifiedClaims(_ bearer: Span<UInt8>) throws(APIError) -> AccessToken.Claims {
+    let verified: VerifiedJWS
+    do {
+      verified = try CompactJWS(parsing: bearer).verified { header in header.kid.flatMap { keys.verificationKey(kid: $0) } }
+    } catch { throw APIError(.unauthenticated, "token_not_verified") }
+    // RFC 9068 §2.1 and §4: the type keeps ID tokens and other JWTs of the same issuer out (A7).
+    guard let type = verified.header.typ?.lowercased(), type == "at+jwt" || type == "application/at+jwt" else {
+      throw APIError(.unauthenticated, "token_type")
+    }
+    guard let root = try? JSONDocument(verified.payload).root, root["iss"]?.string == issuer else {
+      throw APIError(.unauthenticated, "token_issuer")
+    }
+    let audiences = root["aud"]?.string.map { [$0] } ?? root["aud"]?.array?.compactMap(\.string) ?? []
+    guard audiences.contains(audience) else { throw APIError(.unauthenticated, "token_audience") }
+    guard let claims = Self.claims(root) else { throw APIError(.unauthenticated, "token_claims") }
+    return claims
+  }
+
+  private static func claims(_ root: JSONValue) -> AccessToken.Claims? {
+    guard let client = root["client_id"]?.string.flatMap(ClientID.init(rawValue:)),
+      let grant = root["grant_id"]?.string.flatMap(GrantID.init(rawValue:)),
+      let scopes = root["scope"]?.string.flatMap({ ScopeSet(parsing: $0) }),
+      let expires = root["exp"]?.integer
+    else { return nil }
+    let purpose = root["purpose"].map { $0.string.flatMap(Purpose.init(rawValue:)) }
+    if case .some(.none) = purpose { return nil }
+    return AccessToken.Claims(
+      client: client, grant: grant, scopes: scopes, purpose: purpose ?? nil, expiresAt: Timestamp(seconds: Int64(expires)),
+      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) })
+  }
+}

@@ -1,0 +1,172 @@
+import Bytes
+import Consent
+import Identifiers
+import Ledger
+import Policy
+import Wire
+
+/// One API call from its complete request to its answer. The order of the stages is written here and nowhere else:
+///
+/// correlate, route, authenticate, authorize, limit, subject, consent | forward | filter, record | respond
+///
+/// At each bar the call waits: for the backend, for the ledger. One `Call` serves all requests of a connection, one after
+/// another, so that a warm connection allocates next to nothing. Confined to its loop.
+final class Call: UpstreamCall, LedgerTicket {
+  private unowned let exchange: Exchange
+  private let loop: LoopState
+  private var gateway: GatewayHandler { loop.gateway }
+
+  // What the stages learnt, in their order.
+  private var correlator: [UInt8] = []
+  private var operation: OperationPolicy?
+  private var token: AccessToken?
+  private var standing: Limiter.Standing?
+  private var taken = Limiter.Taken()
+  private var subject: CallSubject?
+  private var permission: Permission?
+  private var upstreamBody: [UInt8] = []
+  private var upstreamStatus: Int?
+
+  // What leaves, once it is recorded.
+  private var outcome = Outcome.released(200)
+  private var answer: [UInt8] = []
+
+  private enum Outcome {
+    case released(Int)
+    case refused(APIError)
+  }
+
+  private(set) var deadlineNanoseconds: UInt64 = 0
+  var isRepeatable: Bool { operation?.isRepeatable ?? false }
+
+  init(_ exchange: Exchange, _ loop: LoopState) {
+    self.exchange = exchange
+    self.loop = loop
+  }
+
+  // MARK: From the request to the backend
+
+  func begin() {
+    reset()
+    do throws(APIError) {
+      try admit()
+      try forward()
+    } catch { refuse(error) }
+  }
+
+  private func admit() throws(APIError) {
+    let now = gateway.dependencies.time.now()
+    try Correlate.run(exchange, into: &correlator)
+    let operation = try Route.run(exchange, gateway.dependencies.catalogue)
+    self.operation = operation
+    let token = try gateway.authenticator.run(exchange, &loop.tokens, now: now)
+    self.token = token
+    try Authorize.run(token, operation)
+    taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
+    subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamBody)
+    permission = try gateway.consent.run(loop.consents, operation, token, subject, now: now)
+  }
+
+  private func forward() throws(APIError) {
+    guard let operation, let upstream = gateway.upstreams[operation.index] else {
+      throw APIError(.unavailable, "no_upstream")
+    }
+    let milliseconds = upstream.timeoutMilliseconds ?? operation.timeoutMilliseconds
+    deadlineNanoseconds = loop.loop.nowNanoseconds + UInt64(milliseconds) * 1_000_000
+    loop.pool(upstream).send(self)
+  }
+
+  func appendRequest(to output: inout [UInt8]) {
+    guard let operation, let token, let request = gateway.forwards[operation.index] else { return }
+    request.append(
+      exchange,
+      ForwardRequest.Call(
+        correlator: correlator, client: token.claims.client, clientAddress: exchange.remoteAddress,
+        isSecure: gateway.settings.isSecure),
+      body: upstreamBody, to: &output)
+  }
+
+  // MARK: From the backend's answer to the ledger
+
+  func answered(_ upstream: borrowing UpstreamAnswer) {
+    guard let operation, let permission else { return }
+    upstreamStatus = upstream.status
+    do throws(APIError) {
+      let released = try gateway.filter.run(
+        upstream, operation, permission.categories, subject, &loop.tape, into: &answer)
+      outcome = .released(released.status)
+      record(.allowed, reason: nil, status: released.status, categories: released.categories)
+    } catch {
+      answer.removeAll(keepingCapacity: true)
+      refuse(error)
+    }
+  }
+
+  func failed(_ failure: UpstreamFailure) {
+    switch failure {
+    case .unreachable: refuse(APIError(.unavailable, "backend_unreachable"))
+    case .timedOut: refuse(APIError(.timeout, "backend_timeout"))
+    case .tooLarge: refuse(APIError(.badGateway, "backend_answer_too_large"))
+    case .broken: refuse(APIError(.badGateway, "backend_broken"))
+    }
+  }
+
+  /// A refusal goes to the ledger like an answer; what belongs to no operation has no entry and leaves at once.
+  private func refuse(_ error: APIError) {
+    outcome = .refused(error)
+    guard let operation else { respond(); return }
+    let answer = operation.errors.answer(error.kind)
+    // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
+    let verdict: CallRecord.Verdict = answer.status >= 500 || error.isBackends ? .failed : .refused
+    if verdict == .refused { taken.giveBackQuota() }
+    record(verdict, reason: error.reason, status: answer.status, categories: 0)
+  }
+
+  private func record(_ verdict: CallRecord.Verdict, reason: StaticString?, status: Int, categories: FieldMask) {
+    guard let operation else { return }
+    let facts = CallRecord.Facts(
+      operation: operation, token: token, subject: subject, permission: permission, verdict: verdict, reason: reason,
+      categories: categories, status: status, upstreamStatus: upstreamStatus,
+      durationMicroseconds: Int((loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds) / 1000),
+      requestBytes: exchange.body.count, responseBytes: answer.count)
+    gateway.record.write(facts, correlator: correlator, into: &loop.entry)
+    let members = loop.entry.bytes
+    loop.ledger.append(members: members.span, ticket: self)
+  }
+
+  // MARK: From the ledger to the client
+
+  /// No answer leaves before its entry is durable; when it cannot be, nothing is released (DESIGN section 6).
+  func ledgerSettled(_ durable: Bool) {
+    if !durable {
+      answer.removeAll(keepingCapacity: true)
+      outcome = .refused(
+        APIError(.unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released."))
+    }
+    respond()
+  }
+
+  private func respond() {
+    switch outcome {
+    case .released(let status):
+      gateway.responder.send(exchange, status: status, body: answer, correlator: correlator, standing: standing)
+    case .refused(let error):
+      let errors = operation?.errors ?? gateway.dependencies.catalogue.commonErrors
+      let body = gateway.responder.errorInfo(error, errors)
+      gateway.responder.refuse(exchange, error, errors, body: body, correlator: correlator, standing: standing)
+    }
+  }
+
+  private func reset() {
+    operation = nil
+    token = nil
+    standing = nil
+    taken = Limiter.Taken()
+    subject = nil
+    permission = nil
+    upstreamBody.removeAll(keepingCapacity: true)
+    upstreamStatus = nil
+    answer.removeAll(keepingCapacity: true)
+    outcome = .released(200)
+  }
+}

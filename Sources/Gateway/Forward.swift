@@ -1,0 +1,110 @@
+import Bytes
+import Identifiers
+import Policy
+import Wire
+
+/// Stage 10: the request that the backend gets.
+///
+/// It is written anew: the path byte for byte as it was matched, the body with one identifier, and the fields below. No field
+/// of the client's passes except trace context and languages; what a client says about identity, or nominates in
+/// `Connection`, cannot reach the backend (A27, A28).
+struct ForwardRequest {
+  /// `Host` and the start of what never changes for an upstream, written once.
+  private let constantFields: [UInt8]
+  private let host: String
+
+  init(upstream: UpstreamTarget, gatewayHost: String) {
+    constantFields = Array(
+      " HTTP/1.1\r\nHost: \(upstream.authority)\r\nAccept: application/json\r\nX-Forwarded-Host: \(gatewayHost)\r\n".utf8)
+    host = gatewayHost
+  }
+
+  /// What the head says of one call.
+  struct Call {
+    var correlator: [UInt8]
+    var client: ClientID
+    var clientAddress: SocketAddress
+    var isSecure: Bool
+  }
+
+  func append(_ exchange: Exchange, _ call: Call, body: [UInt8], to output: inout [UInt8]) {
+    output.append(exchange.methodBytes)
+    output.append(0x20)
+    output.append(exchange.target)
+    output.append(contentsOf: constantFields)
+    field("x-correlator: ", call.correlator, &output)
+    field("x-passerelle-client-id: ", call.client.rawValue, &output)
+    forwarded(call, &output)
+    // W3C Trace Context §3: handed on as they came, when they are what they claim to be.
+    if exchange.count(.traceparent) == 1, let parent = exchange.field(.traceparent), Self.isTraceparent(parent) {
+      field("traceparent: ", parent, &output)
+      if exchange.count(.tracestate) == 1, let state = exchange.field(.tracestate), state.count <= 512 {
+        field("tracestate: ", state, &output)
+      }
+    }
+    if exchange.count(.acceptLanguage) == 1, let languages = exchange.field(.acceptLanguage), languages.count <= 256 {
+      field("accept-language: ", languages, &output)
+    }
+    if !body.isEmpty || exchange.hasBody {
+      output.append("content-type: application/json\r\ncontent-length: ")
+      Decimal.append(body.count, to: &output)
+      output.append("\r\n")
+    }
+    output.append("\r\n")
+    output.append(contentsOf: body)
+  }
+
+  /// RFC 7239, and the older fields beside it for backends that read those. Only the address that connected is named: what
+  /// came in such a field from outside is not repeated (A29).
+  private func forwarded(_ call: Call, _ output: inout [UInt8]) {
+    let (address, scheme) = (call.clientAddress.host, call.isSecure ? "https" : "http")
+    let node = address.utf8.contains(0x3A) ? "\"[\(address)]\"" : address
+    field("x-forwarded-for: ", address, &output)
+    field("x-forwarded-proto: ", scheme, &output)
+    field("forwarded: ", "for=\(node);proto=\(scheme);host=\"\(host)\"", &output)
+  }
+
+  private func field(_ name: StaticString, _ value: Span<UInt8>, _ output: inout [UInt8]) {
+    output.append(name)
+    output.append(value)
+    output.append("\r\n")
+  }
+
+  private func field(_ name: StaticString, _ value: [UInt8], _ output: inout [UInt8]) {
+    output.append(name)
+    output.append(contentsOf: value)
+    output.append("\r\n")
+  }
+
+  private func field(_ name: StaticString, _ value: String, _ output: inout [UInt8]) {
+    output.append(name)
+    output.append(contentsOf: value.utf8)
+    output.append("\r\n")
+  }
+
+  /// `00-<32 hex>-<16 hex>-<2 hex>` in lower case (W3C Trace Context §3.2).
+  static func isTraceparent(_ value: Span<UInt8>) -> Bool {
+    guard value.count == 55 else { return false }
+    for index in value.indices {
+      let byte = value[index]
+      if index == 2 || index == 35 || index == 52 {
+        guard byte == 0x2D else { return false }
+      } else {
+        guard (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66) else { return false }
+      }
+    }
+    return true
+  }
+}
+
+extension [UInt8] {
+  /// Appends the bytes of a literal.
+  mutating func append(_ text: StaticString) {
+    append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// Appends bytes that somebody else owns.
+  mutating func append(_ span: Span<UInt8>) {
+    span.withUnsafeBufferPointer { append(contentsOf: $0) }
+  }
+}

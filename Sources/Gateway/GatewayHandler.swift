@@ -1,0 +1,135 @@
+import Bytes
+import Consent
+import Identifiers
+import JOSE
+import Ledger
+import Policy
+import Store
+import Wire
+
+/// What a gateway is told.
+public struct GatewaySettings: Sendable {
+  /// A backend of an API.
+  public struct Upstream: Sendable, Hashable {
+    public var target: UpstreamTarget
+    /// Replaces the policy's time limit when set.
+    public var timeoutMilliseconds: Int?
+    /// Per loop.
+    public var connectionsMaximum: Int
+
+    public init(target: UpstreamTarget, timeoutMilliseconds: Int? = nil, connectionsMaximum: Int = 256) {
+      self.target = target
+      self.timeoutMilliseconds = timeoutMilliseconds
+      self.connectionsMaximum = connectionsMaximum
+    }
+  }
+
+  public var issuer: String
+  public var audience: String
+  /// The authority under which the outside reaches the gateway, told to backends.
+  public var host: String
+  public var isSecure: Bool
+  /// By API name; `*` for all that are not named.
+  public var upstreams: [String: Upstream]
+  public var tokensRemembered = 50_000
+  public var consentsRemembered = 50_000
+
+  public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
+    self.issuer = issuer
+    self.audience = audience
+    self.host = host
+    self.isSecure = isSecure
+    self.upstreams = upstreams
+  }
+}
+
+/// What a gateway works with.
+public struct GatewayDependencies: Sendable {
+  public var catalogue: Catalogue
+  public var keys: KeyRing
+  public var clients: any ClientStore
+  public var grants: any GrantStore
+  public var subjects: any SubjectStore
+  public var consents: ConsentRegister
+  public var ledger: LedgerWriter
+  public var time: any TimeSource
+  /// Calls of a client that count against its quota, in the day and in the month (UTC) of a time.
+  public var quotaUsed: @Sendable (ClientID, Timestamp) throws -> (day: Int, month: Int)
+
+  public init(
+    catalogue: Catalogue, keys: KeyRing, clients: any ClientStore, grants: any GrantStore, subjects: any SubjectStore,
+    consents: ConsentRegister, ledger: LedgerWriter, time: any TimeSource,
+    quotaUsed: @escaping @Sendable (ClientID, Timestamp) throws -> (day: Int, month: Int)
+  ) {
+    self.catalogue = catalogue
+    self.keys = keys
+    self.clients = clients
+    self.grants = grants
+    self.subjects = subjects
+    self.consents = consents
+    self.ledger = ledger
+    self.time = time
+    self.quotaUsed = quotaUsed
+  }
+}
+
+/// The data plane: takes every exchange that is for an API and sends it on its way (`Call`).
+///
+/// Shared by all loops; what changes lives in the `LoopState` of each loop.
+public final class GatewayHandler: RequestHandler, @unchecked Sendable {
+  let settings: GatewaySettings
+  let dependencies: GatewayDependencies
+  let authenticator: Authenticator
+  let limiter: Limiter
+  let subjects: SubjectFinder
+  let consent: ConsentCheck
+  let filter = AnswerFilter()
+  let record: CallRecord
+  let responder: Responder
+  let upstreams: [GatewaySettings.Upstream?]
+  let forwards: [ForwardRequest?]
+  /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
+  private var loops: [LoopState?]
+
+  /// - Parameter loops: the loops on which exchanges will come.
+  public init(settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop]) {
+    self.settings = settings
+    self.dependencies = dependencies
+    let catalogue = dependencies.catalogue
+    authenticator = Authenticator(
+      keys: dependencies.keys, issuer: settings.issuer, audience: settings.audience, clients: dependencies.clients,
+      grants: dependencies.grants, catalogue: catalogue)
+    limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(baseline: dependencies.quotaUsed))
+    subjects = SubjectFinder(subjects: dependencies.subjects)
+    consent = ConsentCheck(catalogue: catalogue)
+    record = CallRecord(catalogue: catalogue)
+    responder = Responder(realm: settings.issuer)
+    upstreams = catalogue.operationsByIndex.map { settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"] }
+    forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
+    self.loops = []
+    self.loops = loops.map { LoopState(gateway: self, loop: $0) }
+  }
+
+  /// True when the path belongs to an API of the catalogue.
+  public func owns(_ path: Span<UInt8>) -> Bool { dependencies.catalogue.routes.owns(path) }
+
+  public func bodyBytesMaximum(_ exchange: Exchange) -> Int? {
+    guard case .operation(let operation) = dependencies.catalogue.routes.match(path: exchange.path, method: exchange.methodBytes)
+    else { return nil }
+    return operation.bodyBytesMaximum
+  }
+
+  public func handle(_ exchange: Exchange) {
+    let call = (exchange.handlerState as? Call) ?? Call(exchange, state(of: exchange))
+    exchange.handlerState = call
+    call.begin()
+  }
+
+  /// What HTTP itself refuses gets an `ErrorInfo` too. It is no call of an API: nothing of it was understood, and it is not in
+  /// the ledger.
+  public func reject(_ exchange: Exchange, _ rejection: HTTPRejection) {
+    Rejection.send(exchange, rejection)
+  }
+
+  private func state(of exchange: Exchange) -> LoopState { loops[exchange.loop.index]! }
+}

@@ -1,0 +1,125 @@
+import Bytes
+import Identifiers
+import Policy
+import Store
+
+/// Stage 7: rate limits (token buckets), then the business quota of day and month.
+struct Limiter {
+  let rates: RateLimiter
+  let quotas: QuotaCounters
+
+  /// What a call took, to be given back when it comes to nothing that counts.
+  struct Taken {
+    fileprivate(set) var quota: (counters: QuotaCounters.ClientCounters, day: UInt32, month: UInt32)?
+
+    /// The call was refused after this stage: it is not charged to the quota. The rate token stays spent.
+    func giveBackQuota() {
+      guard let quota else { return }
+      quota.counters.day.giveBack(period: quota.day)
+      quota.counters.month.giveBack(period: quota.month)
+    }
+  }
+
+  /// Where the client stands with the limit that is nearest, for the `RateLimit` fields.
+  struct Standing: Equatable {
+    /// Calls in a window.
+    var limit: Int
+    var remaining: Int
+    /// Seconds until the bucket is full again, or until the next token when there is none.
+    var resetSeconds: Int
+  }
+
+  /// Takes from the operation's bucket, the client's bucket, the day's and the month's quota; what an earlier one gave is
+  /// returned when a later one refuses.
+  func run(
+    _ token: AccessToken, _ operation: OperationPolicy, _ standing: inout Standing?, monotonic: UInt64, now: Timestamp
+  ) throws(APIError) -> Taken {
+    renewBuckets(of: token)
+    let operationBucket = bucket(of: token, for: operation)
+    let clientBucket = token.buckets[0]
+    if let operationBucket { try take(operationBucket, &standing, monotonic) }
+    if let clientBucket {
+      do throws(APIError) { try take(clientBucket, &standing, monotonic) } catch {
+        operationBucket?.giveBack()
+        throw error
+      }
+    }
+    do throws(APIError) { return try takeQuota(token, now) } catch {
+      operationBucket?.giveBack()
+      clientBucket?.giveBack()
+      throw error
+    }
+  }
+
+  private func take(_ bucket: RateBucket, _ standing: inout Standing?, _ monotonic: UInt64) throws(APIError) {
+    switch bucket.take(at: monotonic) {
+    case .admitted(let remaining, let fullIn):
+      if standing.map({ remaining < $0.remaining }) ?? true {
+        standing = Standing(limit: Int(bucket.burst), remaining: remaining, resetSeconds: Self.seconds(fullIn))
+      }
+    case .refused(let retryIn):
+      let seconds = Self.seconds(retryIn)
+      standing = Standing(limit: Int(bucket.burst), remaining: 0, resetSeconds: seconds)
+      throw APIError(.tooManyRequests, "rate_limit", retryAfterSeconds: seconds)
+    }
+  }
+
+  private func takeQuota(_ token: AccessToken, _ now: Timestamp) throws(APIError) -> Taken {
+    let (perDay, perMonth) = (token.client.quotaPerDay, token.client.quotaPerMonth)
+    guard perDay != nil || perMonth != nil else { return Taken() }
+    let counters = try counters(of: token, now)
+    let (day, month) = (QuotaCounters.day(now), QuotaCounters.month(now))
+    // Both are counted as soon as one of them is limited: a limit that is added later finds the right number.
+    guard counters.day.take(period: day, limit: perDay ?? .max) else {
+      throw APIError(.quotaExceeded, "quota_day", retryAfterSeconds: Int(86_400 - now.seconds % 86_400))
+    }
+    guard counters.month.take(period: month, limit: perMonth ?? .max) else {
+      counters.day.giveBack(period: day)
+      throw APIError(.quotaExceeded, "quota_month", retryAfterSeconds: Self.secondsToNextMonth(now))
+    }
+    return Taken(quota: (counters, day, month))
+  }
+
+  private func counters(of token: AccessToken, _ now: Timestamp) throws(APIError) -> QuotaCounters.ClientCounters {
+    if let counters = token.quota { return counters }
+    do {
+      let counters = try quotas.counters(of: token.claims.client, at: now)
+      token.quota = counters
+      return counters
+    } catch { throw APIError(.unavailable, "quota_unreadable") }
+  }
+
+  /// The buckets of a token follow its client's registration.
+  private func renewBuckets(of token: AccessToken) {
+    guard token.bucketsGeneration != token.clientGeneration else { return }
+    token.bucketsGeneration = token.clientGeneration
+    token.buckets = [
+      token.client.requestsPerMinute.map { limit in
+        rates.bucket(for: .init(client: token.claims.client.rawValue, operation: -1, callsPerMinute: limit, burst: limit))
+      }
+    ]
+  }
+
+  private func bucket(of token: AccessToken, for operation: OperationPolicy) -> RateBucket? {
+    guard let limit = operation.limits else { return nil }
+    let slot = operation.index + 1
+    if slot < token.buckets.count, let bucket = token.buckets[slot] { return bucket }
+    while token.buckets.count <= slot { token.buckets.append(nil) }
+    let bucket = rates.bucket(
+      for: .init(
+        client: token.claims.client.rawValue, operation: operation.index, callsPerMinute: limit.requestsPerMinute,
+        burst: limit.burst))
+    token.buckets[slot] = bucket
+    return bucket
+  }
+
+  /// Whole seconds, rounded up, at least 1.
+  private static func seconds(_ nanoseconds: UInt64) -> Int { max(1, Int((nanoseconds + 999_999_999) / 1_000_000_000)) }
+
+  private static func secondsToNextMonth(_ now: Timestamp) -> Int {
+    var time = now
+    let month = now.month
+    while time.month == month { time = time.adding(seconds: 86_400) }
+    return Int(time.seconds - time.seconds % 86_400 - Int64(time.day - 1) * 86_400 - now.seconds)
+  }
+}

@@ -1,0 +1,36 @@
+import Bytes
+import Consent
+import Ledger
+import Policy
+import Wire
+
+/// What the calls of one event loop share: memories, pools, and scratch space. Confined to its loop.
+final class LoopState: @unchecked Sendable {
+  let gateway: GatewayHandler
+  let loop: EventLoop
+  let consents: ConsentMemory
+  let ledger: LedgerLane
+  var tokens: TokenMemory
+  var tape = JSONTape()
+  var entry = LedgerMembers()
+  private var pools: [UpstreamTarget: UpstreamPool] = [:]
+
+  init(gateway: GatewayHandler, loop: EventLoop) {
+    self.gateway = gateway
+    self.loop = loop
+    consents = gateway.dependencies.consents.memory(countMaximum: gateway.settings.consentsRemembered)
+    tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered)
+    ledger = gateway.dependencies.ledger.makeLane(notify: { [loop] in loop.wake() })
+    loop.onWake { [weak self] in self?.ledger.drain() }
+  }
+
+  /// The pool of connections from this loop to a backend.
+  func pool(_ upstream: GatewaySettings.Upstream) -> UpstreamPool {
+    if let pool = pools[upstream.target] { return pool }
+    var limits = UpstreamLimits()
+    limits.connectionsMaximum = upstream.connectionsMaximum
+    let pool = UpstreamPool(loop: loop, target: upstream.target, limits: limits)
+    pools[upstream.target] = pool
+    return pool
+  }
+}

@@ -1,0 +1,97 @@
+import Bytes
+import JOSE
+import Store
+
+/// Streams a ledger from a place on, over all its segments, and checks the chain as it goes: what does not follow from the
+/// entry before is an error, never an entry.
+///
+/// Good beside a living writer: an end that is not finished yet is the end for now, and `next` can be called again later.
+/// Belongs to one thread at a time.
+public final class LedgerReader {
+  public let directory: String
+  /// Behind the entry that `next` gave last.
+  public private(set) var position: LedgerPosition
+  private var segment: SegmentReader?
+  private var frame: LedgerLine.Frame?
+
+  /// - Throws: `LedgerError.rolledBack` when the ledger has another entry, or none, at the place.
+  public init(directory: String, from position: LedgerPosition = .start) throws(LedgerError) {
+    self.directory = directory
+    self.position = position
+    guard position.sequence > 0 else { return }
+    do throws(LedgerError) {
+      let reader = try SegmentReader(directory: directory, name: position.segment, from: position.offset)
+      guard let line = try reader.lineEnding(at: position.offset), line.sequence == position.sequence,
+        line.hash == position.hash
+      else { throw LedgerError.rolledBack(reason: "entry \(position.sequence) is missing or another one than it was") }
+      segment = reader
+    } catch {
+      if case .rolledBack = error { throw error }
+      throw .rolledBack(reason: "entry \(position.sequence) cannot be read any more: \(error)")
+    }
+  }
+
+  /// Goes to the next entry; false when there is none up to this number, now.
+  public func next(upTo last: UInt64 = .max) throws(LedgerError) -> Bool {
+    guard position.sequence < last else { return false }
+    while true {
+      if let segment {
+        switch try segment.advance() {
+        case .line:
+          try accept(segment)
+          return true
+        case .overlong: throw malformed(segment, "a line without an end")
+        case .end(let unfinished):
+          guard let following = try following(segment.name) else { return false }
+          // The next segment exists, so this one grows no more; but it may have grown since the look above.
+          if case .line = try segment.advance() {
+            try accept(segment)
+            return true
+          }
+          guard unfinished == 0 else { throw malformed(segment, "an unfinished line before the next segment") }
+          self.segment = following
+        }
+      } else {
+        guard let first = try following("") else { return false }
+        segment = first
+      }
+    }
+  }
+
+  /// The present entry's line, without its newline; good until `next`.
+  public var line: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      guard let segment else { return Span() }
+      return unsafe _overrideLifetime(segment.line, borrowing: self)  // sound: only self moves its segment on
+    }
+  }
+
+  /// The present entry's time.
+  public var time: Timestamp? {
+    guard let frame else { return nil }
+    return Timestamp(rfc3339: line.slice(frame.time).string())
+  }
+
+  private func accept(_ segment: SegmentReader) throws(LedgerError) {
+    guard let frame = LedgerLine.frame(of: segment.line) else { throw malformed(segment, "not an entry") }
+    guard frame.sequence == position.sequence + 1 else {
+      throw malformed(segment, "entry \(position.sequence + 1) was expected and \(frame.sequence) found")
+    }
+    guard LedgerLine.follows(segment.line, frame, position.hash) else {
+      throw malformed(segment, "entry \(frame.sequence) does not follow from the one before it")
+    }
+    self.frame = frame
+    position = LedgerPosition(
+      sequence: frame.sequence, segment: segment.name, offset: segment.lineEnd, hash: SHA256.digest(segment.line))
+  }
+
+  private func following(_ name: String) throws(LedgerError) -> SegmentReader? {
+    guard let next = try Segments.list(directory).first(where: { Segments.isAfter($0, name) }) else { return nil }
+    return try SegmentReader(directory: directory, name: next)
+  }
+
+  private func malformed(_ segment: SegmentReader, _ reason: String) -> LedgerError {
+    .malformed(segment: segment.name, offset: segment.lineStart, reason: reason)
+  }
+}

@@ -1,0 +1,115 @@
+import Bytes
+import Identifiers
+import Store
+import Synchronization
+
+/// Counts the ledger's calls into the usage store, each exactly once.
+///
+/// Rows and the place in the ledger up to which they are complete change in one transaction, and only when the store stands
+/// where the batch begins. A crash at any point therefore neither loses a call nor counts one twice, and two projections at
+/// once do no harm. Only durable entries are counted.
+public final class UsageProjection: Sendable {
+  /// Entries that one transaction covers at most.
+  static let batchEntriesMaximum = 20_000
+
+  /// What a call of this operation costs, in millionths of the currency's unit; nil: nothing.
+  public typealias Price = @Sendable (_ api: String, _ operation: String) -> (amountMicros: Int, currency: String)?
+
+  private let directory: String
+  private let store: any UsageStore
+  private let price: Price
+  private let durableSequence: @Sendable () -> UInt64
+  private let state = Mutex(State())
+  private let signal = WakeSignal()
+  /// One pass at a time in this process; the store keeps others out.
+  private let pass = Mutex(())
+
+  private struct State {
+    var thread: WorkerThread?
+    var isStopped = false
+    var fault: String?
+  }
+
+  /// - Parameters:
+  ///   - price: asked for each call that succeeded; nothing else costs.
+  ///   - durableSequence: the last entry that is durable: `LedgerWriter.lastSequence` beside a writer. Without it, what
+  ///     `head.json` says.
+  public init(
+    directory: String, store: any UsageStore, price: @escaping Price = { _, _ in nil },
+    durableSequence: (@Sendable () -> UInt64)? = nil
+  ) {
+    self.directory = directory
+    self.store = store
+    self.price = price
+    self.durableSequence = durableSequence ?? { LedgerHead.read(directory)?.sequence ?? 0 }
+  }
+
+  /// Counts all that is durable and not counted yet. Blocks; never on a loop.
+  /// - Returns: the number of entries passed over, calls or not.
+  /// - Throws: `LedgerError` when the ledger is not what was counted before or is damaged, `StoreError` when the store fails.
+  ///   What was counted until then stays counted.
+  @discardableResult
+  public func advance() throws -> Int {
+    try pass.withLock { _ in
+      var total = 0
+      let last = durableSequence()
+      while true {
+        let from = try store.position()
+        guard from.sequence < last else { return total }
+        let reader = try LedgerReader(directory: directory, from: from)
+        let batch = try nextBatch(reader, from, last)
+        // False: another process counted the same stretch first; the next turn begins where it ended.
+        if try store.apply(batch) { total += Int(batch.to.sequence - batch.from.sequence) }
+      }
+    }
+  }
+
+  /// Counts once a second on a thread of its own, until `stop`.
+  public func start(everyMilliseconds: Int = 1000) {
+    state.withLock { state in
+      guard state.thread == nil, !state.isStopped else { return }
+      state.thread = WorkerThread { [self] in
+        while !self.state.withLock({ $0.isStopped }) {
+          let fault: String?
+          do {
+            try advance()
+            fault = nil
+          } catch {
+            fault = "\(error)"
+          }
+          self.state.withLock { $0.fault = fault }
+          signal.wait(milliseconds: everyMilliseconds)
+        }
+      }
+    }
+  }
+
+  /// Why the last pass of the thread did not count to the end; nil when it did.
+  public var fault: String? { state.withLock { $0.fault } }
+
+  /// Ends the thread, after a last pass has counted what is durable by now.
+  public func stop() {
+    let thread = state.withLock { state in
+      state.isStopped = true
+      defer { state.thread = nil }
+      return state.thread
+    }
+    signal.wake()
+    thread?.join()
+    if thread != nil { _ = try? advance() }
+  }
+
+  private func nextBatch(_ reader: LedgerReader, _ from: LedgerPosition, _ last: UInt64) throws(LedgerError) -> UsageBatch {
+    var rows: [UsageKey: UsageRow] = [:]
+    var tape = JSONTape()
+    var count = 0
+    while count < Self.batchEntriesMaximum, try reader.next(upTo: last) {
+      count += 1
+      UsageCall(reader, &tape)?.add(to: &rows, price)
+    }
+    guard count > 0 else {
+      throw .rolledBack(reason: "entry \(from.sequence + 1) was durable and cannot be found")
+    }
+    return UsageBatch(rows: Array(rows.values), from: from, to: reader.position)
+  }
+}

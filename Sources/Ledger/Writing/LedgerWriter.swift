@@ -1,0 +1,143 @@
+import Bytes
+import Dispatch
+import Glibc
+import Store
+import Synchronization
+
+/// The one writer of a ledger: a thread that makes everything durable that all lanes and the control plane hold, with one write
+/// and one flush per batch.
+///
+/// What it guarantees:
+/// - An entry that is reported durable is in the chain, and stays there.
+/// - An entry that is not reported durable may be answered with an error at once: nothing of it is in the chain. (A disk that
+///   refuses the flush *and* the cut until the process ends can leave such an entry behind: too much, never too little.)
+/// - After a fault (full or failing disk, directory gone) it tries again by itself, at the next entry and every 200 ms, and
+///   goes on without a gap; the chain then has an entry `ledger.recovered` that says how much was refused.
+///
+/// One process at a time: a second writer is refused. Readers need nothing from it.
+public final class LedgerWriter: Sendable {
+  /// Entries of the control plane that may wait.
+  public static let pendingMaximum = 20_000
+  static let retryMilliseconds = 200
+
+  public let directory: String
+  private let core: Core
+  private let thread: Mutex<WorkerThread?>
+
+  /// Opens the ledger, makes its directory when it is not there (0700), and mends what a crash left unfinished.
+  /// - Parameter faults: breaks the disk, in tests.
+  /// - Throws: `LedgerError` when the directory cannot be used or another process writes to it.
+  public init(
+    directory: String, time: any TimeSource, options: LedgerOptions = LedgerOptions(), faults: (any FileFaults)? = nil
+  ) throws(LedgerError) {
+    self.directory = directory
+    if mkdir(directory, 0o700) != 0, errno != EEXIST {
+      throw .cannotOpen(path: directory, reason: String(cString: strerror(errno)))
+    }
+    let lock = try LedgerLock(directory: directory)
+    let recovered = try LedgerRecovery(directory: directory).run()
+    let log = try LedgerLog(
+      directory: directory, recovered: recovered, lock: lock, options: options, time: time, faults: faults)
+    let core = Core(sequence: recovered.sequence)
+    self.core = core
+    let running = Running(core: core, log: log, notes: recovered.notes)
+    guard let worker = WorkerThread({ running.run() }) else {
+      throw .cannotOpen(path: directory, reason: "the system has no thread left")
+    }
+    thread = Mutex(worker)
+  }
+
+  deinit { close() }
+
+  /// A lane for one event loop.
+  /// - Parameter notify: called on the writer's thread after each batch that held entries of this lane; it makes the loop call
+  ///   `drain()`, and must not block.
+  public func makeLane(notify: @escaping @Sendable () -> Void) -> LedgerLane {
+    let lane = LedgerLane(notify: notify, wakeWriter: { [signal = core.signal] in signal.wake() })
+    let isClosed = core.state.withLock { state in
+      if !state.isClosed { state.lanes.append(lane) }
+      return state.isClosed
+    }
+    if isClosed { lane.close() }
+    return lane
+  }
+
+  /// Writes an entry; gives its number when it is durable.
+  @discardableResult
+  public func append(_ entry: LedgerEntry) async throws(LedgerError) -> UInt64 {
+    var members: [UInt8] = []
+    entry.encode(into: &members)
+    let encoded = members
+    return try await withUnsafeContinuation { continuation in
+      submit(encoded) { continuation.resume(returning: $0) }
+    }.get()
+  }
+
+  /// The same, blocking the thread: for commands and the start, never on a loop.
+  @discardableResult
+  public func appendNow(_ entry: LedgerEntry) throws(LedgerError) -> UInt64 {
+    var members: [UInt8] = []
+    entry.encode(into: &members)
+    final class Outcome: Sendable {
+      let result = Mutex<Result<UInt64, LedgerError>>(.failure(.closed))
+      let done = DispatchSemaphore(value: 0)
+    }
+    let outcome = Outcome()
+    submit(members) { result in
+      outcome.result.withLock { $0 = result }
+      outcome.done.signal()
+    }
+    outcome.done.wait()
+    return try outcome.result.withLock { $0 }.get()
+  }
+
+  /// False from a failed batch until one succeeds again. Any thread; one load.
+  public var isHealthy: Bool { core.isHealthy.load(ordering: .acquiring) }
+  /// Why it is not healthy; nil when it is.
+  public var fault: String? { core.fault.withLock { $0 } }
+  /// The number of the last durable entry. Any thread; one load.
+  public var lastSequence: UInt64 { core.lastSequence.load(ordering: .acquiring) }
+
+  /// Makes durable what waits, then ends. Whatever comes later is settled as not durable.
+  public func close() {
+    core.state.withLock { $0.isClosed = true }
+    core.signal.wake()
+    let worker = thread.withLock { worker in
+      defer { worker = nil }
+      return worker
+    }
+    worker?.join()
+  }
+
+  private func submit(_ members: [UInt8], _ completion: @escaping @Sendable (Result<UInt64, LedgerError>) -> Void) {
+    let refusal: LedgerError? = core.state.withLock { state in
+      guard !state.isClosed else { return .closed }
+      guard state.waiting.count < Self.pendingMaximum else { return .overloaded }
+      state.waiting.append(Core.Control(members: members, completion: completion))
+      return nil
+    }
+    if let refusal { completion(.failure(refusal)) } else { core.signal.wake() }
+  }
+
+  /// What the writer's thread shares with everyone else.
+  final class Core: Sendable {
+    struct Control: Sendable {
+      var members: [UInt8]
+      var completion: @Sendable (Result<UInt64, LedgerError>) -> Void
+    }
+
+    struct State {
+      var lanes: [LedgerLane] = []
+      var waiting: [Control] = []
+      var isClosed = false
+    }
+
+    let state = Mutex(State())
+    let signal = WakeSignal()
+    let isHealthy = Atomic<Bool>(true)
+    let lastSequence: Atomic<UInt64>
+    let fault = Mutex<String?>(nil)
+
+    init(sequence: UInt64) { lastSequence = Atomic(sequence) }
+  }
+}

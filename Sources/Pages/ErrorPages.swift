@@ -1,0 +1,52 @@
+import Authorization
+import Wire
+
+/// Pages that only say something: what went wrong, and what it means for the person who reads it.
+public struct ErrorPages: AuthorizationPages {
+  private static let template = Template(PackageResources.message_html)
+  private let settings: PageSettings
+
+  public init(settings: PageSettings = PageSettings()) { self.settings = settings }
+
+  /// A request whose client or address is not known; the code helps whoever made the application.
+  public func errorPage(_ refusal: Refusal, to request: HTTPRequest) -> HTTPResponse {
+    let texts = LanguageChoice.texts(browser: request)
+    let isOurs = refusal.error.status >= 500
+    return page(
+      refusal.error.status, heading: isOurs ? .errorUnavailableHeading : .errorHeading,
+      explanation: isOurs ? .errorUnavailable : .errorClient, code: "\(refusal.error.code): \(refusal.explanation)", texts)
+  }
+
+  /// A page that cannot go on with its request.
+  func page(for refusal: InteractionRefusal, to request: HTTPRequest) -> HTTPResponse {
+    let texts = LanguageChoice.texts(browser: request)
+    switch refusal {
+    case .unknown, .expired:
+      return page(400, heading: .errorUnknownHeading, explanation: .errorUnknown, code: nil, texts)
+    case .finished: return page(409, heading: .errorFinishedHeading, explanation: .errorFinished, code: nil, texts)
+    case .notOffered: return page(400, heading: .errorFormHeading, explanation: .errorForm, code: nil, texts)
+    case .unavailable: return page(503, heading: .errorUnavailableHeading, explanation: .errorUnavailable, code: nil, texts)
+    }
+  }
+
+  /// A form or a visit that did not come from our page.
+  func foreignForm(_ status: Int, to request: HTTPRequest) -> HTTPResponse {
+    page(
+      status, heading: .errorFormHeading, explanation: .errorForm, code: nil, LanguageChoice.texts(browser: request))
+  }
+
+  private func page(
+    _ status: Int, heading: TextKey, explanation: TextKey, code: String?, _ texts: Texts
+  ) -> HTTPResponse {
+    let content = Self.template.render([
+      "heading": .text(texts(heading)),
+      "explanation": .text(fill(texts, explanation)),
+      "code": .text(code.map { texts(.errorCode, ["code": $0]) } ?? ""),
+    ])
+    return PageAnswer.html(
+      status, Frame.page(title: texts(heading), content: content, texts: texts, settings: settings))
+  }
+
+  /// The explanations name the operator or nobody.
+  private func fill(_ texts: Texts, _ key: TextKey) -> String { texts(key, ["operator": settings.operatorName]) }
+}

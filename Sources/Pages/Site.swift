@@ -1,0 +1,70 @@
+import Authorization
+import Bytes
+import Policy
+import Wire
+
+/// How the pages present themselves.
+public struct PageSettings: Sendable {
+  /// The operator's name as its subscribers know it.
+  public var operatorName: String
+  /// Shows `/`, the start page of the demo.
+  public var hasStartPage: Bool
+
+  public init(operatorName: String = "Passerelle", hasStartPage: Bool = false) {
+    self.operatorName = operatorName
+    self.hasStartPage = hasStartPage
+  }
+}
+
+/// Answers the pages' paths. Immutable; safe from any thread.
+public final class Site: Sendable {
+  let server: AuthorizationServer
+  let catalogue: Catalogue
+  let settings: PageSettings
+  let messages: ErrorPages
+
+  public init(server: AuthorizationServer, catalogue: Catalogue, settings: PageSettings = PageSettings()) {
+    self.server = server
+    self.catalogue = catalogue
+    self.settings = settings
+    messages = ErrorPages(settings: settings)
+  }
+
+  static let startPath = "/"
+  static let stylesheetPath = "/style.css"
+
+  /// True for the paths that `respond` answers.
+  public func handles(path: String) -> Bool {
+    switch path {
+    case EndpointPath.consent.rawValue, EndpointPath.subscriber.rawValue, Self.stylesheetPath: true
+    case Self.startPath: settings.hasStartPage
+    default: false
+    }
+  }
+
+  /// Answers a request to one of the paths. Never throws: what goes wrong is a page that says so.
+  public func respond(to request: HTTPRequest) async -> HTTPResponse {
+    switch (request.path, request.method) {
+    case (EndpointPath.consent.rawValue, "GET"): ConsentPage(site: self).show(request)
+    case (EndpointPath.consent.rawValue, "POST"): await ConsentPage(site: self).decide(request)
+    case (EndpointPath.subscriber.rawValue, "GET"): SubscriberPage(site: self).show(request)
+    case (EndpointPath.subscriber.rawValue, "POST"): await SubscriberPage(site: self).choose(request)
+    case (EndpointPath.consent.rawValue, _), (EndpointPath.subscriber.rawValue, _): PageAnswer.methodNotAllowed("GET, POST")
+    case (Self.stylesheetPath, "GET"): PageAnswer.stylesheet()
+    case (Self.startPath, "GET"): StartPage(site: self).show(request)
+    default: PageAnswer.methodNotAllowed("GET")
+    }
+  }
+}
+
+/// The frame of every page.
+enum Frame {
+  private static let template = Template(PackageResources.page_html)
+
+  static func page(title: String, content: Markup, texts: Texts, settings: PageSettings) -> Markup {
+    template.render([
+      "language": .text(texts.language), "title": .text(title), "stylesheet": .text(Site.stylesheetPath),
+      "operator": .text(settings.operatorName), "content": .markup(content),
+    ])
+  }
+}

@@ -1,0 +1,122 @@
+import Bytes
+
+/// Every text of the pages, by its key in the language files.
+enum TextKey: String, CaseIterable, Sendable {
+  case consentTitle = "consent.title"
+  case consentHeading = "consent.heading"
+  case askerLink = "consent.asker.link"
+  case askerNone = "consent.asker.none"
+  case line = "consent.line"
+  case purpose = "consent.purpose"
+  case data = "consent.data"
+  case dataHint = "consent.data.hint"
+  case example = "consent.example"
+  case costService = "consent.cost.service"
+  case costNothing = "consent.cost.nothing"
+  case costAll = "consent.cost.all"
+  case duration = "consent.duration"
+  case durationText = "consent.duration.text"
+  case withdrawal = "consent.withdrawal"
+  case withdrawalText = "consent.withdrawal.text"
+  case allow = "consent.allow"
+  case deny = "consent.deny"
+  case changed = "consent.changed"
+  case subscriberTitle = "subscriber.title"
+  case subscriberHeading = "subscriber.heading"
+  case subscriberExplanation = "subscriber.explanation"
+  case errorHeading = "error.heading"
+  case errorClient = "error.client"
+  case errorUnavailableHeading = "error.unavailable.heading"
+  case errorUnavailable = "error.unavailable"
+  case errorUnknownHeading = "error.unknown.heading"
+  case errorUnknown = "error.unknown"
+  case errorFinishedHeading = "error.finished.heading"
+  case errorFinished = "error.finished"
+  case errorFormHeading = "error.form.heading"
+  case errorForm = "error.form"
+  case errorCode = "error.code"
+  case startTitle = "start.title"
+  case startHeading = "start.heading"
+  case startExplanation = "start.explanation"
+  case startAPIs = "start.apis"
+  case startDocuments = "start.documents"
+  case documentDiscovery = "start.document.discovery"
+  case documentMetadata = "start.document.metadata"
+  case documentKeys = "start.document.keys"
+  case listSeparator = "list.separator"
+  case date
+  case dateFirst = "date.first"
+  case month1 = "month.1"
+  case month2 = "month.2"
+  case month3 = "month.3"
+  case month4 = "month.4"
+  case month5 = "month.5"
+  case month6 = "month.6"
+  case month7 = "month.7"
+  case month8 = "month.8"
+  case month9 = "month.9"
+  case month10 = "month.10"
+  case month11 = "month.11"
+  case month12 = "month.12"
+
+  static let months: [TextKey] = [
+    .month1, .month2, .month3, .month4, .month5, .month6, .month7, .month8, .month9, .month10, .month11, .month12,
+  ]
+}
+
+/// The texts of one language, out of its file in `Resources`.
+struct Texts: Sendable {
+  /// The language's tag, as `lang` has it.
+  let language: String
+  private let texts: [TextKey: String]
+
+  /// All languages, English first: the one that everything falls back to.
+  static let all = [Texts("en", PackageResources.en_json), Texts("fr", PackageResources.fr_json)]
+  static let languages = all.map(\.language)
+
+  /// The first of the wished languages that there is, by its primary tag (RFC 4647 §3.4); English otherwise.
+  static func choose(_ wishes: [String]) -> Texts {
+    for wish in wishes {
+      let primary = wish.prefix { $0 != "-" }.lowercased()
+      if let texts = all.first(where: { $0.language == primary }) { return texts }
+    }
+    return all[0]
+  }
+
+  /// A file that lacks a text or has one that nobody uses is a fault of the build and stops it at the first use.
+  init(_ language: String, _ file: [UInt8]) {
+    self.language = language
+    guard let members = try? JSONDocument(file, file: language).root.keys else { preconditionFailure("\(language): not JSON") }
+    var texts: [TextKey: String] = [:]
+    for member in members {
+      guard let key = TextKey(rawValue: member.name), let text = member.value.string else {
+        preconditionFailure("\(language): \(member.name)")
+      }
+      texts[key] = text
+    }
+    precondition(texts.count == TextKey.allCases.count, "\(language): a text is missing")
+    self.texts = texts
+  }
+
+  /// The text, with its `{slots}` filled. What is put in and is not plain ASCII stands between invisible isolates (Unicode UAX 9
+  /// §2.7), so that a name in another direction, or one that tries to turn the text around it, changes nothing outside itself.
+  func callAsFunction(_ key: TextKey, _ values: [String: String] = [:]) -> String {
+    var filled = ""
+    var rest = Substring(texts[key] ?? "")
+    while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+      filled += rest[..<open]
+      let name = String(rest[rest.index(after: open)..<close])
+      guard let value = values[name] else { preconditionFailure("\(language): \(key.rawValue) has no value for \(name)") }
+      filled += value.utf8.allSatisfy { $0 < 0x80 } ? value : "\u{2068}" + value + "\u{2069}"
+      rest = rest[rest.index(after: close)...]
+    }
+    return filled + rest
+  }
+
+  /// A day in words, in UTC.
+  func day(_ moment: Timestamp) -> String {
+    let key: TextKey = moment.day == 1 ? .dateFirst : .date
+    return self(
+      key, ["day": "\(moment.day)", "month": self(TextKey.months[moment.month - 1]), "year": "\(moment.year)"])
+  }
+}

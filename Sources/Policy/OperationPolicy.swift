@@ -1,0 +1,157 @@
+import Bytes
+import Identifiers
+
+/// What stands at the place of the subject in a body.
+public enum SubjectKind: String, Sendable {
+  /// CAMARA's `Device`: phoneNumber, networkAccessIdentifier, ipv4Address, ipv6Address.
+  case device
+  /// A number alone.
+  case phoneNumber
+}
+
+/// Who a call is about: the five rules of CAMARA's APIs. The path leads from the root of the body to the subject; empty, the
+/// whole body is it.
+public enum SubjectRule: Sendable, Equatable {
+  /// Nobody.
+  case none
+  /// From the token or from the body, never from both (design guide, appendix A).
+  case tokenOrBody([String], SubjectKind)
+  /// The body may name the token's subscriber; another one is 403 `INVALID_TOKEN_CONTEXT`.
+  case mayConfirm([String], SubjectKind)
+  /// Always in the body, whatever the token; `mustMatchToken` refuses another than the token's with 403.
+  case alwaysInBody([String], SubjectKind, mustMatchToken: Bool)
+}
+
+/// How many calls a client may make to an operation: a bucket of `burst`, refilled evenly.
+public struct RateLimit: Sendable, Equatable {
+  public var requestsPerMinute: Int
+  public var burst: Int
+}
+
+/// What a successful call costs.
+public struct Price: Sendable, Equatable {
+  /// Millionths of the currency's unit.
+  public var amountMicros: Int
+  /// ISO 4217.
+  public var currency: String
+}
+
+/// One operation of an API, as the gateway needs it.
+public final class OperationPolicy: Sendable {
+  public let api: APIName
+  public let version: String
+  public let id: OperationID
+  /// Dense over the catalogue: the place of the operation in arrays and sets.
+  public let index: Int
+  public let title: LocalizedText
+  public let method: String
+  /// Base path and path, with parameters in braces.
+  public let pathTemplate: String
+  /// Any one of these lists of scopes opens the operation; of a list, all are needed.
+  public let scopeAlternatives: [[Scope]]
+  /// 2 and 3: tokens without and with a subscriber.
+  public let legs: Set<Int>
+  /// The answer is about a person: a purpose is needed, and a legal basis is asked for.
+  public let personalData: Bool
+  public let subject: SubjectRule
+  public let bodyRequired: Bool
+  public let requestSchema: RequestSchema?
+  /// What of the answer may leave; nil for an answer without a body.
+  public let projection: Projection?
+  public let successStatuses: [Int]
+  /// Answers of this API name the identifier that was used, when the request had several.
+  public let namesDevice: Bool
+  /// Without these the answer would be thinner than its schema allows.
+  public let requiredCategories: FieldMask
+  /// These may be left out of the answer.
+  public let optionalCategories: FieldMask
+  public let bodyBytesMaximum: Int?
+  public let limits: RateLimit?
+  public let price: Price?
+  public let timeoutMilliseconds: Int
+  /// It reads only: sending it twice does no harm.
+  public let isRepeatable: Bool
+  public let errors: ErrorCodes
+  /// `"api":"…","operation":"…"`, for the ledger.
+  public let ledgerMembers: [UInt8]
+
+  init(_ parts: Parts) {
+    api = parts.api
+    version = parts.version
+    id = parts.id
+    index = parts.index
+    title = parts.title
+    method = parts.method
+    pathTemplate = parts.pathTemplate
+    scopeAlternatives = parts.scopeAlternatives
+    legs = parts.legs
+    personalData = parts.personalData
+    subject = parts.subject
+    bodyRequired = parts.bodyRequired
+    requestSchema = parts.requestSchema
+    projection = parts.response.projection
+    successStatuses = parts.response.statuses
+    namesDevice = parts.response.namesDevice
+    requiredCategories = parts.response.required
+    optionalCategories = parts.response.optional & ~parts.response.required
+    bodyBytesMaximum = parts.bodyBytesMaximum
+    limits = parts.limits
+    price = parts.price
+    timeoutMilliseconds = parts.timeoutMilliseconds
+    isRepeatable = parts.isRepeatable
+    errors = parts.errors
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.field("api", api.rawValue)
+    writer.field("operation", id.rawValue)
+    writer.endObject()
+    ledgerMembers = Array(writer.bytes.dropFirst().dropLast())
+  }
+
+  /// What the reader of a policy gathers.
+  struct Parts {
+    var api: APIName
+    var version: String
+    var id: OperationID
+    var index: Int
+    var title: LocalizedText
+    var method: String
+    var pathTemplate: String
+    var scopeAlternatives: [[Scope]]
+    var legs: Set<Int>
+    var personalData: Bool
+    var subject: SubjectRule
+    var bodyRequired: Bool
+    var requestSchema: RequestSchema?
+    var response: ResponsePolicy
+    var bodyBytesMaximum: Int?
+    var limits: RateLimit?
+    var price: Price?
+    var timeoutMilliseconds: Int
+    var isRepeatable: Bool
+    var errors: ErrorCodes
+  }
+
+  /// True when a token with these scopes may call it.
+  public func isOpened(by scopes: ScopeSet) -> Bool { scopeAlternatives.contains { $0.allSatisfy(scopes.contains) } }
+}
+
+/// One API in one version.
+public struct APIPolicy: Sendable {
+  public let name: APIName
+  public let version: String
+  public let basePath: String
+  public let title: LocalizedText
+  public let operations: [OperationPolicy]
+}
+
+/// Operations by their dense index in the catalogue.
+public struct OperationSet: Equatable, Sendable {
+  private var words: [UInt64]
+
+  init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
+
+  mutating func insert(_ index: Int) { words[index >> 6] |= 1 << UInt64(index & 63) }
+
+  public func contains(_ index: Int) -> Bool { index >> 6 < words.count && words[index >> 6] & (1 << UInt64(index & 63)) != 0 }
+}

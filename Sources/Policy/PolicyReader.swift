@@ -1,0 +1,176 @@
+import Bytes
+import Identifiers
+
+/// Reads one policy file: an API in one version.
+struct PolicyReader {
+  let categories: [CategoryID: FieldMask]
+  /// The dense index of the first operation.
+  let firstIndex: Int
+
+  func policy(_ root: JSONValue) throws(DocumentError) -> APIPolicy {
+    var reader = try ObjectReader(root)
+    guard let name = APIName(rawValue: try reader.string("api")) else { throw root.error("\"api\" is malformed") }
+    let version = try reader.string("version")
+    let basePath = try Self.basePath(reader.required("basePath"))
+    let title = try LocalizedText(reader.required("title"))
+    let isStrict = try reader.boolean("strictBodies", default: false)
+    let errors = try ErrorCodes(reader.value("errors"))
+    let schemas = SchemaReader(named: reader.value("schemas"), isStrict: isStrict)
+    let list = try reader.required("operations")
+    try reader.finish()
+    guard list.kind == .object, !list.keys.isEmpty else {
+      throw list.error("operations wants an object: operationId to operation")
+    }
+    var operations: [OperationPolicy] = []
+    for member in list.keys {
+      let frame = Frame(api: name, version: version, basePath: basePath, errors: errors, schemas: schemas)
+      operations.append(try operation(member, frame, index: firstIndex + operations.count))
+    }
+    return APIPolicy(name: name, version: version, basePath: basePath, title: title, operations: operations)
+  }
+
+  /// What the operations of a file share.
+  private struct Frame {
+    let api: APIName
+    let version: String
+    let basePath: String
+    let errors: ErrorCodes
+    let schemas: SchemaReader
+  }
+
+  private func operation(_ member: JSONValue.Member, _ frame: Frame, index: Int) throws(DocumentError) -> OperationPolicy {
+    guard let id = OperationID(rawValue: member.name) else { throw member.error("an operationId is malformed") }
+    var reader = try ObjectReader(member.value)
+    let request = try reader.optionalObject("request")
+    let (bodyRequired, schema) = try Self.request(request, frame.schemas)
+    let subject = try Self.subject(reader.value("subject"))
+    let personalData = try reader.boolean("personalData", default: subject != .none)
+    let response = try ResponsePolicy(reader.required("response"), categories: categories)
+    if personalData, response.required | response.optional == 0 {
+      throw member.error("\(member.name) is about a person, but no field of its answer has a category")
+    }
+    let parts = OperationPolicy.Parts(
+      api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
+      method: try Self.method(reader.required("method")), pathTemplate: frame.basePath + (try Self.path(reader.required("path"))),
+      scopeAlternatives: try Self.scopes(reader.required("scopes")), legs: try Self.legs(reader.value("legs")),
+      personalData: personalData, subject: subject, bodyRequired: bodyRequired, requestSchema: schema, response: response,
+      bodyBytesMaximum: try reader.optionalInteger("bodyBytesMaximum", in: 1...(64 << 20)),
+      limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
+      timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,
+      isRepeatable: try reader.boolean("repeatable", default: false), errors: frame.errors)
+    try reader.finish()
+    return OperationPolicy(parts)
+  }
+
+  private static func basePath(_ value: JSONValue) throws(DocumentError) -> String {
+    guard let path = value.string, path.hasPrefix("/"), !path.hasSuffix("/"), !path.contains("{"), isPlainPath(path) else {
+      throw value.error("basePath wants a path such as /device-identifier/v0.3, without a slash at its end")
+    }
+    return path
+  }
+
+  private static func path(_ value: JSONValue) throws(DocumentError) -> String {
+    guard let path = value.string, path.hasPrefix("/"), isPlainPath(path) else {
+      throw value.error("path wants a path such as /retrieve or /sessions/{sessionId}")
+    }
+    return path
+  }
+
+  /// Segments of unreserved characters, or a parameter in braces; no empty one, no dots alone.
+  private static func isPlainPath(_ path: String) -> Bool {
+    path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).allSatisfy { segment in
+      let name = segment.hasPrefix("{") && segment.hasSuffix("}") ? segment.dropFirst().dropLast() : segment
+      return !name.isEmpty && name != "." && name != ".."
+        && name.utf8.allSatisfy {
+          ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5A) || ($0 >= 0x61 && $0 <= 0x7A) || "-._~".utf8.contains($0)
+        }
+    }
+  }
+
+  private static func method(_ value: JSONValue) throws(DocumentError) -> String {
+    guard let method = value.string, ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method) else {
+      throw value.error("method is one of GET, POST, PUT, PATCH, DELETE")
+    }
+    return method
+  }
+
+  /// `["a", "b c"]`: a, or b and c together.
+  private static func scopes(_ value: JSONValue) throws(DocumentError) -> [[Scope]] {
+    guard let array = value.array, !array.isEmpty else {
+      throw value.error("scopes wants a list; any one of its entries is enough")
+    }
+    var alternatives: [[Scope]] = []
+    for element in array {
+      guard let set = element.string.flatMap({ ScopeSet(parsing: $0) }), !set.isEmpty, set.purposes.isEmpty else {
+        throw element.error("scopes wants scopes, separated by single spaces where all are needed")
+      }
+      alternatives.append(set.elements)
+    }
+    return alternatives
+  }
+
+  private static func legs(_ value: JSONValue?) throws(DocumentError) -> Set<Int> {
+    guard let value else { return [2, 3] }
+    let legs = (value.array ?? []).compactMap(\.integer)
+    guard !legs.isEmpty, legs.count == value.array?.count, legs.allSatisfy({ $0 == 2 || $0 == 3 }) else {
+      throw value.error("legs wants [2], [3] or [2, 3]")
+    }
+    return Set(legs)
+  }
+
+  private static func subject(_ value: JSONValue?) throws(DocumentError) -> SubjectRule {
+    guard let value else { return .none }
+    var reader = try ObjectReader(value)
+    let rule = try reader.string("rule")
+    let at = try reader.optionalString("at") ?? ""
+    let kindName = try reader.optionalString("kind") ?? "device"
+    let mustMatch = try reader.boolean("mustMatchToken", default: false)
+    try reader.finish()
+    guard let kind = SubjectKind(rawValue: kindName) else { throw value.error("kind is device or phoneNumber") }
+    let path = at.isEmpty ? [] : at.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard path.allSatisfy({ !$0.isEmpty }), path.count <= 8 else { throw value.error("at wants names separated by dots") }
+    switch rule {
+    case "none": return .none
+    case "tokenOrBody": return .tokenOrBody(path, kind)
+    case "mayConfirm": return .mayConfirm(path, kind)
+    case "alwaysInBody": return .alwaysInBody(path, kind, mustMatchToken: mustMatch)
+    default: throw value.error("rule is one of none, tokenOrBody, mayConfirm, alwaysInBody")
+    }
+  }
+
+  private static func request(
+    _ reader: ObjectReader?, _ schemas: SchemaReader
+  ) throws(DocumentError) -> (required: Bool, schema: RequestSchema?) {
+    guard var reader else { return (false, nil) }
+    let required = try reader.boolean("required", default: true)
+    let schema = try reader.value("schema").map { value throws(DocumentError) in try schemas.schema(value) }
+    try reader.finish()
+    return (required, schema)
+  }
+
+  private static func limits(_ reader: ObjectReader?) throws(DocumentError) -> RateLimit? {
+    guard var reader else { return nil }
+    let rate = try reader.integer("requestsPerMinute", in: 1...1_000_000_000)
+    let burst = try reader.optionalInteger("burst", in: 1...1_000_000_000) ?? rate
+    try reader.finish()
+    return RateLimit(requestsPerMinute: rate, burst: burst)
+  }
+
+  /// `{"amount": "0.02", "currency": "EUR"}`: a decimal in a string, so that no binary fraction comes near money.
+  private static func price(_ value: JSONValue?) throws(DocumentError) -> Price? {
+    guard let value else { return nil }
+    var reader = try ObjectReader(value)
+    let (amount, currency) = (try reader.string("amount"), try reader.string("currency"))
+    try reader.finish()
+    let parts = amount.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    let fraction = parts.count == 2 ? parts[1] : ""
+    guard parts.count <= 2, !parts[0].isEmpty, parts[0].utf8.count <= 9, fraction.utf8.count <= 6,
+      parts.count == 1 || !fraction.isEmpty, (parts[0] + fraction).utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
+      let micros = Int(parts[0] + fraction + String(repeating: "0", count: 6 - fraction.utf8.count))
+    else { throw value.error("amount wants a decimal such as \"0.02\", with six digits behind the point at most") }
+    guard currency.utf8.count == 3, currency.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5A }) else {
+      throw value.error("currency wants three capital letters (ISO 4217)")
+    }
+    return Price(amountMicros: micros, currency: currency)
+  }
+}

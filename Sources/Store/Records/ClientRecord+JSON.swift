@@ -1,0 +1,144 @@
+import Bytes
+import Identifiers
+import JOSE
+
+extension ClientRecord {
+  /// Reads a registration as `clients add` and the admin API take it and as the store keeps it.
+  /// - Throws: `DocumentError` that names file, line and what is wrong: a key that nobody knows, a redirect URI that could be
+  ///   abused, a key that is no public key, a purpose for 2-legged use that is not among the purposes.
+  public init(json: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(json)
+    func value(_ key: String) -> JSONValue { json[key] ?? json }
+
+    guard let id = ClientID(rawValue: try reader.string("client_id")) else {
+      throw value("client_id").error("client_id must be 1 to 128 visible ASCII characters")
+    }
+    let name = try reader.string("client_name")
+    guard (1...200).contains(name.utf8.count), name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else {
+      throw value("client_name").error("client_name must be 1 to 200 bytes without control characters")
+    }
+    let clientURI = try Self.webAddress("client_uri", &reader, json)
+    let logoURI = try Self.webAddress("logo_uri", &reader, json)
+
+    let grantTypes = try reader.strings("grant_types")
+    for grantType in grantTypes where !Self.knownGrantTypes.contains(grantType) {
+      throw value("grant_types").error(
+        "unknown grant type \"\(grantType)\"; known are \(Self.knownGrantTypes.joined(separator: ", "))")
+    }
+    guard !grantTypes.isEmpty else { throw value("grant_types").error("grant_types must name at least one grant type") }
+
+    let redirectURIs = try reader.optionalStrings("redirect_uris") ?? []
+    guard redirectURIs.count <= Self.redirectURIsMaximum else {
+      throw value("redirect_uris").error("more than \(Self.redirectURIsMaximum) redirect_uris")
+    }
+    for (index, address) in redirectURIs.enumerated() {
+      if let fault = RedirectURI.fault(in: address) {
+        throw (value("redirect_uris").array?[index] ?? json).error("redirect_uri \(fault)")
+      }
+    }
+    guard !grantTypes.contains("authorization_code") || !redirectURIs.isEmpty else {
+      throw json.error("grant type authorization_code needs at least one of redirect_uris")
+    }
+
+    guard let scopes = ScopeSet(parsing: try reader.string("scope")), scopes.purposes.isEmpty else {
+      throw value("scope").error("scope must be scopes separated by single spaces; purposes belong into \"purposes\"")
+    }
+    let purposes = try Self.purposes("purposes", &reader, json)
+    let twoLegged = try Self.purposes("two_legged_purposes", &reader, json)
+    for purpose in twoLegged where !purposes.contains(purpose) {
+      throw value("two_legged_purposes").error("\(purpose) is not among the client's purposes")
+    }
+    // RFC 7591 §2; the only method that this server has, and so the only one that a registration may name.
+    if let method = try reader.optionalString("token_endpoint_auth_method"), method != "private_key_jwt" {
+      throw value("token_endpoint_auth_method").error("token_endpoint_auth_method must be private_key_jwt")
+    }
+    let jwks = try Self.keys(&reader, json)
+    guard let proofKey = ProofKey(rawValue: try reader.optionalString("pkce") ?? "required") else {
+      throw value("pkce").error("pkce must be \"required\" or \"optional\"")
+    }
+    let languages = try reader.optionalStrings("languages") ?? []
+    for language in languages where !Self.isLanguageTag(language) {
+      throw value("languages").error("languages must be tags such as \"en\" or \"fr-CA\"")
+    }
+    self.init(
+      id: id, name: name, clientURI: clientURI, logoURI: logoURI, redirectURIs: redirectURIs, grantTypes: grantTypes,
+      scopes: scopes, purposes: purposes, jwks: jwks, proofKey: proofKey,
+      accessTokenLifetimeSeconds: try reader.optionalInteger(
+        "access_token_lifetime_seconds", in: Self.accessTokenLifetimeSecondsRange) ?? Self.accessTokenLifetimeSecondsDefault,
+      twoLeggedPurposes: twoLegged,
+      requestsPerMinute: try reader.optionalInteger("requests_per_minute", in: 1...10_000_000),
+      quotaPerDay: try reader.optionalInteger("quota_per_day", in: 0...1_000_000_000_000),
+      quotaPerMonth: try reader.optionalInteger("quota_per_month", in: 0...1_000_000_000_000),
+      languages: languages, isEnabled: try reader.boolean("enabled", default: true))
+    try reader.finish()
+  }
+
+  /// The registration as JSON, in the names that `init(json:)` reads. What does not apply is absent.
+  public func json(includingEnabled: Bool = true) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.field("client_id", id.rawValue)
+    writer.field("client_name", name)
+    if let clientURI { writer.field("client_uri", clientURI) }
+    if let logoURI { writer.field("logo_uri", logoURI) }
+    writer.field("redirect_uris", redirectURIs)
+    writer.field("grant_types", grantTypes)
+    writer.field("scope", scopes.description)
+    writer.field("purposes", purposes.map(\.rawValue))
+    writer.field("token_endpoint_auth_method", "private_key_jwt")
+    writer.key("jwks")
+    writer.raw(jwks)
+    writer.field("pkce", proofKey.rawValue)
+    writer.field("access_token_lifetime_seconds", accessTokenLifetimeSeconds)
+    writer.field("two_legged_purposes", twoLeggedPurposes.map(\.rawValue))
+    if let requestsPerMinute { writer.field("requests_per_minute", requestsPerMinute) }
+    if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
+    if let quotaPerMonth { writer.field("quota_per_month", quotaPerMonth) }
+    writer.field("languages", languages)
+    if includingEnabled { writer.field("enabled", isEnabled) }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  private static func webAddress(
+    _ key: String, _ reader: inout ObjectReader, _ json: JSONValue
+  ) throws(DocumentError) -> String? {
+    guard let text = try reader.optionalString(key) else { return nil }
+    if let fault = RedirectURI.webFault(in: text) { throw (json[key] ?? json).error("\(key) \(fault)") }
+    return text
+  }
+
+  private static func purposes(
+    _ key: String, _ reader: inout ObjectReader, _ json: JSONValue
+  ) throws(DocumentError) -> [Purpose] {
+    var purposes: [Purpose] = []
+    for text in try reader.optionalStrings(key) ?? [] {
+      guard let purpose = Purpose(rawValue: text) else {
+        throw (json[key] ?? json).error("\(key) must be purposes such as \"dpv:FraudPreventionAndDetection\"")
+      }
+      if !purposes.contains(purpose) { purposes.append(purpose) }
+    }
+    return purposes
+  }
+
+  private static func keys(_ reader: inout ObjectReader, _ json: JSONValue) throws(DocumentError) -> [UInt8] {
+    guard let value = reader.value("jwks") else { throw json.error("jwks is missing: the client's public keys") }
+    do {
+      _ = try JWKSet(json: value)
+    } catch {
+      throw value.error("jwks: \(error)")
+    }
+    return value.strictJSON()  // a registration file may have comments; what is kept has none
+  }
+
+  /// The shape of RFC 5646 §2.1: letters and digits in parts of 1 to 8, joined by hyphens.
+  private static func isLanguageTag(_ text: String) -> Bool {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    return parts.count <= 4
+      && parts.allSatisfy { part in
+        (1...8).contains(part.utf8.count)
+          && part.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
+      }
+  }
+}

@@ -1,0 +1,43 @@
+/// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, used
+/// assertions, waiting interactions and usage, in one SQLite file.
+///
+/// Each table has one file in `Tables/`: a protocol (so that another database can stand in), its SQLite implementation, and
+/// every statement that touches the table. What the stores take and give back is in `Records/`. `SQLite/` holds the little
+/// there is between them and the C library: `Database` (one writer with group commit, pooled readers), `Connection`,
+/// `Statement`, migrations and sweeping.
+///
+/// The hot path does not come here: it reads memories that `ChangeBoard` keeps honest, and only a miss reads the store.
+///
+/// Begin with `SQLite/Database.swift`, then read `Tables/Codes.swift` for how a store is written.
+
+import Bytes
+import Identifiers
+import JOSE
+
+/// All stores over one database, as a process needs them.
+public struct Stores: Sendable {
+  public let database: Database
+  public let subjects: any SubjectStore
+  public let clients: any ClientStore
+  public let grants: any GrantStore
+  public let codes: any CodeStore
+  public let assertions: any AssertionMemory
+  public let interactions: any InteractionStore
+  public let consents: any ConsentStore
+  public let usage: any UsageStore
+
+  /// - Parameters:
+  ///   - lookup: the key under which a subscriber's number is looked up without being stored.
+  ///   - sealing: the key that seals what must be readable again: numbers and interactions.
+  public init(database: Database, lookup: HMACKey, sealing: SealingKey) {
+    self.database = database
+    subjects = SQLiteSubjectStore(database: database, lookup: lookup, sealing: sealing)
+    clients = SQLiteClientStore(database: database)
+    grants = SQLiteGrantStore(database: database)
+    codes = SQLiteCodeStore(database: database)
+    assertions = SQLiteAssertionMemory(database: database)
+    interactions = SQLiteInteractionStore(database: database, sealing: sealing)
+    consents = SQLiteConsentStore(database: database)
+    usage = SQLiteUsageStore(database: database)
+  }
+}

@@ -1,0 +1,100 @@
+import Bytes
+import Identifiers
+import Synchronization
+
+/// The registered API consumers.
+public protocol ClientStore: Sendable {
+  func client(_ id: ClientID) throws -> ClientRecord?
+  /// All of them, by id.
+  func all() throws -> [ClientRecord]
+  /// Adds a registration or replaces the one with the same id.
+  func save(_ record: ClientRecord) async throws
+  /// False when there is no such client.
+  @discardableResult
+  func setEnabled(_ id: ClientID, _ isEnabled: Bool) async throws -> Bool
+  /// Rises with every change of any client, by this process or another; a memory of clients is good as long as it stands still.
+  var generation: UInt64 { get }
+}
+
+public final class SQLiteClientStore: ClientStore {
+  static let schema: StaticString = """
+    CREATE TABLE clients (
+      client_id  TEXT NOT NULL PRIMARY KEY,
+      metadata   TEXT NOT NULL,          -- the registration, RFC 7591 names, without "enabled"
+      enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+      created_at INTEGER NOT NULL,
+      updated_at INTEGER NOT NULL
+    ) STRICT;
+    """
+  private static let byID: StaticString = "SELECT metadata, enabled FROM clients WHERE client_id = ?1"
+  private static let everyone: StaticString = "SELECT metadata, enabled FROM clients ORDER BY client_id"
+  private static let upsert: StaticString = """
+    INSERT INTO clients (client_id, metadata, enabled, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
+    ON CONFLICT (client_id) DO UPDATE SET metadata = excluded.metadata, enabled = excluded.enabled,
+      updated_at = excluded.updated_at
+    """
+  private static let enable: StaticString = "UPDATE clients SET enabled = ?2, updated_at = ?3 WHERE client_id = ?1"
+
+  private let database: Database
+  private let changes = Counter()
+
+  public init(database: Database) {
+    self.database = database
+    database.onForeignCommit { [changes] in changes.raise() }
+  }
+
+  public var generation: UInt64 { changes.value }
+
+  public func client(_ id: ClientID) throws -> ClientRecord? {
+    try database.read { connection in
+      let statement = try connection.statement(Self.byID).bind(id)
+      return try statement.step() ? try Self.record(statement) : nil
+    }
+  }
+
+  public func all() throws -> [ClientRecord] {
+    try database.read { connection in
+      let statement = try connection.statement(Self.everyone)
+      var records: [ClientRecord] = []
+      while try statement.step() { records.append(try Self.record(statement)) }
+      return records
+    }
+  }
+
+  public func save(_ record: ClientRecord) async throws {
+    let metadata = String(decoding: record.json(includingEnabled: false), as: UTF8.self)
+    let now = database.time.now()
+    try await database.write { connection in
+      try connection.statement(Self.upsert).bind(record.id, metadata, record.isEnabled, now).run()
+    }
+    changes.raise()
+  }
+
+  @discardableResult
+  public func setEnabled(_ id: ClientID, _ isEnabled: Bool) async throws -> Bool {
+    let now = database.time.now()
+    let isKnown = try await database.write { connection in
+      try connection.statement(Self.enable).bind(id, isEnabled, now).run()
+      return connection.changes == 1
+    }
+    changes.raise()
+    return isKnown
+  }
+
+  private static func record(_ statement: Statement) throws -> ClientRecord {
+    do throws(DocumentError) {
+      let document = try JSONDocument(Array(statement.text(0).utf8), file: "clients.metadata")
+      var record = try ClientRecord(json: document.root)
+      record.isEnabled = statement.boolean(1)
+      return record
+    } catch {
+      throw statement.malformed(0)
+    }
+  }
+
+  private final class Counter: Sendable {
+    private let count = Atomic<UInt64>(1)
+    var value: UInt64 { count.load(ordering: .acquiring) }
+    func raise() { count.wrappingAdd(1, ordering: .acquiringAndReleasing) }
+  }
+}

@@ -1,0 +1,332 @@
+import Bytes
+
+/// A connection from a client: reads requests one after another, hands each to the handler, sends its answer, reads the next.
+/// Requests that came early (pipelining) wait in the buffer. Confined to its loop.
+final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
+  private enum Phase {
+    /// Between requests.
+    case idle
+    case head
+    case body
+    /// The handler has the request.
+    case handling
+    /// The answer does not fit into the socket yet.
+    case sending
+    case closed
+  }
+
+  // Sound: it is never read into; it only lends an empty span.
+  private nonisolated(unsafe) static let empty = ReadBuffer(bytes: 1)
+
+  private let transport: any Transport
+  private let listener: ListenerState
+  private let loop: EventLoop
+  private var limits: ServerLimits { listener.limits }
+  private var phase = Phase.idle
+  private var buffer: ReadBuffer?
+  private var chunks: ChunkedDecoder?
+  private var bodyBytesMaximum = 0
+  private var pending: [UInt8] = []
+  private var pendingSent = 0
+  private var isReading = true
+  private var isWriting = false
+  private var peerHasClosed = false
+  private var isProcessing = false
+  private var tag: UInt64 = 0
+  private lazy var timer = LoopTimer(self)
+
+  var parser: HeadParser
+  var responseStatus = 0
+  /// Which request of the connection this is; a late answer to an earlier one is dropped.
+  private(set) var serial = 0
+  private(set) var exchange: Exchange!
+  /// Set when HTTP refused the request: nothing after it can be understood.
+  private var isPoisoned = false
+
+  init(transport: any Transport, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress) {
+    self.transport = transport
+    self.listener = listener
+    self.loop = loop
+    parser = HeadParser(.request, limits: listener.limits.headLimits)
+    exchange = Exchange(connection: self, loop: loop, remoteAddress: remoteAddress)
+  }
+
+  var isClosed: Bool { phase == .closed }
+  var isIdle: Bool { phase == .idle }
+
+  /// Begins to read. False when the loop cannot watch it.
+  func start() -> Bool {
+    guard let tag = try? loop.add(transport.descriptor, self) else { return false }
+    self.tag = tag
+    setTimer(seconds: limits.idleSecondsMaximum)
+    return true
+  }
+
+  /// The connection's bytes, in which the parser's places lie.
+  var bytes: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      let buffer = buffer ?? Self.empty
+      // Sound: the connection owns the buffer, and gives it away only between requests.
+      let span = unsafe Span<UInt8>(_unsafeStart: buffer.start, count: buffer.upper)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// Whether the present answer is the last one.
+  var willClose: Bool {
+    exchange.closesAfterResponse || isPoisoned || listener.isDraining || !parser.keepsConnection(bytes)
+  }
+
+  // MARK: Reading
+
+  func becameReadable() {
+    guard phase != .closed else { return }
+    let buffer = self.buffer ?? loop.buffers.take()
+    self.buffer = buffer
+    if buffer.room.isEmpty { makeRoom(buffer) }
+    guard !buffer.room.isEmpty else { setInterest(readable: false); return }
+    switch transport.read(into: buffer.room) {
+    case .bytes(let count):
+      buffer.upper += count
+      process()
+    case .wouldBlock: releaseBufferIfEmpty()
+    case .closed: peerClosed()
+    }
+  }
+
+  /// While a handler works, the places in the buffer must not move: what comes meanwhile waits in the socket.
+  private func makeRoom(_ buffer: ReadBuffer) {
+    switch phase {
+    case .idle, .head:
+      if buffer.lower > 0, phase == .idle { buffer.compact() } else { buffer.grow(to: parser.end + limits.headBytesMaximum * 2) }
+    case .body:
+      buffer.grow(to: min(buffer.capacity * 2, buffer.upper + bodyBytesMaximum + 65_536))
+    case .handling, .sending, .closed: break
+    }
+  }
+
+  /// The client sends no more. What it asked is still answered; in the middle of a request there is nothing to answer.
+  private func peerClosed() {
+    peerHasClosed = true
+    switch phase {
+    case .handling, .sending: setInterest(readable: false)
+    default: close()
+    }
+  }
+
+  /// Goes on with what is in the buffer, for as many requests as there are.
+  private func process() {
+    // An answer that is given at once comes back here: the loop below goes on with it, without growing the stack.
+    guard !isProcessing else { return }
+    isProcessing = true
+    defer { isProcessing = false }
+    while let buffer, buffer.count > 0 || phase == .body {
+      switch phase {
+      case .idle:
+        phase = .head
+        parser.reset(at: buffer.lower)
+        exchange.clear()
+        setTimer(seconds: limits.headSecondsMaximum)
+      case .head:
+        guard readHead(buffer) else { return }
+      case .body:
+        guard readBody(buffer) else { return }
+      case .handling, .sending, .closed: return
+      }
+    }
+    releaseBufferIfEmpty()
+  }
+
+  /// True when the head is complete and there is more to do.
+  private func readHead(_ buffer: ReadBuffer) -> Bool {
+    do throws(HeadParser.Fault) {
+      guard try parser.advance(buffer.bytes) else { return false }
+    } catch {
+      reject(HTTPRejection(error))
+      return false
+    }
+    serial += 1
+    exchange.begin()
+    bodyBytesMaximum = listener.handler.bodyBytesMaximum(exchange) ?? limits.bodyBytesMaximum
+    switch parser.framing {
+    case .length(let length):
+      guard length <= bodyBytesMaximum else { reject(.bodyTooLarge); return false }
+    case .chunked: chunks = ChunkedDecoder(at: parser.end)
+    case .none, .untilClose: break
+    }
+    phase = .body
+    if parser.framing != .none {
+      setTimer(seconds: limits.bodySecondsMaximum)
+      if buffer.upper == parser.end, parser.fields.first(.expect) != nil { sendContinue() }
+    }
+    return true
+  }
+
+  /// True when the body is complete.
+  private func readBody(_ buffer: ReadBuffer) -> Bool {
+    switch parser.framing {
+    case .none, .untilClose:
+      handle(end: parser.end, bodyCount: 0, buffer)
+      return true
+    case .length(let length):
+      guard buffer.upper - parser.end >= length else { return false }
+      handle(end: parser.end + length, bodyCount: length, buffer)
+      return true
+    case .chunked:
+      return readChunks(buffer)
+    }
+  }
+
+  private func readChunks(_ buffer: ReadBuffer) -> Bool {
+    guard var chunks else { return false }
+    let progress = chunks.advance(buffer, bodyBytesMaximum: bodyBytesMaximum)
+    switch progress {
+    case .complete:
+      self.chunks = nil
+      handle(end: chunks.read, bodyCount: chunks.written - parser.end, buffer)
+      return true
+    case .needsMore:
+      chunks.compact(buffer)
+      self.chunks = chunks
+    case .malformed: reject(.malformed("the chunks of the body"))
+    case .tooLarge: reject(.bodyTooLarge)
+    }
+    return false
+  }
+
+  private func handle(end: Int, bodyCount: Int, _ buffer: ReadBuffer) {
+    phase = .handling
+    exchange.bodyRange = ByteRange(start: parser.end, count: bodyCount)
+    buffer.lower = end
+    loop.timers.cancel(timer)
+    listener.handler.handle(exchange)
+  }
+
+  private func reject(_ rejection: HTTPRejection) {
+    isPoisoned = true
+    phase = .handling
+    loop.timers.cancel(timer)
+    listener.handler.reject(exchange, rejection)
+  }
+
+  /// RFC 9110 §10.1.1: the client waits for it before it sends the body.
+  private func sendContinue() {
+    let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+    // A socket that is full at this point belongs to a client that does not read; the body's time limit deals with it.
+    _ = transport.write(UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount))
+  }
+
+  // MARK: Answering
+
+  /// Sends an answer of the control plane, unless the client has gone or another request has come meanwhile.
+  func answer(_ response: HTTPResponse, to serial: Int) {
+    guard phase == .handling, serial == self.serial else { return }
+    exchange.send(response)
+  }
+
+  /// Sends what the exchange has written.
+  func send() {
+    guard phase == .handling else { return }
+    let closes = willClose
+    let sent = loop.output.withUnsafeBytes { transport.write($0) }
+    switch sent {
+    case .bytes(let count) where count == loop.output.count: finish(closes: closes)
+    case .bytes(let count): wait(from: count, closes: closes)
+    case .wouldBlock: wait(from: 0, closes: closes)
+    case .closed: close()
+    }
+  }
+
+  /// Sends bytes as they are, as far as the socket takes them; what follows is for the caller to know.
+  func sendPart(_ bytes: [UInt8]) { bytes.withUnsafeBytes { _ = transport.write($0) } }
+
+  private func wait(from count: Int, closes: Bool) {
+    pending = Array(loop.output[count...])
+    pendingSent = 0
+    phase = .sending
+    if closes { isPoisoned = true }
+    setTimer(seconds: limits.writeSecondsMaximum)
+    setInterest(writable: true)
+  }
+
+  func becameWritable() {
+    guard phase == .sending else { return }
+    let sent = pending.withUnsafeBytes { transport.write(UnsafeRawBufferPointer(rebasing: $0[pendingSent...])) }
+    switch sent {
+    case .bytes(let count):
+      pendingSent += count
+      guard pendingSent == pending.count else { return }
+      pending = []
+      setInterest(writable: false)
+      finish(closes: isPoisoned)
+    case .wouldBlock: break
+    case .closed: close()
+    }
+  }
+
+  /// The answer is out: the next request, if the connection stays.
+  private func finish(closes: Bool) {
+    guard !closes, !peerHasClosed || (buffer?.count ?? 0) > 0 else { closeGently(); return }
+    phase = .idle
+    chunks = nil
+    if !isReading { setInterest(readable: !peerHasClosed) }
+    setTimer(seconds: limits.idleSecondsMaximum)
+    buffer?.compact()
+    if isProcessing { return }
+    process()
+  }
+
+  // MARK: Time and end
+
+  func timerFired(_ timer: LoopTimer) {
+    switch phase {
+    case .head: reject(.headTimeout)
+    case .body: reject(.bodyTimeout)
+    case .idle, .sending: close()
+    case .handling, .closed: break
+    }
+  }
+
+  func becameDead() { close() }
+
+  /// Closes while bytes that nobody will read may still lie in the socket: taken out first, for the system would otherwise
+  /// answer them with a reset, which can destroy the answer on its way (RFC 9112 §9.6).
+  private func closeGently() {
+    let scratch = buffer ?? loop.buffers.take()
+    scratch.lower = 0
+    scratch.upper = 0
+    for _ in 0..<8 {
+      guard case .bytes = transport.read(into: scratch.room) else { break }
+    }
+    close()
+  }
+
+  /// Closes at once. A handler that still works finds `isAbandoned`.
+  func close() {
+    guard phase != .closed else { return }
+    phase = .closed
+    loop.timers.cancel(timer)
+    loop.remove(transport.descriptor)
+    transport.close()
+    listener.closed(self, on: loop)
+  }
+
+  private func setTimer(seconds: Int) {
+    loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(seconds) * 1_000_000_000)
+  }
+
+  private func setInterest(readable: Bool? = nil, writable: Bool? = nil) {
+    let wantsReading = readable ?? isReading
+    let wantsWriting = writable ?? isWriting
+    guard wantsReading != isReading || wantsWriting != isWriting else { return }
+    (isReading, isWriting) = (wantsReading, wantsWriting)
+    loop.modify(transport.descriptor, tag, readable: isReading, writable: isWriting)
+  }
+
+  private func releaseBufferIfEmpty() {
+    guard phase == .idle, let buffer, buffer.count == 0 else { return }
+    loop.buffers.give(buffer)
+    self.buffer = nil
+  }
+}

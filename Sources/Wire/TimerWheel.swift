@@ -1,0 +1,115 @@
+/// Who is told that a time has come. Confined to its loop.
+public protocol TimerTarget: AnyObject {
+  func timerFired(_ timer: LoopTimer)
+}
+
+/// A time that something waits for, on one loop. Moving it later costs a store: the wheel finds out when it gets there.
+public final class LoopTimer {
+  /// Absolute and monotonic; nil while it is off.
+  public fileprivate(set) var deadlineNanoseconds: UInt64?
+  weak var target: (any TimerTarget)?
+  fileprivate var slot = -1
+  fileprivate var place = 0
+
+  public init(_ target: any TimerTarget) { self.target = target }
+}
+
+/// A hashed timing wheel: 512 slots of 16 ms. Setting, moving and turning off take constant time; a turn of the loop looks at
+/// the slots whose time has come and at nothing else. A timer fires up to one slot late, never early. Confined to its loop.
+final class TimerWheel {
+  private static let slotCount = 512
+  static let slotNanoseconds: UInt64 = 16_000_000
+
+  private var slots: [[LoopTimer]] = Array(repeating: [], count: slotCount)
+  /// One bit a slot that holds a timer.
+  private var occupied = [UInt64](repeating: 0, count: slotCount / 64)
+  private var tick: UInt64
+  private var due: [LoopTimer] = []
+
+  init(startNanoseconds: UInt64) { tick = startNanoseconds / Self.slotNanoseconds }
+
+  /// Lets a timer fire at a time.
+  func set(_ timer: LoopTimer, at deadline: UInt64) {
+    let before = timer.deadlineNanoseconds
+    timer.deadlineNanoseconds = deadline
+    // Later than before: the slot that it stands in comes first, and moves it on then.
+    if let before, timer.slot >= 0, deadline >= before { return }
+    unlink(timer)
+    link(timer)
+  }
+
+  func cancel(_ timer: LoopTimer) {
+    timer.deadlineNanoseconds = nil
+    unlink(timer)
+  }
+
+  /// Fires what is due.
+  func advance(to now: UInt64) {
+    let target = now / Self.slotNanoseconds
+    guard target > tick else { return }
+    // After a long stop one round visits every slot.
+    let steps = min(target - tick, UInt64(Self.slotCount))
+    tick = target
+    for step in 0..<steps {
+      let slot = Int((target - step) % UInt64(Self.slotCount))
+      guard !slots[slot].isEmpty else { continue }
+      for timer in slots[slot] { timer.slot = -1 }
+      due.append(contentsOf: slots[slot])
+      slots[slot].removeAll(keepingCapacity: true)
+      occupied[slot >> 6] &= ~(1 << UInt64(slot & 63))
+    }
+    let fired = due
+    due.removeAll(keepingCapacity: true)
+    for timer in fired {
+      guard let deadline = timer.deadlineNanoseconds, timer.slot < 0 else { continue }
+      if deadline > now {
+        link(timer)
+      } else {
+        timer.deadlineNanoseconds = nil
+        timer.target?.timerFired(timer)
+      }
+    }
+  }
+
+  /// How long epoll may wait: until the next slot that holds a timer; -1 without any.
+  func millisecondsToNext(from now: UInt64) -> Int32 {
+    guard occupied.contains(where: { $0 != 0 }) else { return -1 }
+    let first = Int((tick + 1) % UInt64(Self.slotCount))
+    for offset in 0...(Self.slotCount / 64) {
+      let word = (first >> 6 + offset) % occupied.count
+      var bits = occupied[word]
+      if offset == 0 { bits &= ~0 << UInt64(first & 63) }
+      if offset == Self.slotCount / 64 { bits &= ~(~0 << UInt64(first & 63)) }
+      guard bits != 0 else { continue }
+      let slot = word << 6 + bits.trailingZeroBitCount
+      let ahead = (slot - first + Self.slotCount) % Self.slotCount + 1
+      let at = (tick + UInt64(ahead)) * Self.slotNanoseconds
+      return at <= now ? 0 : Int32((at - now + 999_999) / 1_000_000)
+    }
+    return -1
+  }
+
+  private func link(_ timer: LoopTimer) {
+    guard let deadline = timer.deadlineNanoseconds else { return }
+    let wanted = (deadline + Self.slotNanoseconds - 1) / Self.slotNanoseconds
+    // Beyond the wheel's horizon it waits in the last slot, and is moved on from there.
+    let at = min(max(wanted, tick + 1), tick + UInt64(Self.slotCount) - 1)
+    let slot = Int(at % UInt64(Self.slotCount))
+    timer.slot = slot
+    timer.place = slots[slot].count
+    slots[slot].append(timer)
+    occupied[slot >> 6] |= 1 << UInt64(slot & 63)
+  }
+
+  private func unlink(_ timer: LoopTimer) {
+    guard timer.slot >= 0 else { return }
+    let slot = timer.slot
+    let last = slots[slot].removeLast()
+    if last !== timer {
+      slots[slot][timer.place] = last
+      last.place = timer.place
+    }
+    if slots[slot].isEmpty { occupied[slot >> 6] &= ~(1 << UInt64(slot & 63)) }
+    timer.slot = -1
+  }
+}

@@ -1,0 +1,288 @@
+import Bytes
+import CLinux
+import Glibc
+
+/// A connection to a backend: one call at a time. Confined to its loop.
+///
+/// It is used again only after an answer that was complete by its own framing, with nothing behind it.
+final class UpstreamConnection: Pollable, TimerTarget {
+  private enum Phase {
+    case connecting
+    case idle
+    case head
+    case body
+    case closed
+  }
+
+  private unowned let pool: UpstreamPool
+  private var loop: EventLoop { pool.loop }
+  private var addresses: [SocketAddress]
+  private var transport: (any Transport)?
+  private var tag: UInt64 = 0
+  private var phase = Phase.connecting
+  private var call: (any UpstreamCall)?
+  private var buffer: ReadBuffer?
+  private var chunks: ChunkedDecoder?
+  private var parser: HeadParser
+  private var request: [UInt8] = []
+  private var sent = 0
+  private var isWriting = false
+  /// The connection has served a call before: that it is dead now says nothing about the backend.
+  private var isReused = false
+  private var hasAnswerBegun = false
+  private lazy var timer = LoopTimer(self)
+
+  init(pool: UpstreamPool, addresses: [SocketAddress]) {
+    self.pool = pool
+    self.addresses = addresses
+    var limits = HeadParser.Limits()
+    limits.headBytesMaximum = pool.limits.headBytesMaximum
+    parser = HeadParser(.response, limits: limits)
+  }
+
+  // MARK: Connecting
+
+  /// Connects, then sends the call.
+  func open(_ call: any UpstreamCall) {
+    self.call = call
+    connectNext()
+  }
+
+  private func connectNext() {
+    guard !addresses.isEmpty else { close(.unreachable); return }
+    let address = addresses.removeFirst()
+    let descriptor = passerelle_tcp_socket(address.family)
+    guard descriptor >= 0 else { close(.unreachable); return }
+    let result = address.withSystemAddress { connect(descriptor, $0, $1) }
+    guard result == 0 || errno == EINPROGRESS else {
+      Glibc.close(descriptor)
+      connectNext()
+      return
+    }
+    let transport = PlainTransport(descriptor: descriptor)
+    guard let tag = try? loop.add(descriptor, self, writable: true) else {
+      transport.close()
+      close(.unreachable)
+      return
+    }
+    self.transport = transport
+    self.tag = tag
+    isWriting = true
+    let limit = loop.nowNanoseconds + UInt64(pool.limits.connectSecondsMaximum) * 1_000_000_000
+    loop.timers.set(timer, at: min(limit, call?.deadlineNanoseconds ?? limit))
+  }
+
+  private func connected() {
+    guard let transport else { return }
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    getsockopt(transport.descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+    guard code == 0 else { connectionRefused(); return }
+    isWriting = false
+    loop.modify(transport.descriptor, tag, readable: true, writable: false)
+    guard let call else { close(nil); return }
+    self.call = nil
+    phase = .idle
+    _ = send(call)
+  }
+
+  /// This address does not answer: the next one.
+  private func connectionRefused() {
+    dropTransport()
+    connectNext()
+  }
+
+  // MARK: Sending
+
+  /// Sends a call on an open connection; false when the connection is closed and the call must go elsewhere.
+  func send(_ call: any UpstreamCall) -> Bool {
+    guard phase == .idle else { return false }
+    self.call = call
+    phase = .head
+    hasAnswerBegun = false
+    request.removeAll(keepingCapacity: true)
+    sent = 0
+    call.appendRequest(to: &request)
+    parser.reset(at: 0)
+    loop.timers.cancel(timer)
+    loop.timers.set(timer, at: call.deadlineNanoseconds)
+    write()
+    return true
+  }
+
+  private func write() {
+    guard let transport else { return }
+    let result = request.withUnsafeBytes { transport.write(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+    switch result {
+    case .bytes(let count):
+      sent += count
+      setWriting(sent < request.count)
+    case .wouldBlock: setWriting(true)
+    case .closed: broken()
+    }
+  }
+
+  private func setWriting(_ wanted: Bool) {
+    guard wanted != isWriting, let transport else { return }
+    isWriting = wanted
+    loop.modify(transport.descriptor, tag, readable: true, writable: wanted)
+  }
+
+  func becameWritable() {
+    switch phase {
+    case .connecting: connected()
+    case .head, .body: if sent < request.count { write() }
+    case .idle, .closed: break
+    }
+  }
+
+  // MARK: Reading
+
+  func becameReadable() {
+    guard let transport else { return }
+    // Bytes or an end between calls: whatever it is, it belongs to no call.
+    guard phase == .head || phase == .body else { close(nil); return }
+    let buffer = self.buffer ?? loop.buffers.take()
+    self.buffer = buffer
+    if buffer.room.isEmpty { buffer.grow(to: buffer.capacity * 2) }
+    switch transport.read(into: buffer.room) {
+    case .bytes(let count):
+      hasAnswerBegun = true
+      buffer.upper += count
+      process(buffer)
+    case .wouldBlock: break
+    case .closed: peerClosed(buffer)
+    }
+  }
+
+  private func process(_ buffer: ReadBuffer) {
+    if phase == .head {
+      guard readHead(buffer) else { return }
+    }
+    readBody(buffer)
+  }
+
+  private func readHead(_ buffer: ReadBuffer) -> Bool {
+    do throws(HeadParser.Fault) {
+      guard try parser.advance(buffer.bytes) else { return false }
+      // RFC 9110 §15.2: an interim answer is not the answer. 101 would be a protocol that nobody asked for.
+      while parser.status < 200 {
+        guard parser.status != 101 else { close(.broken); return false }
+        parser.reset(at: parser.end)
+        guard try parser.advance(buffer.bytes) else { return false }
+      }
+    } catch {
+      close(.broken)
+      return false
+    }
+    phase = .body
+    switch parser.framing {
+    case .length(let length):
+      guard length <= pool.limits.answerBytesMaximum else { close(.tooLarge); return false }
+    case .chunked: chunks = ChunkedDecoder(at: parser.end)
+    case .none, .untilClose: break
+    }
+    return true
+  }
+
+  private func readBody(_ buffer: ReadBuffer) {
+    switch parser.framing {
+    case .none: finish(buffer, body: parser.end..<parser.end, messageEnd: parser.end)
+    case .length(let length):
+      guard buffer.upper - parser.end >= length else { return }
+      finish(buffer, body: parser.end..<parser.end + length, messageEnd: parser.end + length)
+    case .chunked: readChunks(buffer)
+    case .untilClose:
+      guard buffer.upper - parser.end <= pool.limits.answerBytesMaximum else { close(.tooLarge); return }
+    }
+  }
+
+  private func readChunks(_ buffer: ReadBuffer) {
+    guard var chunks else { return }
+    switch chunks.advance(buffer, bodyBytesMaximum: pool.limits.answerBytesMaximum) {
+    case .complete: finish(buffer, body: parser.end..<chunks.written, messageEnd: chunks.read)
+    case .needsMore:
+      chunks.compact(buffer)
+      self.chunks = chunks
+    case .malformed: close(.broken)
+    case .tooLarge: close(.tooLarge)
+    }
+  }
+
+  /// The answer is complete: the call gets it, and the connection the next call.
+  private func finish(_ buffer: ReadBuffer, body: Range<Int>, messageEnd: Int) {
+    guard let call else { return }
+    self.call = nil
+    self.buffer = nil
+    chunks = nil
+    // What follows an answer that nobody asked for could be taken for the answer to the next call.
+    let isClean =
+      buffer.upper == messageEnd && sent == request.count && parser.framing != .untilClose && parser.keepsConnection(buffer.bytes)
+    phase = .idle
+    loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
+    isReused = true
+    if !isClean { close(nil) }
+    call.answered(UpstreamAnswer(status: parser.status, bytes: buffer.bytes, fields: parser.fields, body: body))
+    loop.buffers.give(buffer)
+    if isClean, phase == .idle { pool.freed(self) }
+  }
+
+  private func peerClosed(_ buffer: ReadBuffer) {
+    // RFC 9112 §8: only an answer without a length may end like this.
+    guard phase == .body, parser.framing == .untilClose else { broken(); return }
+    finish(buffer, body: parser.end..<buffer.upper, messageEnd: buffer.upper)
+  }
+
+  // MARK: Ends
+
+  /// The connection broke in the middle of a call. A kept connection that the backend closed meanwhile, before a byte of the
+  /// answer came, is no fault of the call: it goes to a new connection, when it may be sent twice.
+  private func broken() {
+    guard isReused, !hasAnswerBegun, let call, call.isRepeatable else { close(.broken); return }
+    self.call = nil
+    let pool = pool
+    close(nil)
+    pool.open(for: call)
+  }
+
+  func becameDead() {
+    switch phase {
+    case .connecting: connectionRefused()
+    case .head, .body: becameReadable()
+    case .idle: close(nil)
+    case .closed: break
+    }
+  }
+
+  func timerFired(_ timer: LoopTimer) {
+    switch phase {
+    case .connecting:
+      guard let call, call.deadlineNanoseconds > loop.nowNanoseconds else { close(.timedOut); return }
+      connectionRefused()
+    case .head, .body: close(.timedOut)
+    case .idle: close(nil)
+    case .closed: break
+    }
+  }
+
+  /// Closes; the call that is under way fails.
+  func close(_ failure: UpstreamFailure?) {
+    guard phase != .closed else { return }
+    phase = .closed
+    loop.timers.cancel(timer)
+    dropTransport()
+    let call = call
+    self.call = nil
+    if let buffer { loop.buffers.give(buffer) }
+    buffer = nil
+    pool.closed(self)
+    if let failure { call?.failed(failure) }
+  }
+
+  private func dropTransport() {
+    guard let transport else { return }
+    loop.remove(transport.descriptor)
+    transport.close()
+    self.transport = nil
+  }
+}

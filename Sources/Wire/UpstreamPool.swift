@@ -1,0 +1,166 @@
+import Bytes
+import Dispatch
+import Glibc
+
+/// The connections of one loop to one backend: kept open between calls, limited in number, with a bounded queue before them.
+/// Confined to its loop.
+public final class UpstreamPool: @unchecked Sendable, TimerTarget {
+  public let loop: EventLoop
+  public let target: UpstreamTarget
+  let limits: UpstreamLimits
+  private var idle: [UpstreamConnection] = []
+  private var connections: [ObjectIdentifier: UpstreamConnection] = [:]
+  private var waiting: [any UpstreamCall] = []
+  private var resolver: Resolver
+  private lazy var timer = LoopTimer(self)
+  private var isClosed = false
+
+  public init(loop: EventLoop, target: UpstreamTarget, limits: UpstreamLimits = UpstreamLimits()) {
+    self.loop = loop
+    self.target = target
+    self.limits = limits
+    resolver = Resolver(target: target)
+  }
+
+  /// Sends a call over a kept connection, a new one, or the next that becomes free. On the loop.
+  public func send(_ call: any UpstreamCall) {
+    guard !isClosed else { call.failed(.unreachable); return }
+    guard call.deadlineNanoseconds > loop.nowNanoseconds else { call.failed(.timedOut); return }
+    while let connection = idle.popLast() {
+      if connection.send(call) { return }
+    }
+    open(for: call)
+  }
+
+  /// Closes all connections; calls that wait fail.
+  public func close() {
+    isClosed = true
+    let left = waiting
+    waiting = []
+    for call in left { call.failed(.unreachable) }
+    for connection in Array(connections.values) { connection.close(.unreachable) }
+  }
+
+  /// Makes a connection for the call, or lets it wait.
+  func open(for call: any UpstreamCall) {
+    guard connections.count < limits.connectionsMaximum else { wait(call); return }
+    switch resolver.addresses(at: loop.nowNanoseconds) {
+    case .known(let addresses): connect(call, addresses)
+    case .failed: call.failed(.unreachable)
+    case .asked: wait(call)
+    case .unknown:
+      wait(call)
+      resolve()
+    }
+  }
+
+  private func connect(_ call: any UpstreamCall, _ addresses: [SocketAddress]) {
+    let connection = UpstreamConnection(pool: self, addresses: addresses)
+    connections[ObjectIdentifier(connection)] = connection
+    connection.open(call)
+  }
+
+  private func wait(_ call: any UpstreamCall) {
+    guard waiting.count < limits.queueMaximum else { call.failed(.unreachable); return }
+    waiting.append(call)
+    loop.timers.set(timer, at: loop.nowNanoseconds + TimerWheel.slotNanoseconds * 4)
+  }
+
+  /// Calls whose time has passed while they waited.
+  public func timerFired(_ timer: LoopTimer) {
+    let now = loop.nowNanoseconds
+    let late = waiting.filter { $0.deadlineNanoseconds <= now }
+    waiting.removeAll { $0.deadlineNanoseconds <= now }
+    for call in late { call.failed(.timedOut) }
+    if !waiting.isEmpty { loop.timers.set(timer, at: now + TimerWheel.slotNanoseconds * 4) }
+  }
+
+  // MARK: From the connections
+
+  /// The connection can take another call.
+  func freed(_ connection: UpstreamConnection) {
+    while !waiting.isEmpty {
+      if connection.send(waiting.removeFirst()) { return }
+    }
+    guard idle.count < limits.idleConnectionsMaximum, !isClosed else { connection.close(nil); return }
+    idle.append(connection)
+  }
+
+  func closed(_ connection: UpstreamConnection) {
+    connections[ObjectIdentifier(connection)] = nil
+    idle.removeAll { $0 === connection }
+    guard !isClosed, !waiting.isEmpty, connections.count < limits.connectionsMaximum else { return }
+    open(for: waiting.removeFirst())
+  }
+
+  // MARK: Names
+
+  private func resolve() {
+    resolver.isAsked = true
+    let target = target
+    // getaddrinfo blocks: it must not hold up the loop.
+    DispatchQueue.global().async { [weak self, loop] in
+      let addresses = Resolver.look(up: target)
+      loop.execute { [weak self] in self?.resolved(addresses) }
+    }
+  }
+
+  private func resolved(_ addresses: [SocketAddress]) {
+    resolver.learn(addresses, at: loop.nowNanoseconds)
+    let calls = waiting
+    waiting = []
+    for call in calls { open(for: call) }
+  }
+}
+
+/// What a target's name stands for, remembered for 30 s; a failure for 1 s.
+private struct Resolver {
+  enum Answer {
+    case known([SocketAddress])
+    case failed
+    case asked
+    case unknown
+  }
+
+  private let numeric: SocketAddress?
+  private var addresses: [SocketAddress] = []
+  private var goodUntil: UInt64 = 0
+  var isAsked = false
+
+  init(target: UpstreamTarget) { numeric = SocketAddress(ip: target.host, port: target.port) }
+
+  func addresses(at now: UInt64) -> Answer {
+    if let numeric { return .known([numeric]) }
+    if isAsked { return .asked }
+    guard now < goodUntil else { return .unknown }
+    return addresses.isEmpty ? .failed : .known(addresses)
+  }
+
+  mutating func learn(_ addresses: [SocketAddress], at now: UInt64) {
+    self.addresses = addresses
+    isAsked = false
+    goodUntil = now + (addresses.isEmpty ? 1_000_000_000 : 30_000_000_000)
+  }
+
+  /// Blocks.
+  static func look(up target: UpstreamTarget) -> [SocketAddress] {
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var list: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(target.host, nil, &hints, &list) == 0 else { return [] }
+    defer { freeaddrinfo(list) }
+    var addresses: [SocketAddress] = []
+    var next = list
+    while let entry = next?.pointee {
+      if let address = entry.ai_addr {
+        var storage = sockaddr_storage()
+        withUnsafeMutableBytes(of: &storage) {
+          $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min($0.count, Int(entry.ai_addrlen))))
+        }
+        if let found = SocketAddress(ip: SocketAddress(storage: storage).host, port: target.port) { addresses.append(found) }
+      }
+      next = entry.ai_next
+    }
+    return addresses
+  }
+}

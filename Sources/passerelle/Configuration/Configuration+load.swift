@@ -1,0 +1,155 @@
+import Authorization
+import Bytes
+import Wire
+
+extension Configuration {
+  /// Reads and checks a configuration file.
+  ///
+  /// - Throws: `DocumentError` with file, line and reason; `CommandFailure` when the file cannot be read.
+  static func load(file: String) throws -> Configuration {
+    let bytes = try Files.read(file)
+    let document = try JSONDocument(bytes, file: file, dialect: .commented)
+    return try Configuration(document.root, folder: Files.folder(of: file))
+  }
+
+  private init(_ root: JSONValue, folder: String) throws(DocumentError) {
+    var reader = try ObjectReader(root)
+    issuer = try reader.string("issuer")
+    try Self.checkIssuer(issuer, root)
+    audience = try reader.optionalString("audience") ?? issuer
+    listen = try reader.value("listen").map { value throws(DocumentError) in try Listen(value) } ?? Listen()
+    data = Files.path(try reader.string("data"), in: folder)
+    keys = Files.path(try reader.string("keys"), in: folder)
+    policies = Files.path(try reader.string("policies"), in: folder)
+    let tokenFile = data + "/admin-token"
+    admin =
+      try reader.value("admin").map { value throws(DocumentError) in try Admin(value, folder: folder, tokenFile: tokenFile) }
+      ?? Admin(tokenFile: tokenFile)
+    loops = try reader.optionalInteger("loops", in: 0...256) ?? 0
+    upstreams = try Self.upstreams(reader.value("upstreams"), root)
+    recognition =
+      try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value) } ?? Recognition()
+    consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()
+    ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value) } ?? Ledger()
+    limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
+    try reader.finish()
+  }
+
+  /// RFC 8414 §2: a URL with a scheme and a host and neither query nor fragment; plain HTTP only on loopback.
+  private static func checkIssuer(_ issuer: String, _ root: JSONValue) throws(DocumentError) {
+    let place = root["issuer"] ?? root
+    guard let url = PlainURL(issuer), !issuer.hasSuffix("/"), !issuer.contains("?"), !issuer.contains("#") else {
+      throw place.error("issuer wants a URL such as https://api.example.com, without a slash, query or fragment at the end")
+    }
+    guard url.scheme == "https" || url.isLoopback else { throw place.error("issuer wants https; http is for loopback alone") }
+  }
+
+  private static func upstreams(_ value: JSONValue?, _ root: JSONValue) throws(DocumentError) -> [String: Upstream] {
+    guard let value else { throw root.error("\"upstreams\" is missing: where the calls of each API go") }
+    guard value.kind == .object else { throw value.error("upstreams wants an object: API name to { \"url\": ... }") }
+    var upstreams: [String: Upstream] = [:]
+    for member in value.keys { upstreams[member.name] = try Upstream(member.value) }
+    return upstreams
+  }
+}
+
+extension Configuration.Listen {
+  init(_ value: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    host = try reader.optionalString("host") ?? host
+    port = try reader.optionalInteger("port", in: 0...65_535) ?? port
+    connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...1_000_000) ?? connectionsMaximum
+    bodyBytesMaximum = try reader.optionalInteger("bodyBytesMaximum", in: 1024...(64 << 20)) ?? bodyBytesMaximum
+    headSecondsMaximum = try reader.optionalInteger("headSecondsMaximum", in: 1...600) ?? headSecondsMaximum
+    bodySecondsMaximum = try reader.optionalInteger("bodySecondsMaximum", in: 1...600) ?? bodySecondsMaximum
+    idleSecondsMaximum = try reader.optionalInteger("idleSecondsMaximum", in: 1...3600) ?? idleSecondsMaximum
+    try reader.finish()
+  }
+
+  var serverLimits: ServerLimits {
+    var limits = ServerLimits()
+    limits.connectionsMaximum = connectionsMaximum
+    limits.bodyBytesMaximum = bodyBytesMaximum
+    limits.headSecondsMaximum = headSecondsMaximum
+    limits.bodySecondsMaximum = bodySecondsMaximum
+    limits.idleSecondsMaximum = idleSecondsMaximum
+    return limits
+  }
+}
+
+extension Configuration.Admin {
+  init(_ value: JSONValue, folder: String, tokenFile: String) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    self.tokenFile = try reader.optionalString("tokenFile").map { Files.path($0, in: folder) } ?? tokenFile
+    host = try reader.optionalString("host") ?? host
+    port = try reader.optionalInteger("port", in: 0...65_535) ?? port
+    try reader.finish()
+  }
+}
+
+extension Configuration.Upstream {
+  init(_ value: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    let text = try reader.string("url")
+    guard let url = PlainURL(text), url.path.isEmpty || url.path == "/" else {
+      throw (value["url"] ?? value).error("url wants a scheme, a host and a port, such as http://127.0.0.1:9101, and no path")
+    }
+    guard url.scheme == "http" else {
+      throw (value["url"] ?? value).error("url: https upstreams are not supported yet; put a TLS proxy of your own between")
+    }
+    host = url.host
+    port = url.port
+    timeoutMilliseconds = try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000)
+    connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...65_536) ?? connectionsMaximum
+    try reader.finish()
+  }
+}
+
+extension Configuration.Recognition {
+  init(_ value: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    if let enrichment = reader.value("headerEnrichment") {
+      var inner = try ObjectReader(enrichment)
+      enrichmentHeader = try inner.string("header").lowercased()
+      for element in try inner.array("trustedProxies") {
+        guard let range = element.string.flatMap(AddressRange.init) else {
+          throw element.error("trustedProxies wants addresses in CIDR form, such as 10.0.0.0/8 or ::1/128")
+        }
+        trustedProxies.append(range)
+      }
+      try inner.finish()
+    }
+    try reader.finish()
+  }
+}
+
+extension Configuration.Consent {
+  init(_ value: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    lifetimeDays = try reader.optionalInteger("lifetimeDays", in: 1...3650) ?? lifetimeDays
+    try reader.finish()
+  }
+}
+
+extension Configuration.Ledger {
+  init(_ value: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    if let durability = try reader.optionalString("durability") {
+      guard ["durable", "relaxed"].contains(durability) else {
+        throw (value["durability"] ?? value).error("durability wants \"durable\" or \"relaxed\"")
+      }
+      isDurable = durability == "durable"
+    }
+    segmentBytesMaximum = try reader.optionalInteger("segmentBytesMaximum", in: 4096...(1 << 40)) ?? segmentBytesMaximum
+    try reader.finish()
+  }
+}
+
+extension Configuration.Limits {
+  init(_ value: JSONValue) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    tokensRemembered = try reader.optionalInteger("tokensRemembered", in: 2...10_000_000) ?? tokensRemembered
+    consentsRemembered = try reader.optionalInteger("consentsRemembered", in: 2...10_000_000) ?? consentsRemembered
+    try reader.finish()
+  }
+}

@@ -1,0 +1,81 @@
+import Authorization
+import Bytes
+
+/// What `passerelle serve` is told: one JSON file (comments and trailing commas allowed), every key documented in
+/// `deploy/passerelle.example.json`. A key that is not known is refused with file, line and the nearest known key.
+///
+/// Relative paths are relative to the folder of the file.
+struct Configuration: Sendable {
+  /// The issuer (RFC 8414 §2): the URL under which the outside reaches this server, without a slash at the end.
+  var issuer: String
+  /// The audience of access tokens; the issuer unless said otherwise.
+  var audience: String
+  var listen: Listen
+  var admin: Admin
+  /// Folder of database and ledger.
+  var data: String
+  var keys: String
+  var policies: String
+  /// Event loops, each a thread; 0 is one per processor.
+  var loops: Int
+  /// Where the calls of an API go, by the API's name; `*` is for all that are not named.
+  var upstreams: [String: Upstream]
+  var recognition: Recognition
+  var consent: Consent
+  var ledger: Ledger
+  var limits: Limits
+
+  /// A listening address.
+  struct Listen: Sendable {
+    var host = "127.0.0.1"
+    var port = 8080
+    var connectionsMaximum = 20_000
+    var bodyBytesMaximum = 1 << 20
+    var headSecondsMaximum = 10
+    var bodySecondsMaximum = 30
+    var idleSecondsMaximum = 75
+  }
+
+  /// The admin listener; on loopback unless configured (A42).
+  struct Admin: Sendable {
+    var host = "127.0.0.1"
+    var port = 8081
+    /// A file (0600) with the bearer token of the admin API; made when it is not there.
+    var tokenFile: String
+  }
+
+  /// A backend.
+  struct Upstream: Sendable, Hashable {
+    var host: String
+    var port: Int
+    /// Replaces the policy's time limit; nil keeps it.
+    var timeoutMilliseconds: Int?
+    var connectionsMaximum = 256
+  }
+
+  /// How a subscriber is recognised.
+  struct Recognition: Sendable {
+    /// The header that the operator's network adds, in lower case; nil turns header enrichment off.
+    var enrichmentHeader: String?
+    /// The addresses from which that header is believed.
+    var trustedProxies: [AddressRange] = []
+  }
+
+  struct Consent: Sendable {
+    /// How long a consent holds.
+    var lifetimeDays = 365
+  }
+
+  struct Ledger: Sendable {
+    /// False lets answers leave before their entry is on disk.
+    var isDurable = true
+    var segmentBytesMaximum = 256 << 20
+  }
+
+  struct Limits: Sendable {
+    /// Verified tokens remembered, per loop.
+    var tokensRemembered = 50_000
+    /// Consent records remembered, per loop.
+    var consentsRemembered = 50_000
+  }
+}

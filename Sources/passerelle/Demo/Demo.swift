@@ -1,0 +1,89 @@
+import Authorization
+import Bytes
+import Glibc
+import Identifiers
+import JOSE
+import Simulator
+import Store
+import Wire
+
+/// The demo: a simulated operator and a gateway before it, in one process on loopback without TLS.
+///
+/// All that it keeps is in one folder: `passerelle.json` (the configuration, which the other commands take with `--config`),
+/// `demo.json` (what a program needs to try the flows), `clients/` (the applications' private keys), `keys/`, `data/`.
+final class Demo {
+  private let folder: String
+  private let port: Int
+  private let backend: DemoBackend
+  private let service: Service
+  private let backbone: Backbone
+
+  /// Prepares the folder and binds all ports.
+  ///
+  /// - Parameter backendPort: nil takes 9101 when it is free, and any other free port otherwise.
+  init(folder: String, port: Int, adminPort: Int, backendPort: Int?, isFresh: Bool) throws {
+    if isFresh { try Demo.forget(folder) }
+    try Files.makeFolder(folder)
+    self.folder = Files.absolute(folder)
+    self.port = port
+    backend = try DemoBackend(port: backendPort)
+    let file = self.folder + "/passerelle.json"
+    try Files.write(
+      Array(
+        DemoConfiguration.text(
+          port: port, adminPort: adminPort, backendPort: backend.port, policies: try ShippedPolicies.folder()
+        ).utf8), to: file)
+    backbone = try Backbone(Configuration.load(file: file))
+    do {
+      service = try Service(backbone, simulatedSubscribers: backend.sims)
+    } catch {
+      backbone.close()
+      throw error
+    }
+  }
+
+  var url: String { "http://127.0.0.1:\(port)" }
+
+  /// Registers the demo's clients, starts the backends and the gateway, and writes `demo.json` once they answer.
+  func start() async throws {
+    let clients = try DemoClients(catalogue: backbone.catalogue, folder: folder + "/clients")
+    try await clients.register(backbone.stores.clients)
+    backend.start()
+    try service.start()
+    try Files.write(description(clients), to: folder + "/demo.json")
+  }
+
+  func stop() async {
+    await service.stop()
+    await backend.stop()
+  }
+
+  /// Starts over. Only a folder that a demo has made is emptied: nobody's files are lost to a mistyped path.
+  private static func forget(_ folder: String) throws {
+    guard Files.exists(folder) else { return }
+    guard Files.exists(folder + "/passerelle.json") else {
+      throw CommandFailure("\(folder): was not made by a demo; --fresh empties no other folder")
+    }
+    for name in ["passerelle.json", "demo.json", "clients", "keys", "data"] { try Files.removeTree(folder + "/" + name) }
+  }
+
+  /// `demo.json` (DESIGN section 8).
+  private func description(_ clients: DemoClients) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.field("issuer", url)
+    writer.field("discovery", url + "/.well-known/openid-configuration")
+    writer.field("apiRoot", url)
+    writer.key("admin")
+    writer.beginObject()
+    writer.field("url", "http://127.0.0.1:\(service.adminPort)")
+    writer.field("token", service.adminToken)
+    writer.endObject()
+    writer.field("backend", "http://127.0.0.1:\(backend.port)")
+    writer.field("configuration", folder + "/passerelle.json")
+    clients.write(to: &writer)
+    backend.writeSubscribers(to: &writer)
+    writer.endObject()
+    return writer.bytes
+  }
+}

@@ -1,0 +1,27 @@
+/// The configuration that the demo writes for itself and for the commands beside it.
+enum DemoConfiguration {
+  static func text(port: Int, adminPort: Int, backendPort: Int, policies: String) -> String {
+    """
+    // Written by `passerelle demo` at each start. Give it to the other commands with --config.
+    {
+      "issuer": "http://127.0.0.1:\(port)",
+      "listen": { "host": "127.0.0.1", "port": \(port) },
+      "admin": { "host": "127.0.0.1", "port": \(adminPort) },
+      "data": "data",
+      "keys": "keys",
+      "policies": "\(escaped(policies))",
+      // The simulated operator; one of its subscribers answers later than this.
+      "upstreams": { "*": { "url": "http://127.0.0.1:\(backendPort)", "timeoutMilliseconds": 2000 } },
+      // Header enrichment: whoever calls from this machine is believed to be the operator's network.
+      "recognition": {
+        "headerEnrichment": { "header": "x-network-msisdn", "trustedProxies": ["127.0.0.0/8", "::1/128"] },
+      },
+    }
+
+    """
+  }
+
+  private static func escaped(_ text: String) -> String {
+    text.reduce(into: "") { $0 += $1 == "\"" || $1 == "\\" ? "\\\($1)" : String($1) }
+  }
+}

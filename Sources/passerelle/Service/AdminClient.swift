@@ -1,0 +1,81 @@
+import Administration
+import Bytes
+import Ledger
+import Wire
+
+/// How a command reaches the admin API of an installation: over HTTP when a gateway runs with its configuration, otherwise in
+/// its own process, on the same files. The effect is the same, and at once.
+struct AdminClient {
+  private enum Way {
+    case running(host: String, port: Int, token: String)
+    case inProcess(Backbone, AdminAPI)
+  }
+
+  private let way: Way
+  private let loop: EventLoop
+
+  /// - Throws: `CommandFailure` when a gateway holds the data but does not answer.
+  init(_ configuration: Configuration) throws {
+    loop = try EventLoop(index: 0, time: SystemTime())
+    loop.start()
+    do {
+      let backbone = try Backbone(configuration)
+      way = .inProcess(backbone, backbone.adminAPI())
+    } catch LedgerError.inUse {
+      let token = String(decoding: try Files.read(configuration.admin.tokenFile), as: UTF8.self).trimmed
+      way = .running(
+        host: configuration.admin.host, port: try AdminClient.port(configuration), token: token)
+    }
+  }
+
+  /// The port of a running gateway: the configured one, or the one that it wrote down when it was told to choose.
+  private static func port(_ configuration: Configuration) throws -> Int {
+    guard configuration.admin.port == 0 else { return configuration.admin.port }
+    let text = String(decoding: try Files.read(configuration.data + "/admin-port"), as: UTF8.self).trimmed
+    guard let port = Int(text) else { throw CommandFailure("\(configuration.data)/admin-port: not a port") }
+    return port
+  }
+
+  /// Sends one request to `/admin/v1` + `path` and gives the JSON of the answer.
+  ///
+  /// - Throws: `CommandFailure` with the API's own message when it refuses.
+  func send(_ method: String, _ path: String, body: [UInt8] = []) async throws -> JSONDocument {
+    let response = try await answer(method, "/admin/v1" + path, body)
+    let document = try JSONDocument(response.body, file: "admin API")
+    guard response.status < 300 else {
+      throw CommandFailure(document.root["message"]?.string ?? "the admin API answered \(response.status)")
+    }
+    return document
+  }
+
+  /// Closes what was opened; after it the data is free for a gateway again.
+  func close() {
+    if case .inProcess(let backbone, _) = way { backbone.close() }
+    loop.stop()
+  }
+
+  private func answer(_ method: String, _ target: String, _ body: [UInt8]) async throws -> HTTPResponse {
+    switch way {
+    case .inProcess(_, let api):
+      return await api.respond(to: HTTPRequest(method: method, target: target, fields: [], body: body, loop: loop))
+    case .running(let host, let port, let token):
+      let request = HTTPClientRequest(
+        host: host, port: port, method: method, target: target,
+        fields: [("authorization", "Bearer \(token)"), ("content-type", "application/json")], body: body)
+      do { return try await HTTPClient.send(request, timeoutSeconds: 60, loop: loop) } catch {
+        throw CommandFailure(
+          "the gateway that uses this data does not answer on http://\(host):\(port): \(error); is its admin listener reachable?")
+      }
+    }
+  }
+}
+
+extension String {
+  /// Without spaces and line ends around it.
+  var trimmed: String {
+    var text = self[...]
+    while text.last?.isWhitespace == true { text.removeLast() }
+    while text.first?.isWhitespace == true { text.removeFirst() }
+    return String(text)
+  }
+}

@@ -1,0 +1,75 @@
+import Authorization
+import Bytes
+import Consent
+import JOSE
+import Ledger
+import Policy
+import Store
+
+/// What stands behind every listener and every command: keys, catalogue, stores, consent register, ledger.
+///
+/// Opening one takes the ledger's lock, so that exactly one process writes; commands then talk to the process that has it.
+final class Backbone: Sendable {
+  let configuration: Configuration
+  let time: any TimeSource
+  let keys: KeyRing
+  let catalogue: Catalogue
+  let stores: Stores
+  let ledger: LedgerWriter
+  let consents: ConsentRegister
+  let usage: UsageProjection
+
+  /// - Throws: one line that says what is wrong and what to do; nothing is half made.
+  init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
+    self.configuration = configuration
+    self.time = time
+    catalogue = try Backbone.catalogue(configuration)
+    keys = try KeyRing.openOrCreate(directory: configuration.keys)
+    try Files.makeFolder(configuration.data)
+    ledger = try LedgerWriter(directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions)
+    do {
+      stores = try Backbone.stores(configuration, keys, time)
+    } catch {
+      ledger.close()
+      throw error
+    }
+    consents = ConsentRegister(
+      store: stores.consents, catalogue: catalogue, time: time, observer: ConsentLedger(ledger: ledger))
+    usage = UsageProjection(
+      directory: configuration.ledgerFolder, store: stores.usage, price: Backbone.price(catalogue),
+      durableSequence: { [ledger] in ledger.lastSequence })
+    // A command of another process that changed a consent: whatever the loops remember is read again.
+    stores.database.onForeignCommit { [consents] in consents.changedElsewhere() }
+  }
+
+  /// Closes ledger and store; what was acknowledged is on disk.
+  func close() {
+    ledger.close()
+    stores.database.close()
+  }
+
+  static func catalogue(_ configuration: Configuration) throws -> Catalogue {
+    do { return try Catalogue.load(directory: configuration.policies) } catch { throw CommandFailure("\(error)") }
+  }
+
+  /// What a call costs, by the policies. Versions of one API share its name; an operation has one price in all of them, the
+  /// newest's.
+  private static func price(_ catalogue: Catalogue) -> UsageProjection.Price {
+    var prices: [String: Price] = [:]
+    for operation in catalogue.operationsByIndex {
+      if let price = operation.price { prices[operation.api.rawValue + " " + operation.id.rawValue] = price }
+    }
+    return { [prices] api, operation in prices[api + " " + operation].map { ($0.amountMicros, $0.currency) } }
+  }
+
+  /// The stores alone, for reading beside a running gateway.
+  static func stores(_ configuration: Configuration, _ keys: KeyRing, _ time: any TimeSource) throws -> Stores {
+    Stores(
+      database: try Database(path: configuration.data + "/passerelle.sqlite", time: time), lookup: keys.lookup,
+      sealing: keys.sealing)
+  }
+}
+
+extension Configuration {
+  var ledgerFolder: String { data + "/ledger" }
+}

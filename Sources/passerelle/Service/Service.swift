@@ -1,0 +1,91 @@
+import Administration
+import Authorization
+import Bytes
+import Gateway
+import Identifiers
+import JOSE
+import Pages
+import Policy
+import Wire
+
+/// A running gateway: the public listener (APIs, authorization server, pages) and the admin listener, over one backbone.
+final class Service {
+  private let backbone: Backbone
+  private let loops: EventLoopGroup
+  private let adminLoop: EventLoopGroup
+  private let publicListener: Listener
+  private let adminListener: Listener
+  let adminToken: String
+
+  /// Binds both listeners; nothing is accepted before `start`.
+  ///
+  /// - Throws: one line that names the address when a port is busy.
+  init(_ backbone: Backbone, simulatedSubscribers: [SimulatedSIM]) throws {
+    let configuration = backbone.configuration
+    self.backbone = backbone
+    adminToken = try AdminToken.readOrCreate(configuration.admin.tokenFile)
+    // What is billed and what counts against quotas is exact before the first call.
+    _ = try backbone.usage.advance()
+    loops = try EventLoopGroup(count: configuration.loops == 0 ? processorCount() : configuration.loops, time: backbone.time)
+    // A loop of its own: the admin listener answers also when the public loops are busy.
+    adminLoop = try EventLoopGroup(count: 1, time: backbone.time)
+    let authorization = backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers)
+    let door = FrontDoor(
+      gateway: GatewayHandler(
+        settings: configuration.gatewaySettings, dependencies: backbone.gatewayDependencies, loops: loops.loops),
+      authorization: authorization.server, pages: authorization.site)
+    publicListener = try Service.listen(
+      configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
+    let admin = AdminHandler(
+      api: backbone.adminAPI(), health: Health(ledger: backbone.ledger, database: backbone.stores.database), token: adminToken)
+    adminListener = try Service.listen(
+      configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits())
+  }
+
+  var port: Int { publicListener.port }
+  var adminPort: Int { adminListener.port }
+  /// The public address, as people type it.
+  var url: String { "http://\(backbone.configuration.listen.host):\(port)" }
+
+  func start() throws {
+    loops.start()
+    adminLoop.start()
+    publicListener.start()
+    adminListener.start()
+    // Commands find the admin listener here when its port was left to the system to choose.
+    try Files.write(Array("\(adminPort)\n".utf8), to: backbone.configuration.data + "/admin-port")
+    backbone.usage.start()
+  }
+
+  /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
+  func stop() async {
+    await publicListener.drain(deadlineSeconds: 10)
+    await adminListener.drain(deadlineSeconds: 1)
+    loops.stop()
+    adminLoop.stop()
+    backbone.usage.stop()
+    backbone.close()
+  }
+
+  private static func listen(
+    _ host: String, _ port: Int, _ group: EventLoopGroup, _ handler: any RequestHandler, _ limits: ServerLimits
+  ) throws -> Listener {
+    do { return try Listener(address: host, port: port, group: group, handler: handler, limits: limits) } catch {
+      throw CommandFailure("cannot listen on \(host):\(port): \(error)")
+    }
+  }
+}
+
+/// The bearer token of the admin API, in a file that only its owner may read.
+enum AdminToken {
+  static func readOrCreate(_ file: String) throws -> String {
+    if Files.exists(file) {
+      let token = String(decoding: try KeyFile.read(file), as: UTF8.self).trimmed
+      guard token.utf8.count >= 16 else { throw CommandFailure("\(file): an admin token has 16 characters or more") }
+      return token
+    }
+    let token = Random.token()
+    try KeyFile.write(Array((token + "\n").utf8), to: file)
+    return token
+  }
+}

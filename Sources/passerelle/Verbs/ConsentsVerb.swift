@@ -1,0 +1,87 @@
+import Bytes
+
+/// `passerelle consents list|show|grant|revoke`.
+enum ConsentsVerb: Verb {
+  static let name = "consents"
+  static let summary = "list, show, grant and revoke subscribers' consents"
+  static let usage = [
+    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--json]",
+    "consents show ID --config FILE [--json]",
+    "consents grant --config FILE --subject tel:+33... --client ID --purpose dpv:... --scope \"...\" --reason TEXT [--json]",
+    "consents revoke ID --config FILE [--reason TEXT] [--json]",
+  ]
+  static let options: [OptionDefinition] = [
+    .config, .json, .value("--subject", "TEL", "a subscriber, as tel:+33612345678 or by pseudonym"),
+    .value("--client", "ID", "a client"), .value("--purpose", "PURPOSE", "a purpose, as dpv:FraudPreventionAndDetection"),
+    .value("--status", "STATUS", "granted, denied, revoked, expired, objected or pending"),
+    .value("--scope", "SCOPES", "scopes of APIs, separated by spaces"),
+    .value("--reason", "TEXT", "why, and over which channel; kept in the record's history"),
+    .value("--limit", "N", "how many at most (1000)"),
+  ]
+
+  private static let columns = [
+    ("id", "id"), ("subject", "subject"), ("client", "client_id"), ("purpose", "purpose"), ("status", "status"),
+    ("granted", "granted_at"), ("expires", "expires_at"), ("categories", "categories"), ("scopes", "scopes"),
+  ]
+
+  static func run(_ arguments: Arguments) async throws {
+    switch arguments.positional.first {
+    case "list": try await list(arguments)
+    case "show": try await show(arguments)
+    case "grant": try await grant(arguments)
+    case "revoke": try await revoke(arguments)
+    default: throw UsageError("list, show, grant or revoke?")
+    }
+  }
+
+  private static func list(_ arguments: Arguments) async throws {
+    let query = Command.query(
+      arguments,
+      [
+        ("--subject", "subject"), ("--client", "client_id"), ("--purpose", "purpose"), ("--status", "status"),
+        ("--limit", "limit"),
+      ])
+    let rows = try await Command.send(arguments, "GET", "/consents" + query)
+    Command.print(rows, arguments, columns: columns, none: "no consents")
+  }
+
+  private static func show(_ arguments: Arguments) async throws {
+    let id = try arguments.positional(exactly: 2, "the consent's ID")[1]
+    let row = try await Command.send(arguments, "GET", "/consents/" + Command.encode(id))
+    Command.print(row, arguments, columns: columns, none: "")
+    guard !arguments.flag("--json") else { return }
+    let events = row.root["events"]?.array ?? []
+    Output.line("")
+    Output.table(
+      ["time", "event", "flow", "language", "categories"],
+      events.map { event in
+        [
+          event["time"]?.string ?? "-", event["event"]?.string ?? "-", event["flow"]?.string ?? "-",
+          event["language"]?.string ?? "-", (event["categories"]?.array ?? []).compactMap(\.string).joined(separator: " "),
+        ]
+      }, none: "no events")
+  }
+
+  private static func grant(_ arguments: Arguments) async throws {
+    var body = JSONWriter()
+    body.beginObject()
+    body.field("subject", try arguments.required("--subject"))
+    body.field("client_id", try arguments.required("--client"))
+    body.field("purpose", try arguments.required("--purpose"))
+    body.field("scope", try arguments.required("--scope"))
+    body.field("reason", try arguments.required("--reason"))
+    body.endObject()
+    let row = try await Command.send(arguments, "POST", "/consents", body: body.bytes)
+    Command.print(row, arguments, columns: columns, none: "")
+  }
+
+  private static func revoke(_ arguments: Arguments) async throws {
+    let id = try arguments.positional(exactly: 2, "the consent's ID")[1]
+    var body = JSONWriter()
+    body.beginObject()
+    if let reason = arguments.value("--reason") { body.field("reason", reason) }
+    body.endObject()
+    let row = try await Command.send(arguments, "POST", "/consents/\(Command.encode(id))/revoke", body: body.bytes)
+    Command.print(row, arguments, columns: columns, none: "")
+  }
+}

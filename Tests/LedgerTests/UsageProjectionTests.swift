@@ -1,0 +1,177 @@
+import Bytes
+import Foundation
+import Identifiers
+import JOSE
+import Ledger
+import Store
+import Testing
+
+@Suite("Usage from the ledger")
+struct UsageProjectionTests {
+  struct Fixture {
+    let folder = Folder()
+    let clock = ManualTime(Timestamp(rfc3339: "2026-03-10T12:30:00Z")!)
+    let writer: LedgerWriter
+    let usage: SQLiteUsageStore
+
+    init() throws {
+      writer = try LedgerWriter(directory: folder.ledger, time: clock, options: LedgerOptions(segmentBytesMaximum: 20_000))
+      usage = SQLiteUsageStore(database: try Database(path: folder.database, time: clock))
+    }
+
+    func projection(_ store: (any UsageStore)? = nil) -> UsageProjection {
+      UsageProjection(
+        directory: folder.ledger, store: store ?? usage, price: { _, operation in operation == "free" ? nil : (5000, "EUR") })
+    }
+
+    /// A random mixture of what a ledger holds.
+    func write(_ count: Int) throws {
+      for number in 0..<count {
+        switch Int.random(in: 0..<6) {
+        case 0: try writer.appendNow(call(number, client: "client-\(number % 3)", decision: "refused", status: 403))
+        case 1: try writer.appendNow(call(number, client: "client-\(number % 3)", decision: "failed", status: 502))
+        case 2: try writer.appendNow(call(number, client: "client-\(number % 3)", status: 404))
+        case 3: try writer.appendNow(LedgerEntry(event: "token.issued", clientID: "client-1", status: 200))
+        default: try writer.appendNow(call(number, client: "client-\(number % 3)"))
+        }
+        clock.advance(seconds: 60)
+      }
+    }
+
+    /// Usage equals the ledger: a recount by the plainest means.
+    func recount() throws -> [String: [Int]] {
+      var counts: [String: [Int]] = [:]
+      for segment in folder.segments {
+        for line in folder.lines(segment) {
+          let json = try JSONSerialization.jsonObject(with: Data(line.utf8)) as! [String: Any]
+          guard json["event"] as? String == "api.call" else { continue }
+          let status = json["status"] as! Int
+          let refused = json["decision"] as! String == "refused"
+          let key = "\(json["client_id"]!) \((json["time"] as! String).prefix(13)) \(status / 100)"
+          var row = counts[key] ?? [0, 0, 0, 0, 0]
+          row[0] += 1
+          if refused { row[2] += 1 } else if status / 100 == 2 { row[1] += 1; row[4] += 5000 } else { row[3] += 1 }
+          counts[key] = row
+        }
+      }
+      return counts
+    }
+
+    func rows() throws -> [String: [Int]] {
+      var counts: [String: [Int]] = [:]
+      for row in try usage.rows(UsageFilter()) {
+        let key = "\(row.client) \(row.period.rfc3339.prefix(13)) \(row.statusClass)"
+        let sum = counts[key] ?? [0, 0, 0, 0, 0]
+        counts[key] = zip(sum, [row.calls, row.succeeded, row.refused, row.failed, row.amountMicros]).map { $0 + $1 }
+      }
+      return counts
+    }
+  }
+
+  @Test("usage equals a plain recount of the ledger, whenever it is counted")
+  func equals() throws {
+    let fixture = try Fixture()
+    let projection = fixture.projection()
+    for count in [1, 50, 0, 120, 3] {
+      try fixture.write(count)
+      #expect(try projection.advance() == count)
+      #expect(try fixture.rows() == fixture.recount())
+      #expect(try fixture.usage.position().sequence == fixture.writer.lastSequence)
+    }
+    #expect(try projection.advance() == 0)
+  }
+
+  /// A store whose process dies before or after the transaction.
+  final class Dying: UsageStore {
+    struct Died: Error {}
+    let store: SQLiteUsageStore
+    init(_ store: SQLiteUsageStore) { self.store = store }
+
+    func apply(_ batch: UsageBatch) throws -> Bool {
+      if Bool.random() { throw Died() }
+      _ = try store.apply(batch)
+      throw Died()
+    }
+    func position() throws -> LedgerPosition { try store.position() }
+    func rows(_ filter: UsageFilter) throws -> [UsageRow] { try store.rows(filter) }
+    func countForwarded(client: ClientID, fromHour: Int, toHour: Int) throws -> Int { 0 }
+  }
+
+  @Test("a crash at any point neither loses a call nor counts one twice")
+  func crashes() throws {
+    let fixture = try Fixture()
+    for _ in 0..<15 {
+      try fixture.write(Int.random(in: 0..<10))
+      _ = try? fixture.projection(Dying(fixture.usage)).advance()
+    }
+    try fixture.projection().advance()
+    #expect(try fixture.rows() == fixture.recount())
+  }
+
+  @Test("two projections at once count each call once")
+  func together() async throws {
+    let fixture = try Fixture()
+    try fixture.write(200)
+    let second = SQLiteUsageStore(database: try Database(path: fixture.folder.database, time: fixture.clock))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 0..<8 {
+        let projection = fixture.projection(number % 2 == 0 ? fixture.usage : second)
+        group.addTask { try projection.advance() }
+      }
+      try await group.waitForAll()
+    }
+    #expect(try fixture.rows() == fixture.recount())
+  }
+
+  @Test("only what is durable is counted")
+  func durable() throws {
+    let fixture = try Fixture()
+    try fixture.write(10)
+    let projection = UsageProjection(directory: fixture.folder.ledger, store: fixture.usage, durableSequence: { 6 })
+    #expect(try projection.advance() == 6)
+    #expect(try projection.advance() == 0)
+  }
+
+  @Test("a ledger that is not what was counted is refused, and nothing is counted from it")
+  func rolledBack() throws {
+    let fixture = try Fixture()
+    try fixture.write(10)
+    try fixture.projection().advance()
+    let rows = try fixture.rows()
+    fixture.writer.close()
+    for segment in fixture.folder.segments { try FileManager.default.removeItem(atPath: fixture.folder.ledger + "/" + segment) }
+    try FileManager.default.removeItem(atPath: fixture.folder.ledger + "/head.json")
+    withExtendedLifetime(fixture.writer) {}
+    let writer = try LedgerWriter(directory: fixture.folder.ledger, time: fixture.clock)
+    for number in 0..<20 { try writer.appendNow(call(number)) }
+    #expect(throws: LedgerError.self) { try fixture.projection().advance() }
+    #expect(try fixture.rows() == rows)
+    let position = try fixture.usage.position()
+    #expect(try fixture.folder.verify(expected: [position]).fault != nil, "verification says so too")
+  }
+
+  @Test("its thread counts by itself, and stopping counts the rest")
+  func thread() async throws {
+    let fixture = try Fixture()
+    let projection = fixture.projection()
+    projection.start(everyMilliseconds: 10)
+    try fixture.write(30)
+    for _ in 0..<200 where try fixture.usage.position().sequence < 30 { try await Task.sleep(for: .milliseconds(10)) }
+    #expect(try fixture.usage.position().sequence == 30)
+    #expect(projection.fault == nil)
+    try fixture.write(5)
+    projection.stop()
+    #expect(try fixture.rows() == fixture.recount())
+  }
+
+  @Test("a quota counts succeeded and failed calls, not refusals")
+  func quota() throws {
+    let fixture = try Fixture()
+    for (decision, status) in [("allowed", 200), ("refused", 429), ("failed", 504), ("allowed", 404)] {
+      try fixture.writer.appendNow(call(0, decision: decision, status: status))
+    }
+    try fixture.projection().advance()
+    let counts = try fixture.usage.quotaCounts(client: ClientID(rawValue: "client-1")!, at: fixture.clock.now())
+    #expect(counts == QuotaCounts(day: 3, month: 3))
+  }
+}
