@@ -48,6 +48,10 @@ enum UsageReport {
   private struct Key: Hashable, Comparable {
     var period, client, api, operation, currency: String
 
+    func isSame(as other: Key) -> Bool {
+      (period, client, api, operation) == (other.period, other.client, other.api, other.operation)
+    }
+
     static func < (left: Key, right: Key) -> Bool {
       (left.period, left.client, left.api, left.operation, left.currency)
         < (right.period, right.client, right.api, right.operation, right.currency)
@@ -64,10 +68,12 @@ enum UsageReport {
 
   static func json(_ rows: [UsageRow], by period: Period) -> [UInt8] {
     var sums: [Key: Sum] = [:]
-    for row in rows {
-      let key = Key(
+    // What cost nothing has no currency of its own: it is counted in the row of what did.
+    for row in rows.sorted(by: { $0.currency > $1.currency }) {
+      var key = Key(
         period: period.name(row.period), client: row.client.rawValue, api: row.api, operation: row.operation,
         currency: row.currency)
+      if key.currency.isEmpty, let priced = sums.keys.first(where: { $0.isSame(as: key) }) { key = priced }
       var sum = sums[key] ?? Sum()
       sum.calls += row.calls
       sum.succeeded += row.succeeded

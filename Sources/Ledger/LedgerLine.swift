@@ -17,9 +17,21 @@ enum LedgerLine {
   /// `,"prev":"` + 64 digits + `"}`
   private static let closingCount = 9 + 64 + 2
 
+  /// The 64 digits of a hash, written into an array that has room for them: the way of each entry allocates nothing.
+  static func write(_ hash: Digest32, into hex: inout [UInt8]) {
+    let bytes = hash.bytes
+    for index in 0..<32 {
+      hex[2 * index] = hexDigits[Int(bytes[index] >> 4)]
+      hex[2 * index + 1] = hexDigits[Int(bytes[index] & 15)]
+    }
+  }
+
+  private static let hexDigits = Array("0123456789abcdef".utf8)
+
   /// Appends a line without its newline.
+  /// - Parameter previous: the 64 digits of the hash of the line before.
   static func append(
-    sequence: UInt64, time: [UInt8], members: Span<UInt8>, previous: Digest32, to output: inout [UInt8]
+    sequence: UInt64, time: [UInt8], members: Span<UInt8>, previous: [UInt8], to output: inout [UInt8]
   ) {
     output.append(contentsOf: opening)
     appendDecimal(sequence, to: &output)
@@ -30,7 +42,7 @@ enum LedgerLine {
     // Sound: the members outlive the call, and are only read.
     unsafe members.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
     output.append(contentsOf: previousKey)
-    previous.appendHex(to: &output)
+    output.append(contentsOf: previous)
     output.append(0x22)
     output.append(0x7D)
   }
@@ -72,9 +84,8 @@ enum LedgerLine {
 
   /// True when the line names this hash as that of the line before it.
   static func follows(_ line: Span<UInt8>, _ frame: Frame, _ hash: Digest32) -> Bool {
-    var wanted: [UInt8] = []
-    wanted.reserveCapacity(hashCount)
-    hash.appendHex(to: &wanted)
+    var wanted = [UInt8](repeating: 0x30, count: hashCount)
+    write(hash, into: &wanted)
     return line.slice(frame.previous).equals(wanted.span)
   }
 

@@ -20,6 +20,10 @@ extension Catalogue {
   ///
   /// - Throws: `PolicyErrors` with the first fault of each file that has one.
   public static func load(directory: String) throws(PolicyErrors) -> Catalogue {
+    guard access(directory, R_OK | X_OK) == 0 else {
+      let reason = String(cString: strerror(errno))
+      throw PolicyErrors([DocumentError(file: directory, line: 1, column: 1, reason: "cannot be read: \(reason)")])
+    }
     var errors: [DocumentError] = []
     func collecting<Value>(_ read: () throws(DocumentError) -> Value) -> Value? {
       do throws(DocumentError) { return try read() } catch {

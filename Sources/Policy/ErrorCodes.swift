@@ -31,6 +31,8 @@ public struct ErrorCodes: Sendable {
 
   private var answers: [ErrorKind: Answer]
   private var specific: [Answer]
+  /// What the version spells for itself: where two kinds share status and code, it means this one.
+  private var overridden: [ErrorKind] = []
 
   /// CAMARA's common errors.
   public static let common = ErrorCodes(
@@ -44,8 +46,7 @@ public struct ErrorCodes: Sendable {
   /// The kind of a backend's error, when the API knows one with that status and code.
   public func kind(status: Int, code: String) -> ErrorKind? {
     if let index = specific.firstIndex(where: { $0.status == status && $0.code == code }) { return .specific(index) }
-    // Two kinds may share status and code (an API whose version says NOT_FOUND for both): either answers the same.
-    return Self.table.first { answers[$0.kind].map { $0.status == status && $0.code == code } ?? false }?.kind
+    return (overridden + Self.table.map(\.kind)).first { answers[$0].map { $0.status == status && $0.code == code } ?? false }
   }
 
   /// Reads a policy's `errors`: overrides by name of kind, and `specific`, a list of the API's own.
@@ -56,6 +57,7 @@ public struct ErrorCodes: Sendable {
     for (name, kind, _) in Self.table {
       guard let override = reader.value(name) else { continue }
       answers[kind] = try Self.answer(override, fallback: answers[kind])
+      overridden.append(kind)
     }
     for element in try reader.optionalArray("specific") ?? [] { specific.append(try Self.answer(element, fallback: nil)) }
     try reader.finish()

@@ -26,6 +26,7 @@ final class LedgerLog {
   private var stamp: [UInt8] = []
   private var sequence: UInt64
   private var hash: Digest32
+  private var hex = [UInt8](repeating: 0x30, count: 64)
 
   /// Between two looks whether the directory is still the one at its path: one more system call per batch would show.
   private static let lookNanoseconds: UInt64 = 1_000_000_000
@@ -70,7 +71,8 @@ final class LedgerLog {
     else { return nil }
     let start = output.count
     sequence += 1
-    LedgerLine.append(sequence: sequence, time: stamp, members: members, previous: hash, to: &output)
+    LedgerLine.write(hash, into: &hex)
+    LedgerLine.append(sequence: sequence, time: stamp, members: members, previous: hex, to: &output)
     hash = SHA256.digest(output.span.extracting(start..<output.count))
     output.append(LedgerLine.newline)
     return sequence

@@ -41,7 +41,7 @@ public final class Connection {
       // secure_delete: an erased subscriber's row is overwritten, not only unlinked.
       try execute(
         """
-        PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-2048;
+        PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-8192;
         PRAGMA journal_size_limit=67108864;
         """)
     case .reader:

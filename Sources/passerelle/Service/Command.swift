@@ -34,11 +34,17 @@ enum Command {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Prints an array of objects: as it is with `--json`, otherwise as a table of the named members.
+  /// Prints an array of objects as a table of the named members, one object as a list of all its members; with `--json` either
+  /// as it is.
   static func print(_ document: JSONDocument, _ arguments: Arguments, columns: [(title: String, member: String)], none: String) {
     guard !arguments.flag("--json") else { Output.json(document.root.raw); return }
-    let rows = (document.root.array ?? [document.root]).map { row in columns.map { cell(row[$0.member]) } }
-    Output.table(columns.map(\.title), rows, none: none)
+    guard let array = document.root.array else {
+      for member in document.root.keys where member.value.kind != .array || member.value.array?.first?.kind != .object {
+        Output.line(member.name + String(repeating: " ", count: max(1, 28 - member.name.count)) + cell(member.value))
+      }
+      return
+    }
+    Output.table(columns.map(\.title), array.map { row in columns.map { cell(row[$0.member]) } }, none: none)
   }
 
   static func cell(_ value: JSONValue?) -> String {

@@ -15,7 +15,7 @@ enum ClientsVerb: Verb {
 
   private static let columns = [
     ("client_id", "client_id"), ("name", "client_name"), ("enabled", "enabled"), ("grant types", "grant_types"),
-    ("purposes", "purposes"), ("scope", "scope"),
+    ("requests a minute", "requests_per_minute"), ("quota a day", "quota_per_day"), ("quota a month", "quota_per_month"),
   ]
 
   static func run(_ arguments: Arguments) async throws {

@@ -1,0 +1,156 @@
+"""The commands: bad input gets one clear line and the right exit status, and leaves nothing half-written."""
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+
+from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, Demo, free_port
+
+
+def run(*words, **options):
+    return subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=30, **options)
+
+
+def configuration(folder, **changes):
+    policies = os.path.join(os.path.dirname(__file__), "..", "..", "policies")
+    settings = {"issuer": "http://127.0.0.1:8080", "data": "data", "keys": "keys", "policies": os.path.abspath(policies),
+                "listen": {"port": free_port()}, "admin": {"port": free_port()},
+                "upstreams": {"*": {"url": "http://127.0.0.1:9"}}} | changes
+    path = os.path.join(str(folder), "passerelle.json")
+    with open(path, "w") as file:
+        json.dump({k: v for k, v in settings.items() if v is not None}, file, indent=1)
+    return path
+
+
+def failed(result, *texts, status=1):
+    assert result.returncode == status, (result.returncode, result.stderr)
+    for text in texts:
+        assert text in result.stderr
+    if status == 1:
+        assert result.stderr.startswith("passerelle: ") and result.stderr.count("\n") == 1, result.stderr
+    assert "Fatal" not in result.stderr and "/Sources/" not in result.stderr
+
+
+def test_help_and_version():
+    assert run("--help").returncode == 0 and "usage:" in run("help").stdout
+    assert run("version").stdout.startswith("passerelle ")
+    assert json.loads(run("version", "--json").stdout)["version"]
+    for verb in ("demo", "serve", "check", "keys", "clients", "consents", "policies", "audit", "usage", "token"):
+        result = run(verb, "--help")
+        assert result.returncode == 0 and f"passerelle {verb}" in result.stdout
+
+
+@pytest.mark.parametrize("words, text", [
+    ([], "usage:"), (["serv"], 'did you mean "serve"'), (["serve"], "--config is missing"), (["serve", "--confg", "x"], "--config"),
+    (["consents", "list"], "--config is missing"), (["consents", "frob", "--config", "x"], "list, show, grant or revoke"),
+    (["demo", "--data", "x", "--port", "0"], "whole number"), (["audit"], "audit verify or audit search"),
+    (["check", "--config"], "wants a value"), (["check", "--config", "a", "--config", "b"], "twice")])
+def test_wrong_usage_is_exit_status_2(words, text):
+    failed(run(*words), text, status=2)
+
+
+def test_configuration_mistakes_are_named_by_file_and_line(tmp_path):
+    path = configuration(tmp_path, issuerr="x")
+    failed(run("check", "--config", path), path + ":", 'unknown key "issuerr"', 'did you mean "issuer"')
+    failed(run("serve", "--config", configuration(tmp_path, listen={"prot": 1})), 'did you mean "port"')
+    failed(run("check", "--config", configuration(tmp_path, issuer=None)), '"issuer" is missing')
+    failed(run("check", "--config", configuration(tmp_path, issuer="http://example.com")), "https")
+    failed(run("check", "--config", configuration(tmp_path, listen={"port": 70000})), "0 to 65535")
+    failed(run("check", "--config", configuration(tmp_path, upstreams={"*": {"url": "ftp://x"}})), "url wants")
+    open(path, "w").write('{"issuer": }')
+    failed(run("check", "--config", path), path + ":1:12", "not JSON")
+    failed(run("check", "--config", str(tmp_path / "none.json")), "No such file")
+    assert run("check", "--config", configuration(tmp_path)).returncode == 0
+    assert not (tmp_path / "data").exists() and not (tmp_path / "keys").exists(), "check writes nothing"
+
+
+def test_comments_and_trailing_commas_are_read(tmp_path):
+    path = configuration(tmp_path)
+    text = open(path).read()
+    open(path, "w").write("// a comment\n" + text.rstrip().removesuffix("}") + ", /* more */ \n}")
+    assert run("check", "--config", path).returncode == 0
+
+
+def test_a_busy_port(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        failed(run("serve", "--config", configuration(tmp_path, listen={"port": port})), f"127.0.0.1:{port}", "in use")
+
+
+def test_files_that_cannot_be_used(tmp_path):
+    path = configuration(tmp_path)
+    run("keys", "generate", "--config", path)
+    key = tmp_path / "keys" / "signing.pem"
+    assert oct(key.stat().st_mode & 0o777) == "0o600" and oct((tmp_path / "keys").stat().st_mode & 0o777) == "0o700"
+    key.chmod(0o644)
+    failed(run("serve", "--config", path), "signing.pem", "chmod 600")
+    key.chmod(0o600)
+    good = key.read_bytes()
+    key.write_text("not a key")
+    failed(run("serve", "--config", path), "signing.pem", "PEM")
+    assert key.read_text() == "not a key", "nothing is overwritten"
+    key.write_bytes(good)
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data" / "passerelle.sqlite").write_bytes(b"this is no database" * 100)
+    failed(run("serve", "--config", path), "passerelle.sqlite")
+    failed(run("serve", "--config", configuration(tmp_path, policies="nowhere")), "nowhere")
+
+
+def test_a_wrong_policy_is_refused_with_file_line_and_reason(tmp_path):
+    import shutil
+    shipped = os.path.join(os.path.dirname(__file__), "..", "..", "policies")
+    shutil.copytree(shipped, tmp_path / "policies")
+    policy = tmp_path / "policies" / "device-identifier-0.3.json"
+    good = policy.read_text()
+    assert run("policies", "check", str(tmp_path / "policies")).returncode == 0
+    for old, new, reason in [("device-serial-number", "device-serial-numbr", 'did you mean "device-serial-number"'),
+                             ('"method": "POST"', '"metod": "POST"', "method"), ('"path": "/retrieve-type"', '"path": "/retrieve-identifier"', "method and path"),
+                             ("/device-identifier/v0.3", "/device-identifier/v0.1.0", "base path"), ("^\\\\+[1-9]", "^(a|b)[1-9]", "groups")]:
+        policy.write_text(good.replace(old, new))
+        result = run("policies", "check", str(tmp_path / "policies"))
+        assert result.returncode == 1 and "device-identifier-0.3.json:" in result.stderr and reason in result.stderr, result.stderr
+        policy.write_text(good)
+
+
+def test_fresh_empties_nothing_but_a_demos_folder(tmp_path):
+    (tmp_path / "precious.txt").write_text("x")
+    failed(run("demo", "--data", str(tmp_path), "--fresh", "--port", str(free_port())), "was not made by a demo")
+    assert (tmp_path / "precious.txt").exists()
+
+
+def test_commands_act_on_the_files_when_no_gateway_runs(tmp_path):
+    demo = Demo(tmp_path).start()
+    demo.token(ALICE)
+    demo.stop()
+    consent = demo.json("consents", "list")[0]
+    demo.command("consents", "revoke", consent["id"])
+    assert demo.json("consents", "show", consent["id"])["status"] == "revoked"
+    assert demo.json("audit", "search", "--event", "consent.revoked")[0]["consent_id"] == consent["id"]
+    assert demo.json("audit", "verify")["ok"] is True
+    failed(demo.command("consents", "revoke", "no-such", check=False), "nothing here by that name")
+    failed(demo.command("token", "issue", "--client", "nobody", "--scope", IDENTIFIER, check=False), "No such client")
+    tokens = demo.command("token", "issue", "--client", "demo-all", "--scope", f"{PURPOSE} {IDENTIFIER}", "--count", "3").stdout
+    assert len(tokens.split()) == 3
+    inspected = json.loads(demo.command("token", "inspect", tokens.split()[0], "--json").stdout)
+    assert inspected["signature"] == "good" and inspected["claims"]["client_id"] == "demo-all"
+
+
+def test_a_client_is_registered_from_a_file_and_mistakes_are_told(tmp_path):
+    demo = Demo(tmp_path).start()
+    try:
+        registration = {"client_id": "new-one", "client_name": "New One", "grant_types": ["client_credentials"],
+                        "scope": IDENTIFIER, "jwks": demo.json("clients", "show", "demo-few")["jwks"]}
+        path = str(tmp_path / "client.json")
+        json.dump(registration, open(path, "w"))
+        assert demo.json("clients", "add", path)["client_id"] == "new-one"
+        failed(demo.command("clients", "add", path, check=False), "registered already")
+        for change, text in [({"client_nam": "x"}, "client_name"), ({"scope": "no:such"}, "no:such"),
+                             ({"redirect_uris": ["javascript:alert(1)"]}, "redirect_uri")]:
+            json.dump(registration | {"client_id": "other"} | change, open(path, "w"))
+            failed(demo.command("clients", "add", path, check=False), text)
+    finally:
+        demo.stop()

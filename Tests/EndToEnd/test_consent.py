@@ -1,0 +1,118 @@
+"""Consent over its whole life: asked for, given in part, refused, withdrawn; and what that does to tokens and calls."""
+import threading
+import time
+
+import pytest
+import requests
+
+from harness import ALICE, BOB, CAROL, DAVE, ERIN, IDENTIFIER, PURPOSE, TYPE, V03, refused
+
+
+def test_the_page_names_who_asks_for_what_and_why(demo):
+    visit = demo.authorize(ALICE)
+    page = visit.answer.text
+    assert visit.answer.status_code == 200
+    for text in ("Aurora Insurance", "Serial number of your phone", "Make and model of your phone"):
+        assert text in page
+    assert set(visit.form()[2]) == {"device-serial-number", "device-make-model"}
+    assert "<script" not in page
+
+
+def test_the_page_speaks_french(demo):
+    assert "Numéro de série de votre téléphone" in demo.authorize(ALICE, ui_locales="fr").answer.text
+
+
+def test_the_pages_headers(demo):
+    headers = demo.authorize(ALICE).answer.headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_refusal_is_access_denied(demo):
+    result = demo.authorize(ALICE).decide("deny").result
+    assert result["error"] == "access_denied" and result["iss"] == demo.issuer and "code" not in result
+
+
+def test_nothing_ticked_is_access_denied(demo):
+    visit = demo.authorize(ALICE).decide("allow", untick=("device-serial-number", "device-make-model"))
+    assert visit.result["error"] == "access_denied"
+
+
+def test_who_agreed_before_is_not_asked_again(demo):
+    demo.token(BOB)
+    visit = demo.authorize(BOB)
+    assert "code" in visit.result
+    assert demo.authorize(BOB, prompt="none").result["code"]
+    assert demo.authorize(BOB, prompt="consent").answer.status_code == 200
+
+
+def test_prompt_none_never_shows_a_page(demo):
+    assert demo.authorize(CAROL, prompt="none").result["error"] == "consent_required"
+    assert demo.authorize(None, prompt="none").result["error"] == "login_required"
+
+
+def test_the_simulated_sim_cards_stand_in_for_the_network(demo):
+    visit = demo.authorize(None)
+    assert 'name="subscriber"' in visit.answer.text and CAROL in visit.answer.text
+    address, hidden, _ = visit.form()
+    answer = visit.session.post(address, data=[*hidden, ("subscriber", CAROL)], headers={"Origin": demo.issuer}, timeout=10)
+    assert answer.status_code == 200 and "Aurora Insurance" in answer.text
+
+
+def test_withdrawal_is_seen_by_the_next_call_on_every_connection(demo):
+    token = demo.token(DAVE)
+    connections = [requests.Session() for _ in range(4)]
+    assert all(demo.call(token, session=s).status_code == 200 for s in connections)
+    consent = demo.json("consents", "list", "--subject", "tel:" + DAVE)[0]
+    assert consent["status"] == "granted" and set(consent["scopes"]) == {IDENTIFIER, TYPE}
+    demo.command("consents", "revoke", consent["id"])
+    for session in connections:
+        refused(demo.call(token, session=session), 403, "PERMISSION_DENIED")
+    assert demo.json("consents", "list", "--subject", "tel:" + DAVE)[0]["status"] == "revoked"
+    refused(demo.call(demo.machine_token(IDENTIFIER), body={"device": {"phoneNumber": DAVE}}), 403, "PERMISSION_DENIED")
+    visit = demo.authorize(DAVE, prompt="none")
+    assert visit.result["error"] == "consent_required"
+
+
+def test_no_call_succeeds_after_the_withdrawal_was_answered(demo):
+    token = demo.token(ERIN)
+    stop, late = threading.Event(), []
+    revoked_at = [None]
+
+    def caller():
+        session = requests.Session()
+        while not stop.is_set():
+            begun = time.monotonic()
+            if demo.call(token, session=session).status_code == 200 and revoked_at[0] and begun > revoked_at[0]:
+                late.append(begun - revoked_at[0])
+
+    threads = [threading.Thread(target=caller) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    consent = demo.json("consents", "list", "--subject", "tel:" + ERIN)[0]
+    demo.command("consents", "revoke", consent["id"])
+    revoked_at[0] = time.monotonic()
+    time.sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert late == []
+
+
+def test_a_consent_entered_by_the_operator_counts(demo):
+    number = "+33639980010"
+    row = demo.json("consents", "grant", "--client", "demo-all", "--subject", "tel:" + number, "--purpose", PURPOSE,
+                    "--scope", TYPE, "--reason", "shop, form 4711")
+    assert row["status"] == "granted" and row["categories"] == ["device-make-model"]
+    answer = demo.call(demo.machine_token(TYPE), V03 + "/retrieve-type", {"device": {"phoneNumber": number}})
+    assert answer.status_code == 200
+    history = demo.json("consents", "show", row["id"])["events"]
+    assert [event["event"] for event in history] == ["granted"] and history[0]["reason"] == "shop, form 4711"
+
+
+def test_consent_for_one_client_is_none_for_another(demo):
+    demo.token(ALICE)
+    assert demo.authorize(ALICE, (TYPE,), "demo-few", prompt="none").result["error"] == "consent_required"
