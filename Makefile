@@ -21,7 +21,7 @@ test: test-swift test-python
 
 test-swift: dependencies
 	swift build
-	swift test
+	swift test --no-parallel
 
 # Real clients, a real browser, raw sockets: against the release build.
 test-python: build test-dependencies

@@ -50,13 +50,19 @@ let package = Package(
 
     tests("BytesTests", ["Bytes"]),
     tests("IdentifiersTests", ["Identifiers"]),
+    tests("JOSETests", ["JOSE", "Bytes"]),
+    tests("WireTests", ["Wire", "Bytes"]),
     tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes"]),
+    tests("PolicyTests", ["Policy", "Identifiers", "Bytes"]),
+    tests("ConsentTests", ["Consent", "Policy", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests("LedgerTests", ["Ledger", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests(
       "AuthorizationTests",
       ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),
+    tests("GatewayTests", ["Gateway", "Identifiers", "Bytes"]),
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
+    tests("PasserelleTests", ["passerelle"]),
   ]
 )

@@ -1,243 +1,244 @@
-/// The one parser of JSON (RFC 8259): recursive descent over a span, bounded in depth and number of values, linear in time.
-struct JSONParser: ~Escapable {
-  private let bytes: Span<UInt8>
+/// The one parser of JSON (RFC 8259): recursive descent, bounded in depth and number of values, linear in time.
+///
+/// It works on pointers because this is half of the cost of a call's filter. Sound: it lives only inside of
+/// `JSONTape.parse`, which lends both; every read of `base` is below `count` and every write to `nodes` below its own count,
+/// each checked where it happens.
+struct JSONParser {
+  private let base: UnsafePointer<UInt8>
+  private let count: Int
+  private let nodes: UnsafeMutableBufferPointer<JSONTape.Node>
   private let limits: JSONLimits
-  private let dialect: JSONDialect
+  private let takesComments: Bool
   private var position = 0
+  private(set) var nodeCount = 0
+  /// The limit was not reached, but the list is full: it must be made longer and the text be read again.
+  private(set) var needsRoom = false
 
-  @_lifetime(copy bytes)
-  init(_ bytes: Span<UInt8>, _ limits: JSONLimits, _ dialect: JSONDialect) {
-    self.bytes = bytes
+  init(
+    _ bytes: UnsafeBufferPointer<UInt8>, into nodes: UnsafeMutableBufferPointer<JSONTape.Node>, _ limits: JSONLimits,
+    _ dialect: JSONDialect
+  ) {
+    unsafe base = bytes.baseAddress!
+    count = bytes.count
+    unsafe self.nodes = nodes
     self.limits = limits
-    self.dialect = dialect
+    takesComments = dialect == .commented
   }
 
-  @_lifetime(self: copy self)
-  mutating func document(into nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) {
-    // Places are 32 bits wide.
-    guard bytes.count < Int(Int32.max) else { throw fault(.tooManyNodes) }
+  mutating func document() throws(JSONSyntaxError) {
     try skipSpace()
-    guard position < bytes.count else { throw fault(.empty) }
-    try value(depth: 0, into: &nodes)
+    guard position < count else { throw fault(.empty) }
+    try value(depth: 0)
     try skipSpace()
-    guard position == bytes.count else { throw fault(.trailingData) }
+    guard position == count else { throw fault(.trailingData) }
   }
 
-  @_lifetime(self: copy self)
-  private mutating func value(depth: Int, into nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) {
-    guard position < bytes.count else { throw fault(.unexpectedEnd) }
-    guard nodes.count < limits.nodesMaximum else { throw fault(.tooManyNodes) }
-    switch bytes[position] {
-    case 0x7B: try object(depth: depth + 1, into: &nodes)
-    case 0x5B: try array(depth: depth + 1, into: &nodes)
-    case 0x22: try string(into: &nodes)
-    case 0x2D, 0x30...0x39: try number(into: &nodes)
-    case 0x74: try literal("true", .true, into: &nodes)
-    case 0x66: try literal("false", .false, into: &nodes)
-    case 0x6E: try literal("null", .null, into: &nodes)
+  private var byte: UInt8 {
+    @inline(__always) get {
+      assert(position < count)
+      return unsafe base[position]
+    }
+  }
+
+  private mutating func value(depth: Int) throws(JSONSyntaxError) {
+    guard position < count else { throw fault(.unexpectedEnd) }
+    switch byte {
+    case 0x7B: try object(depth: depth + 1)
+    case 0x5B: try array(depth: depth + 1)
+    case 0x22: try string()
+    case 0x2D, 0x30...0x39: try number()
+    case 0x74: try literal("true", .true)
+    case 0x66: try literal("false", .false)
+    case 0x6E: try literal("null", .null)
     default: throw fault(.unexpectedByte)
     }
   }
 
-  @_lifetime(self: copy self)
-  private mutating func object(depth: Int, into nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) {
+  private mutating func object(depth: Int) throws(JSONSyntaxError) {
     guard depth <= limits.depthMaximum else { throw fault(.tooDeep) }
-    let this = open(.object, &nodes)
-    var keys = KeySet()
+    let this = try open(.object)
+    var keys = JSONKeySet()
     try skipSpace()
-    if try close(0x7D, this, &nodes) { return }
+    if try close(0x7D, this, 0) { return }
     while true {
-      guard position < bytes.count else { throw fault(.unexpectedEnd) }
-      guard bytes[position] == 0x22 else { throw fault(.unexpectedByte) }
-      guard nodes.count < limits.nodesMaximum else { throw fault(.tooManyNodes) }
-      let keyPosition = position
-      try string(into: &nodes)
-      guard keys.insert(nodes.count - 1, of: this, nodes, bytes) else {
-        throw JSONSyntaxError(offset: keyPosition, reason: .duplicateKey)
+      guard position < count else { throw fault(.unexpectedEnd) }
+      guard byte == 0x22 else { throw fault(.unexpectedByte) }
+      let key = nodeCount
+      try string()
+      let text = unsafe UnsafeBufferPointer(start: base, count: count)
+      guard unsafe keys.insert(key, of: this, nodes.baseAddress!, text) else {
+        throw unsafe JSONSyntaxError(offset: Int(nodes[key].start), reason: .duplicateKey)
       }
       try skipSpace()
-      guard position < bytes.count else { throw fault(.unexpectedEnd) }
-      guard bytes[position] == 0x3A else { throw fault(.unexpectedByte) }
+      guard position < count else { throw fault(.unexpectedEnd) }
+      guard byte == 0x3A else { throw fault(.unexpectedByte) }
       position += 1
       try skipSpace()
-      try value(depth: depth, into: &nodes)
-      nodes[this].childCount += 1
-      if try separator(0x7D, this, &nodes) { return }
+      try value(depth: depth)
+      if try separator(0x7D, this, keys.count) { return }
     }
   }
 
-  @_lifetime(self: copy self)
-  private mutating func array(depth: Int, into nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) {
+  private mutating func array(depth: Int) throws(JSONSyntaxError) {
     guard depth <= limits.depthMaximum else { throw fault(.tooDeep) }
-    let this = open(.array, &nodes)
+    let this = try open(.array)
+    var elements = 0
     try skipSpace()
-    if try close(0x5D, this, &nodes) { return }
+    if try close(0x5D, this, 0) { return }
     while true {
-      try value(depth: depth, into: &nodes)
-      nodes[this].childCount += 1
-      if try separator(0x5D, this, &nodes) { return }
+      try value(depth: depth)
+      elements += 1
+      if try separator(0x5D, this, elements) { return }
     }
   }
 
   /// What stands between members: true when the end came, false when another member follows.
-  @_lifetime(self: copy self)
-  private mutating func separator(_ end: UInt8, _ this: Int, _ nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) -> Bool {
+  @inline(__always)
+  private mutating func separator(_ end: UInt8, _ this: Int, _ childCount: Int) throws(JSONSyntaxError) -> Bool {
     try skipSpace()
-    if try close(end, this, &nodes) { return true }
-    guard bytes[position] == 0x2C else { throw fault(.unexpectedByte) }
+    if try close(end, this, childCount) { return true }
+    guard byte == 0x2C else { throw fault(.unexpectedByte) }
     position += 1
     try skipSpace()
-    guard dialect == .commented else { return false }
-    return try close(end, this, &nodes)
+    return takesComments ? try close(end, this, childCount) : false
   }
 
-  @_lifetime(self: copy self)
-  private mutating func open(_ kind: JSONTape.Kind, _ nodes: inout [JSONTape.Node]) -> Int {
-    nodes.append(
-      JSONTape.Node(start: UInt32(position), end: 0, next: 0, childCount: 0, kind: kind, hasEscapes: false))
+  @inline(__always)
+  private mutating func open(_ kind: JSONTape.Kind) throws(JSONSyntaxError) -> Int {
+    let this = nodeCount
+    try append(JSONTape.Node(start: UInt32(truncatingIfNeeded: position), kind: kind))
     position += 1
-    return nodes.count - 1
+    return this
   }
 
-  @_lifetime(self: copy self)
-  private mutating func close(_ end: UInt8, _ this: Int, _ nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) -> Bool {
-    guard position < bytes.count else { throw fault(.unexpectedEnd) }
-    guard bytes[position] == end else { return false }
+  @inline(__always)
+  private mutating func close(_ end: UInt8, _ this: Int, _ childCount: Int) throws(JSONSyntaxError) -> Bool {
+    guard position < count else { throw fault(.unexpectedEnd) }
+    guard byte == end else { return false }
     position += 1
-    nodes[this].end = UInt32(position)
-    nodes[this].next = UInt32(nodes.count)
+    unsafe nodes[this].end = UInt32(truncatingIfNeeded: position)
+    unsafe nodes[this].next = UInt32(truncatingIfNeeded: nodeCount)
+    unsafe nodes[this].detail = UInt32(truncatingIfNeeded: childCount)
     return true
   }
 
-  @_lifetime(self: copy self)
-  private mutating func leaf(_ start: Int, _ kind: JSONTape.Kind, hasEscapes: Bool = false, _ nodes: inout [JSONTape.Node]) {
-    nodes.append(
-      JSONTape.Node(
-        start: UInt32(start), end: UInt32(position), next: UInt32(nodes.count + 1), childCount: 0, kind: kind,
-        hasEscapes: hasEscapes))
+  @inline(__always)
+  private mutating func leaf(_ start: Int, _ kind: JSONTape.Kind, hasEscapes: Bool = false) throws(JSONSyntaxError) {
+    var node = JSONTape.Node(start: UInt32(truncatingIfNeeded: start), kind: kind)
+    node.end = UInt32(truncatingIfNeeded: position)
+    node.next = UInt32(truncatingIfNeeded: nodeCount + 1)
+    node.hasEscapes = hasEscapes
+    try append(node)
   }
 
-  @_lifetime(self: copy self)
-  private mutating func string(into nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) {
-    let start = position
-    let end: JSONString.End
-    switch JSONString.scan(bytes, from: position + 1) {
-    case .success(let found): end = found
-    case .failure(let error): throw error
+  @inline(__always)
+  private mutating func append(_ node: JSONTape.Node) throws(JSONSyntaxError) {
+    guard nodeCount < limits.nodesMaximum else { throw fault(.tooManyNodes) }
+    guard unsafe nodeCount < nodes.count else {
+      needsRoom = true
+      throw fault(.tooManyNodes)
     }
-    position = end.position
-    leaf(start, .string, hasEscapes: end.hasEscapes, &nodes)
+    unsafe nodes[nodeCount] = node
+    nodeCount += 1
+  }
+
+  @inline(__always)
+  private mutating func string() throws(JSONSyntaxError) {
+    let start = position
+    var scanner = unsafe JSONStringScanner(base: base, count: count, position: position + 1)
+    let reason = scanner.end()
+    position = scanner.position
+    if let reason { throw fault(reason) }
+    try leaf(start, .string, hasEscapes: scanner.hasEscapes)
   }
 
   /// RFC 8259 §6: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-  @_lifetime(self: copy self)
-  private mutating func number(into nodes: inout [JSONTape.Node]) throws(JSONSyntaxError) {
+  private mutating func number() throws(JSONSyntaxError) {
     let start = position
-    if bytes[position] == 0x2D { position += 1 }
-    if position < bytes.count, bytes[position] == 0x30 {
+    if byte == 0x2D { position += 1 }
+    if position < count, byte == 0x30 {
       position += 1
     } else {
       try digits()
     }
-    if position < bytes.count, bytes[position] == 0x2E {
+    if position < count, byte == 0x2E {
       position += 1
       try digits()
     }
-    if position < bytes.count, bytes[position] | 0x20 == 0x65 {
+    if position < count, byte | 0x20 == 0x65 {
       position += 1
-      if position < bytes.count, bytes[position] == 0x2B || bytes[position] == 0x2D { position += 1 }
+      if position < count, byte == 0x2B || byte == 0x2D { position += 1 }
       try digits()
     }
     // A digit here would follow a leading zero.
-    if position < bytes.count, bytes[position] >= 0x30, bytes[position] <= 0x39 { throw fault(.badNumber) }
-    leaf(start, .number, &nodes)
+    if position < count, byte >= 0x30, byte <= 0x39 { throw fault(.badNumber) }
+    try leaf(start, .number)
   }
 
-  @_lifetime(self: copy self)
+  @inline(__always)
   private mutating func digits() throws(JSONSyntaxError) {
     let start = position
-    while position < bytes.count, bytes[position] >= 0x30, bytes[position] <= 0x39 { position += 1 }
+    while position < count, byte >= 0x30, byte <= 0x39 { position += 1 }
     guard position > start else { throw fault(.badNumber) }
   }
 
-  @_lifetime(self: copy self)
-  private mutating func literal(
-    _ word: StaticString, _ kind: JSONTape.Kind, into nodes: inout [JSONTape.Node]
-  ) throws(JSONSyntaxError) {
-    let end = position + word.utf8CodeUnitCount
-    guard end <= bytes.count, bytes.extracting(position..<end).equals(word) else { throw fault(.badLiteral) }
+  private mutating func literal(_ word: StaticString, _ kind: JSONTape.Kind) throws(JSONSyntaxError) {
     let start = position
-    position = end
-    leaf(start, kind, &nodes)
+    guard count - position >= word.utf8CodeUnitCount else { throw fault(.badLiteral) }
+    for index in 0..<word.utf8CodeUnitCount where unsafe base[start + index] != word.utf8Start[index] {
+      throw fault(.badLiteral)
+    }
+    position += word.utf8CodeUnitCount
+    try leaf(start, kind)
   }
 
-  @_lifetime(self: copy self)
+  @inline(__always)
   private mutating func skipSpace() throws(JSONSyntaxError) {
-    while position < bytes.count {
-      switch bytes[position] {
-      case 0x20, 0x09, 0x0A, 0x0D: position += 1
-      case 0x2F where dialect == .commented: try skipComment()
+    // Most often there is none, or one blank.
+    guard position < count, byte <= 0x20 || takesComments else { return }
+    if byte == 0x20, position + 1 < count, unsafe base[position + 1] > 0x20, !takesComments {
+      position += 1
+      return
+    }
+    try skipSomeSpace()
+  }
+
+  private mutating func skipSomeSpace() throws(JSONSyntaxError) {
+    while position < count {
+      switch byte {
+      case 0x20, 0x09, 0x0A, 0x0D:
+        position += 1
+        skipBlanks()
+      case 0x2F where takesComments: try skipComment()
       default: return
       }
     }
   }
 
-  @_lifetime(self: copy self)
+  /// Indentation, eight bytes at once.
+  @inline(__always)
+  private mutating func skipBlanks() {
+    while position + 8 <= count,
+      unsafe UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self) == 0x2020_2020_2020_2020
+    { position += 8 }
+  }
+
   private mutating func skipComment() throws(JSONSyntaxError) {
-    guard position + 1 < bytes.count else { throw fault(.unexpectedByte) }
-    switch bytes[position + 1] {
+    let rest = unsafe UnsafeBufferPointer(start: base, count: count).span
+    guard position + 1 < count else { throw fault(.unexpectedByte) }
+    switch rest[position + 1] {
     case 0x2F:
-      position = bytes.firstIndex(of: 0x0A, from: position) ?? bytes.count
+      position = rest.firstIndex(of: 0x0A, from: position) ?? count
     case 0x2A:
-      var star = bytes.firstIndex(of: 0x2A, from: position + 2)
-      while let found = star, found + 1 < bytes.count, bytes[found + 1] != 0x2F {
-        star = bytes.firstIndex(of: 0x2A, from: found + 1)
+      var star = rest.firstIndex(of: 0x2A, from: position + 2)
+      while let found = star, found + 1 < count, rest[found + 1] != 0x2F {
+        star = rest.firstIndex(of: 0x2A, from: found + 1)
       }
-      guard let found = star, found + 1 < bytes.count else { throw fault(.unclosedComment) }
+      guard let found = star, found + 1 < count else { throw fault(.unclosedComment) }
       position = found + 2
     default: throw fault(.unexpectedByte)
     }
   }
 
   private func fault(_ reason: JSONSyntaxError.Reason) -> JSONSyntaxError { JSONSyntaxError(offset: position, reason: reason) }
-}
-
-/// The keys of one object, to find one that stands twice: compared one by one while they are few, by hash afterwards, so that
-/// an object of many keys costs no more than its length.
-private struct KeySet {
-  private static let fewMaximum = 12
-  private var count = 0
-  private var hashed: Set<[UInt8]> = []
-
-  /// False when the key stood there before, in whatever spelling.
-  mutating func insert(_ key: Int, of object: Int, _ nodes: [JSONTape.Node], _ bytes: Span<UInt8>) -> Bool {
-    defer { count += 1 }
-    if count < Self.fewMaximum {
-      var other = object + 1
-      for _ in 0..<count {
-        if Self.isSame(nodes[key], nodes[other], bytes) { return false }
-        other = Int(nodes[other + 1].next)
-      }
-      return true
-    }
-    if count == Self.fewMaximum {
-      var other = object + 1
-      for _ in 0..<count {
-        hashed.insert(Self.text(nodes[other], bytes))
-        other = Int(nodes[other + 1].next)
-      }
-    }
-    return hashed.insert(Self.text(nodes[key], bytes)).inserted
-  }
-
-  private static func isSame(_ left: JSONTape.Node, _ right: JSONTape.Node, _ bytes: Span<UInt8>) -> Bool {
-    if left.hasEscapes || right.hasEscapes { return text(left, bytes) == text(right, bytes) }
-    return left.end - left.start == right.end - right.start
-      && bytes.extracting(Int(left.start)..<Int(left.end)).equals(bytes.extracting(Int(right.start)..<Int(right.end)))
-  }
-
-  private static func text(_ node: JSONTape.Node, _ bytes: Span<UInt8>) -> [UInt8] {
-    let inner = bytes.extracting(Int(node.start) + 1..<Int(node.end) - 1)
-    return node.hasEscapes ? JSONString.unescaped(inner) : inner.bytes()
-  }
 }

@@ -1,21 +1,5 @@
 /// The inside of JSON strings: finding the end, checking UTF-8 and escapes, and reading escapes (RFC 8259 §7, RFC 3629).
 enum JSONString {
-  /// Where a string ends.
-  struct End {
-    /// One past the closing quote.
-    var position: Int
-    var hasEscapes: Bool
-  }
-
-  /// Finds the end of a string whose opening quote stands before `from`.
-  static func scan(_ bytes: Span<UInt8>, from start: Int) -> Result<End, JSONSyntaxError> {
-    // Sound: every read is below `count`, which is checked before it, and nothing is kept.
-    unsafe bytes.withUnsafeBufferPointer { buffer in
-      var scanner = unsafe Scanner(base: buffer.baseAddress!, count: buffer.count, position: start)
-      return scanner.end()
-    }
-  }
-
   /// Reads the escapes of a string's inside that `scan` has accepted.
   static func unescaped(_ inner: Span<UInt8>) -> [UInt8] {
     var text: [UInt8] = []
@@ -53,12 +37,15 @@ enum JSONString {
   }
 }
 
-/// Walks through a string byte by byte, eight at once while nothing special comes.
-private struct Scanner {
-  let base: UnsafePointer<UInt8>
-  let count: Int
-  var position: Int
-  private var hasEscapes = false
+/// Finds the end of a string and checks it on the way, eight bytes at once while nothing special comes.
+///
+/// Sound: every read is below `count`, which is checked before it.
+struct JSONStringScanner {
+  private let base: UnsafePointer<UInt8>
+  private let count: Int
+  /// At first behind the opening quote; in the end behind the closing one, or at the fault.
+  private(set) var position: Int
+  private(set) var hasEscapes = false
 
   init(base: UnsafePointer<UInt8>, count: Int, position: Int) {
     unsafe self.base = base
@@ -66,38 +53,58 @@ private struct Scanner {
     self.position = position
   }
 
-  mutating func end() -> Result<JSONString.End, JSONSyntaxError> {
+  /// Nil when the string is good.
+  @inline(__always)
+  mutating func end() -> JSONSyntaxError.Reason? {
+    skipPlain()
+    guard position < count, unsafe base[position] == 0x22 else { return endWithSpecials() }
+    position += 1
+    return nil
+  }
+
+  @inline(never)
+  private mutating func endWithSpecials() -> JSONSyntaxError.Reason? {
     while true {
-      skipPlain()
-      guard position < count else { return failure(.unexpectedEnd) }
+      guard position < count else { return .unexpectedEnd }
       let byte = unsafe base[position]
-      if byte == 0x22 { return .success(JSONString.End(position: position + 1, hasEscapes: hasEscapes)) }
-      if byte == 0x5C {
-        guard escape() else { return failure(position < count ? .badEscape : .unexpectedEnd) }
-      } else if byte < 0x20 {
-        return failure(.badString)
-      } else if byte < 0x80 {
+      if byte == 0x22 {
         position += 1
-      } else {
-        guard multibyte(byte) else { return failure(.badUTF8) }
+        return nil
       }
+      if byte == 0x5C {
+        guard escape() else { return position < count ? .badEscape : .unexpectedEnd }
+      } else if byte < 0x20 {
+        return .badString
+      } else {
+        guard multibyte(byte) else { return .badUTF8 }
+      }
+      skipPlain()
     }
   }
 
-  /// Skips eight bytes as long as all are plain ASCII: not a control character, a quote, a backslash or above 0x7F.
+  /// Goes to the next byte that is not plain ASCII: a control character, a quote, a backslash, or above 0x7F.
+  @inline(__always)
   private mutating func skipPlain() {
     let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
     while position + 8 <= count {
-      let word = unsafe UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self)
+      let word = unsafe UInt64(littleEndian: UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self))
       let quote = word ^ (ones &* 0x22)
       let backslash = word ^ (ones &* 0x5C)
       let special =
-        (word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | word
-      guard special & highs == 0 else { return }
+        ((word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | word)
+        & 0x8080_8080_8080_8080
+      // A borrow can mark a plain byte, but only behind one that is special: the first mark is right.
+      guard special == 0 else {
+        position += special.trailingZeroBitCount >> 3
+        return
+      }
       position += 8
     }
+    while position < count, unsafe Self.isPlain(base[position]) { position += 1 }
   }
+
+  @inline(__always)
+  private static func isPlain(_ byte: UInt8) -> Bool { byte >= 0x20 && byte < 0x80 && byte != 0x22 && byte != 0x5C }
 
   /// One escape; surrogates must come in pairs (RFC 8259 §7).
   private mutating func escape() -> Bool {
@@ -151,9 +158,5 @@ private struct Scanner {
     for offset in 2..<max(2, length) where unsafe base[position + offset] & 0xC0 != 0x80 { return false }
     position += length
     return true
-  }
-
-  private func failure(_ reason: JSONSyntaxError.Reason) -> Result<JSONString.End, JSONSyntaxError> {
-    .failure(JSONSyntaxError(offset: position, reason: reason))
   }
 }

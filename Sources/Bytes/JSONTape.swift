@@ -9,17 +9,26 @@ public struct JSONTape: Sendable {
   struct Node: Sendable {
     var start: UInt32
     /// One past the last byte.
-    var end: UInt32
+    var end: UInt32 = 0
     /// The node after this value and all that is in it.
-    var next: UInt32
-    /// Members of an object, elements of an array.
-    var childCount: UInt32
+    var next: UInt32 = 0
+    /// Members of an object, elements of an array; of a key its fingerprint; 0 for anything else.
+    var detail: UInt32 = 0
     var kind: Kind
     /// A string that holds a backslash: its bytes are not its text.
-    var hasEscapes: Bool
+    var hasEscapes = false
+
+    init(start: UInt32, kind: Kind) {
+      self.start = start
+      self.kind = kind
+    }
+
+    var range: ByteRange { ByteRange(start: Int(start), count: Int(end - start)) }
   }
 
-  var nodes: [Node] = []
+  /// The values of the text, and behind them room that earlier, longer texts needed.
+  private(set) var nodes: [Node] = []
+  private var count = 0
 
   public init() {}
 
@@ -27,27 +36,62 @@ public struct JSONTape: Sendable {
   public mutating func parse(
     _ bytes: Span<UInt8>, limits: JSONLimits = JSONLimits(), dialect: JSONDialect = .strict
   ) throws(JSONSyntaxError) {
-    nodes.removeAll(keepingCapacity: true)
-    var parser = JSONParser(bytes, limits, dialect)
-    do throws(JSONSyntaxError) { try parser.document(into: &nodes) } catch {
-      nodes.removeAll(keepingCapacity: true)
-      throw error
+    count = 0
+    // Places are 32 bits wide, and `ByteRange` has signs.
+    guard bytes.count < Int(Int32.max) else { throw JSONSyntaxError(offset: 0, reason: .tooManyNodes) }
+    guard !bytes.isEmpty else { throw JSONSyntaxError(offset: 0, reason: .empty) }
+    if nodes.isEmpty { grow() }
+    while true {
+      let (error, needsRoom) = read(bytes, limits, dialect)
+      guard needsRoom else {
+        if let error { throw error }
+        return
+      }
+      grow()
     }
   }
 
-  public var isEmpty: Bool { nodes.isEmpty }
-  public func kind(_ node: Int) -> Kind { nodes[node].kind }
-  /// The whole value, a string with its quotes.
-  public func range(_ node: Int) -> ByteRange {
-    ByteRange(start: Int(nodes[node].start), count: Int(nodes[node].end - nodes[node].start))
+  private mutating func read(
+    _ bytes: Span<UInt8>, _ limits: JSONLimits, _ dialect: JSONDialect
+  ) -> (error: JSONSyntaxError?, needsRoom: Bool) {
+    var (fault, needsRoom): (JSONSyntaxError?, Bool) = (nil, false)
+    // Sound: the parser ends within both calls and keeps neither pointer.
+    count = unsafe nodes.withUnsafeMutableBufferPointer { nodes in
+      unsafe bytes.withUnsafeBufferPointer { bytes in
+        var parser = unsafe JSONParser(bytes, into: nodes, limits, dialect)
+        do throws(JSONSyntaxError) { try parser.document() } catch { fault = error }
+        needsRoom = parser.needsRoom
+        return fault == nil ? parser.nodeCount : 0
+      }
+    }
+    return (fault, needsRoom)
   }
+
+  /// Twice the room. Reading a text anew each time costs no more than reading it once more in all.
+  private mutating func grow() {
+    nodes.append(contentsOf: repeatElement(Node(start: 0, kind: .null), count: max(32, nodes.count)))
+  }
+
+  @inline(__always)
+  func node(_ index: Int) -> Node {
+    precondition(index < count)
+    return nodes[index]
+  }
+
+  public var isEmpty: Bool { count == 0 }
+  public func kind(_ node: Int) -> Kind { self.node(node).kind }
+  /// The whole value, a string with its quotes.
+  public func range(_ node: Int) -> ByteRange { self.node(node).range }
   /// Members of an object or elements of an array; 0 for anything else.
-  public func childCount(_ node: Int) -> Int { Int(nodes[node].childCount) }
-  public func hasEscapes(_ node: Int) -> Bool { nodes[node].hasEscapes }
+  public func childCount(_ node: Int) -> Int {
+    let node = self.node(node)
+    return node.kind == .object || node.kind == .array ? Int(node.detail) : 0
+  }
+  public func hasEscapes(_ node: Int) -> Bool { self.node(node).hasEscapes }
   /// The node after this one and all that is in it: the next sibling while there is one.
-  public func next(_ node: Int) -> Int { Int(nodes[node].next) }
+  public func next(_ node: Int) -> Int { Int(self.node(node).next) }
   /// The first key of an object or the first element of an array.
-  public func firstChild(_ node: Int) -> Int? { nodes[node].childCount > 0 ? node + 1 : nil }
+  public func firstChild(_ node: Int) -> Int? { childCount(node) > 0 ? node + 1 : nil }
 
   /// The value of a member; nil when there is none, or the node is no object.
   public func member(_ name: StaticString, of object: Int, in bytes: Span<UInt8>) -> Int? {
@@ -110,6 +154,6 @@ public struct JSONTape: Sendable {
   /// The bytes between the quotes.
   @_lifetime(copy bytes)
   func content(_ node: Int, _ bytes: Span<UInt8>) -> Span<UInt8> {
-    bytes.extracting(Int(nodes[node].start) + 1..<Int(nodes[node].end) - 1)
+    bytes.extracting(Int(self.node(node).start) + 1..<Int(self.node(node).end) - 1)
   }
 }

@@ -13,8 +13,11 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   public var seconds: Int64 { Self.floorDivide(microseconds, 1_000_000) }
 
   public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
-  /// The time between, in microseconds.
-  public static func - (left: Timestamp, right: Timestamp) -> Int64 { left.microseconds &- right.microseconds }
+  /// The time between, in microseconds. Clamped at both ends: a moment far off never seems near.
+  public static func - (left: Timestamp, right: Timestamp) -> Int64 {
+    let (difference, overflow) = left.microseconds.subtractingReportingOverflow(right.microseconds)
+    return overflow ? (left < right ? .min : .max) : difference
+  }
 
   /// Clamped at both ends.
   public func adding(seconds: Int64) -> Timestamp {
@@ -30,7 +33,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   /// 1 to 31.
   public var day: Int { date.day }
   /// 0 to 23, UTC.
-  public var hour: Int { Int(seconds - Self.floorDivide(seconds, 86_400) * 86_400) / 3600 }
+  public var hour: Int { Int(Self.floorRemainder(seconds, 86_400)) / 3600 }
 
   /// `2026-01-02T03:04:05.678901Z` (RFC 3339).
   public var rfc3339: String {
@@ -42,8 +45,8 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   /// Appends the RFC 3339 form, always with six digits of a second.
   public func append(to bytes: inout [UInt8]) {
     let (year, month, day) = date
-    let rest = Int(seconds - Self.floorDivide(seconds, 86_400) * 86_400)
-    let micros = Int(microseconds - Self.floorDivide(microseconds, 1_000_000) * 1_000_000)
+    let rest = Int(Self.floorRemainder(seconds, 86_400))
+    let micros = Int(Self.floorRemainder(microseconds, 1_000_000))
     func digits(_ value: Int, _ count: Int) {
       var divisor = 1
       for _ in 1..<count { divisor *= 10 }
@@ -109,7 +112,12 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   }
 
   private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
-    value >= 0 ? value / divisor : (value - divisor + 1) / divisor
+    value / divisor - (value % divisor < 0 ? 1 : 0)
+  }
+
+  private static func floorRemainder(_ value: Int64, _ divisor: Int64) -> Int64 {
+    let remainder = value % divisor
+    return remainder < 0 ? remainder + divisor : remainder
   }
 }
 

@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -34,3 +35,5 @@ int passerelle_accept(int listener, void *address, uint32_t *length) {
 }
 
 int passerelle_lock_file(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
+
+int passerelle_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }

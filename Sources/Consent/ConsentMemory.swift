@@ -29,6 +29,9 @@ public final class ConsentMemory: @unchecked Sendable {
     generationCountMaximum = max(1, countMaximum / 2)
   }
 
+  /// Records held now.
+  var count: Int { young.count + old.count }
+
   /// The decision for one call.
   ///
   /// - Parameter subject: nil when the call is about nobody, or about a number that has never been seen here.

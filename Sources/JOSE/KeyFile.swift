@@ -26,7 +26,8 @@ public enum KeyFile {
 
   /// - Throws: `KeyFileError` when the file cannot be read, is not a plain file, or can be read by group or others.
   public static func read(_ path: String) throws(KeyFileError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Not to wait for a writer, should it be a pipe.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw KeyFileError(file: path, reason: text(errno)) }
     defer { close(descriptor) }
     var entry = stat()
@@ -53,7 +54,11 @@ public enum KeyFile {
     unlink(temporary)
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw KeyFileError(file: path, reason: text(errno)) }
-    defer { close(descriptor) }
+    defer {
+      close(descriptor)
+      // Renamed by now, unless something failed: then no copy of the secret stays.
+      unlink(temporary)
+    }
     var filled = 0
     while filled < bytes.count {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + filled, $0.count - filled) }

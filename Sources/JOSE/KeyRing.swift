@@ -60,7 +60,10 @@ public final class KeyRing: Sendable {
 
   /// The keys that may have signed a token that is still out, and the one that signs next.
   public var published: [VerificationKey] {
-    signing.withLock { [$0.current, $0.next, $0.previous].compactMap { $0?.verificationKey } }
+    let keys = signing.withLock { [$0.current, $0.next, $0.previous].compactMap { $0?.verificationKey } }
+    // A rotation that was cut short leaves one key in two files; a set with a kid twice would be refused by its readers.
+    var kids: Set<String?> = []
+    return keys.filter { kids.insert($0.kid).inserted }
   }
 
   /// The published key with this identifier; nil when there is none. There is no default key.

@@ -22,6 +22,14 @@ final class KeyHandle: @unchecked Sendable {
     return bytes
   }
 
+  /// OpenSSL's name of an elliptic key's curve.
+  var groupName: String? {
+    var name = [CChar](repeating: 0, count: 64)
+    var count = 0
+    guard EVP_PKEY_get_group_name(pointer, &name, name.count, &count) == 1, count < name.count else { return nil }
+    return String(decoding: name[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   /// An octet string of the key.
   func octets(_ name: String) -> [UInt8]? {
     var count = 0
@@ -78,6 +86,7 @@ enum PublicKeyBuilder {
 
   static func ed25519(_ point: [UInt8]) throws(JOSEError) -> KeyHandle {
     guard let key = EVP_PKEY_new_raw_public_key_ex(nil, "ED25519", nil, point, point.count) else {
+      ERR_clear_error()
       throw .badKey("Ed25519 point")
     }
     return KeyHandle(key)

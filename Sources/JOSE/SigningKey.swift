@@ -12,16 +12,18 @@ public final class SigningKey: Sendable, CustomStringConvertible {
 
   public var description: String { "signing key \(kid)" }
 
-  private init(handle: KeyHandle) throws(JOSEError) {
+  /// - Parameter wanted: which of RSA's two algorithms; the others follow from the key.
+  private init(handle: KeyHandle, wanted: SignatureAlgorithm? = nil) throws(JOSEError) {
     self.handle = handle
-    let (algorithm, members) = try SigningKey.publicPart(handle)
+    let (natural, members) = try SigningKey.publicPart(handle)
+    let algorithm = natural == .rs256 && wanted == .ps256 ? .ps256 : natural
     let unnamed = VerificationKey(handle: handle, algorithm: algorithm, kid: nil, members: members)
     kid = unnamed.thumbprint
     self.algorithm = algorithm
     verificationKey = VerificationKey(handle: handle, algorithm: algorithm, kid: kid, members: members)
   }
 
-  /// A fresh key for ES256, ES384, EdDSA, or RS256 with 2048 bits.
+  /// A fresh key for the algorithm; RSA with 2048 bits.
   public static func generate(_ algorithm: SignatureAlgorithm) throws(JOSEError) -> SigningKey {
     let context: OpaquePointer?
     switch algorithm {
@@ -40,7 +42,7 @@ public final class SigningKey: Sendable, CustomStringConvertible {
     }
     var key: OpaquePointer?
     guard EVP_PKEY_generate(context, &key) == 1, let key else { throw .badKey("it could not be generated") }
-    return try SigningKey(handle: KeyHandle(key))
+    return try SigningKey(handle: KeyHandle(key), wanted: algorithm)
   }
 
   /// Reads a private key in PEM (PKCS #8, SEC 1 or PKCS #1), without a passphrase.
@@ -92,7 +94,10 @@ public final class SigningKey: Sendable, CustomStringConvertible {
     if isA("EC") {
       guard let point = handle.octets("pub"), point.first == 4 else { throw .badKey("EC point") }
       let half = (point.count - 1) / 2
-      guard half == 32 || half == 48 else { throw .badKey("only P-256 and P-384 are supported") }
+      // By name: other curves have coordinates of the same length (A3).
+      guard ["prime256v1", "P-256", "secp384r1", "P-384"].contains(handle.groupName), half == 32 || half == 48 else {
+        throw .badKey("only P-256 and P-384 are supported")
+      }
       let (x, y) = (Array(point[1...half]), Array(point[(half + 1)...]))
       return (
         half == 32 ? .es256 : .es384,

@@ -59,6 +59,8 @@ public final class VerificationKey: Sendable {
     let algorithm = stated ?? .rs256
     guard algorithm == .rs256 || algorithm == .ps256 else { throw .unsupportedAlgorithm }
     let (n, e) = (try Self.bytes(jwk, "n"), try Self.bytes(jwk, "e"))
+    // RFC 7518 §2 (Base64urlUInt): the fewest octets; otherwise one key would have two thumbprints.
+    guard n.first != 0, e.first != 0 else { throw .badKey("n and e have no leading zeros") }
     self.init(
       handle: try PublicKeyBuilder.rsa(modulus: n, exponent: e), algorithm: algorithm, kid: kid,
       members: [("e", Base64URL.encode(e)), ("kty", "RSA"), ("n", Base64URL.encode(n))])

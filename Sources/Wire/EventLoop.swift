@@ -179,6 +179,7 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
 
   private func run() {
     pthread_setspecific(Self.threadLocal, Unmanaged.passUnretained(self).toOpaque())
+    _ = passerelle_name_thread("loop-\(index)")
     var events = [passerelle_event](repeating: passerelle_event(), count: 256)
     while !isStopping.load(ordering: .acquiring) {
       let timeout = queue.withLock { $0.isEmpty } ? timers.millisecondsToNext(from: nowNanoseconds) : 0

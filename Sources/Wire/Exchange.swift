@@ -198,7 +198,7 @@ public final class Exchange: @unchecked Sendable {
         "HTTP/1.1 \(response.status) OK\r\nContent-Type: application/json\r\nContent-Length: \(response.body.count)\r\n\r\n"
       connection.sendPart(Array(head.utf8) + response.body.prefix(response.body.count / 2))
     }
-    connection.close()
+    connection.sever()
   }
 
   private func append(_ text: StaticString) {

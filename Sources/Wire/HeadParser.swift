@@ -65,6 +65,8 @@ struct HeadParser {
     fields.removeAll()
     (start, line, scanned, end) = (place, place, place, 0)
     (hasStartLine, hasSkippedEmptyLine) = (false, false)
+    // Of the message before nothing may be left: its places lie in bytes that may be gone.
+    (method, target) = (ByteRange(start: 0, count: 0), ByteRange(start: 0, count: 0))
     framing = .none
     status = 0
   }
@@ -194,11 +196,15 @@ struct HeadParser {
     guard hosts == 1 || (hosts == 0 && minorVersion == 0) else { throw .malformed("Host must be there exactly once") }
     if let range = fields.first(.host) {
       let host = bytes.slice(range)
-      guard host.count <= 255, ByteClass.isTarget(host), host.firstIndex(of: 0x2F) == nil, host.firstIndex(of: 0x40) == nil else {
+      // No slash, no user, no query.
+      guard host.count <= 255, ByteClass.isTarget(host), host.firstIndex(of: 0x2F) == nil, host.firstIndex(of: 0x40) == nil,
+        host.firstIndex(of: 0x3F) == nil
+      else {
         throw .malformed("Host is not a host")
       }
     }
-    if let range = fields.first(.expect) {
+    // An expectation in HTTP/1.0 is ignored.
+    if minorVersion == 1, let range = fields.first(.expect) {
       guard fields.count(of: .expect) == 1, bytes.slice(range).equalsIgnoringASCIICase("100-continue") else {
         throw .unsupportedExpectation
       }
@@ -219,11 +225,13 @@ struct HeadParser {
   /// RFC 9112 §9.3: whether the connection stays open after this message.
   func keepsConnection(_ bytes: Span<UInt8>) -> Bool {
     var keeps = minorVersion == 1
+    guard fields.count(of: .connection) > 0 else { return keeps }
     for range in fields.all(.connection) {
       for option in bytes.slice(range).string().lowercased().split(separator: ",") {
         let word = option.filter { $0 != " " && $0 != "\t" }
         if word == "close" { return false }
-        if word == "keep-alive", minorVersion == 0 { keeps = true }
+        // A client of HTTP/1.0 would want to be told in a field that nobody here writes: its connection closes.
+        if word == "keep-alive", minorVersion == 0, side == .response { keeps = true }
       }
     }
     return keeps

@@ -12,6 +12,8 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     case handling
     /// The answer does not fit into the socket yet.
     case sending
+    /// The last answer is out; what the client still sends is thrown away until it has read it.
+    case lingering
     case closed
   }
 
@@ -42,6 +44,9 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   private(set) var exchange: Exchange!
   /// Set when HTTP refused the request: nothing after it can be understood.
   private var isPoisoned = false
+  /// Itself, while a handler still works for a client that has gone: the handler's exchange must stay readable until it answers.
+  private var keptForHandler: ServerConnection?
+  private var lingeredBytes = 0
 
   init(transport: any Transport, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress) {
     self.transport = transport
@@ -50,6 +55,9 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     parser = HeadParser(.request, limits: listener.limits.headLimits)
     exchange = Exchange(connection: self, loop: loop, remoteAddress: remoteAddress)
   }
+
+  private static let lingerSecondsMaximum = 2
+  private static let lingerBytesMaximum = 4 << 20
 
   var isClosed: Bool { phase == .closed }
   var isIdle: Bool { phase == .idle }
@@ -82,6 +90,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
 
   func becameReadable() {
     guard phase != .closed else { return }
+    guard phase != .lingering else { discard(); return }
     let buffer = self.buffer ?? loop.buffers.take()
     self.buffer = buffer
     if buffer.room.isEmpty { makeRoom(buffer) }
@@ -102,7 +111,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
       if buffer.lower > 0, phase == .idle { buffer.compact() } else { buffer.grow(to: parser.end + limits.headBytesMaximum * 2) }
     case .body:
       buffer.grow(to: min(buffer.capacity * 2, buffer.upper + bodyBytesMaximum + 65_536))
-    case .handling, .sending, .closed: break
+    case .handling, .sending, .lingering, .closed: break
     }
   }
 
@@ -132,7 +141,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
         guard readHead(buffer) else { return }
       case .body:
         guard readBody(buffer) else { return }
-      case .handling, .sending, .closed: return
+      case .handling, .sending, .lingering, .closed: return
       }
     }
     releaseBufferIfEmpty()
@@ -158,7 +167,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     phase = .body
     if parser.framing != .none {
       setTimer(seconds: limits.bodySecondsMaximum)
-      if buffer.upper == parser.end, parser.fields.first(.expect) != nil { sendContinue() }
+      if buffer.upper == parser.end, parser.minorVersion == 1, parser.fields.first(.expect) != nil { sendContinue() }
     }
     return true
   }
@@ -221,14 +230,18 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
 
   /// Sends an answer of the control plane, unless the client has gone or another request has come meanwhile.
   func answer(_ response: HTTPResponse, to serial: Int) {
-    guard phase == .handling, serial == self.serial else { return }
+    guard serial == self.serial else { return }
+    keptForHandler = nil
+    guard phase == .handling else { return }
     exchange.send(response)
   }
 
   /// Sends what the exchange has written.
   func send() {
+    keptForHandler = nil
     guard phase == .handling else { return }
     let closes = willClose
+    phase = .sending
     let sent = loop.output.withUnsafeBytes { transport.write($0) }
     switch sent {
     case .bytes(let count) where count == loop.output.count: finish(closes: closes)
@@ -244,7 +257,6 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   private func wait(from count: Int, closes: Bool) {
     pending = Array(loop.output[count...])
     pendingSent = 0
-    phase = .sending
     if closes { isPoisoned = true }
     setTimer(seconds: limits.writeSecondsMaximum)
     setInterest(writable: true)
@@ -283,28 +295,54 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     switch phase {
     case .head: reject(.headTimeout)
     case .body: reject(.bodyTimeout)
-    case .idle, .sending: close()
+    case .idle, .sending, .lingering: close()
     case .handling, .closed: break
     }
   }
 
   func becameDead() { close() }
 
-  /// Closes while bytes that nobody will read may still lie in the socket: taken out first, for the system would otherwise
-  /// answer them with a reset, which can destroy the answer on its way (RFC 9112 §9.6).
+  /// Closes while bytes that nobody will read may still come: the system answers them with a reset once the socket is closed,
+  /// which can destroy the answer on its way (RFC 9112 §9.6). A client that is in the middle of a request is told that nothing
+  /// more comes, and read from for a short while.
   private func closeGently() {
+    let hasUnread = isPoisoned || (buffer?.count ?? 0) > 0
+    guard hasUnread, !peerHasClosed else { close(); return }
+    phase = .lingering
+    transport.finishSending()
+    setTimer(seconds: Self.lingerSecondsMaximum)
+    setInterest(readable: true, writable: false)
+    discard()
+  }
+
+  /// Throws away what the client sends after the last answer, within limits.
+  private func discard() {
     let scratch = buffer ?? loop.buffers.take()
-    scratch.lower = 0
-    scratch.upper = 0
+    buffer = scratch
     for _ in 0..<8 {
-      guard case .bytes = transport.read(into: scratch.room) else { break }
+      scratch.lower = 0
+      scratch.upper = 0
+      switch transport.read(into: scratch.room) {
+      case .bytes(let count):
+        lingeredBytes += count
+        guard lingeredBytes <= Self.lingerBytesMaximum else { close(); return }
+      case .wouldBlock: return
+      case .closed: close(); return
+      }
     }
+  }
+
+  /// Closes instead of answering.
+  func sever() {
+    keptForHandler = nil
+    if phase == .handling { phase = .sending }
     close()
   }
 
   /// Closes at once. A handler that still works finds `isAbandoned`.
   func close() {
     guard phase != .closed else { return }
+    if phase == .handling { keptForHandler = self }
     phase = .closed
     loop.timers.cancel(timer)
     loop.remove(transport.descriptor)

@@ -91,7 +91,8 @@ final class TimerWheel {
 
   private func link(_ timer: LoopTimer) {
     guard let deadline = timer.deadlineNanoseconds else { return }
-    let wanted = (deadline + Self.slotNanoseconds - 1) / Self.slotNanoseconds
+    // Rounded up; the largest deadline there is must not overflow.
+    let wanted = deadline / Self.slotNanoseconds + (deadline % Self.slotNanoseconds == 0 ? 0 : 1)
     // Beyond the wheel's horizon it waits in the last slot, and is moved on from there.
     let at = min(max(wanted, tick + 1), tick + UInt64(Self.slotCount) - 1)
     let slot = Int(at % UInt64(Self.slotCount))

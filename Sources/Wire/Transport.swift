@@ -15,6 +15,8 @@ protocol Transport: AnyObject {
   var descriptor: Int32 { get }
   func read(into buffer: UnsafeMutableRawBufferPointer) -> IOResult
   func write(_ bytes: UnsafeRawBufferPointer) -> IOResult
+  /// Tells the peer that nothing more comes; reading goes on.
+  func finishSending()
   /// Closes the socket. Once.
   func close()
 }
@@ -49,6 +51,8 @@ final class PlainTransport: Transport {
       return errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .closed
     }
   }
+
+  func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   func close() { Glibc.close(descriptor) }
 }

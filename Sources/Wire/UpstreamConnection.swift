@@ -167,7 +167,8 @@ final class UpstreamConnection: Pollable, TimerTarget {
       guard try parser.advance(buffer.bytes) else { return false }
       // RFC 9110 §15.2: an interim answer is not the answer. 101 would be a protocol that nobody asked for.
       while parser.status < 200 {
-        guard parser.status != 101 else { close(.broken); return false }
+        // All of them together may be as large as one head: a backend that sends nothing else would fill the memory.
+        guard parser.status != 101, parser.end <= pool.limits.headBytesMaximum else { close(.broken); return false }
         parser.reset(at: parser.end)
         guard try parser.advance(buffer.bytes) else { return false }
       }

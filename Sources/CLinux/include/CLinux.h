@@ -37,4 +37,7 @@ int passerelle_accept(int listener, void *address, uint32_t *length);
 /// An exclusive lock on a whole file without waiting; -1 with EWOULDBLOCK when another process has it.
 int passerelle_lock_file(int descriptor);
 
+/// Names the calling thread in `ps` and `top`; at most 15 bytes. Returns an error number, not -1.
+int passerelle_name_thread(const char *name);
+
 #endif

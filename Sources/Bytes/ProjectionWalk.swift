@@ -1,0 +1,120 @@
+/// One pass of the filter over an answer. It borrows all that it reads, and keeps nothing.
+struct ProjectionWalk: ~Escapable {
+  private let fields: Span<ProjectionPlan.Field>
+  private let elements: Span<ProjectionPlan.Step>
+  private let names: Span<UInt8>
+  private let nodes: Span<JSONTape.Node>
+  private let bytes: Span<UInt8>
+  private let allowed: FieldMask
+  private(set) var released: FieldMask = 0
+  private(set) var fault: Projection.Outcome?
+
+  @_lifetime(copy fields, copy elements, copy names, copy nodes, copy bytes)
+  init(
+    fields: Span<ProjectionPlan.Field>, elements: Span<ProjectionPlan.Step>, names: Span<UInt8>, nodes: Span<JSONTape.Node>,
+    bytes: Span<UInt8>, allowed: FieldMask
+  ) {
+    self.fields = fields
+    self.elements = elements
+    self.names = names
+    self.nodes = nodes
+    self.bytes = bytes
+    self.allowed = allowed
+  }
+
+  @_lifetime(self: copy self)
+  mutating func value(_ node: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+    switch step.kind {
+    case .always, .release:
+      // A field was asked before; an element of an array, or a whole answer, cannot be left out.
+      guard step.isVisible(allowed) else { fault = .withheldRequired("element"); return }
+      released |= step.mask & allowed
+      copy(from: node, through: node, &output)
+    case .object: object(node, step, &output)
+    case .array: array(node, step, &output)
+    }
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func object(_ node: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+    guard nodes[node].kind == .object else { fault = .wrongShape("object"); return }
+    output.append(0x7B)
+    var (isFirst, start) = (true, node + 1)
+    for index in step.first..<step.first + step.count {
+      let field = fields[index]
+      guard field.step.isVisible(allowed) else {
+        // Whether it is there or not: the subscriber's choice comes first.
+        if field.required { fault = .withheldRequired(names.slice(field.name).string()); return }
+        continue
+      }
+      guard let key = find(field, of: node, from: start) else {
+        if field.required { fault = .missingRequired(names.slice(field.name).string()); return }
+        continue
+      }
+      start = Int(nodes[key + 1].next)
+      if !isFirst { output.append(0x2C) }
+      isFirst = false
+      member(key, field.step, &output)
+      guard fault == nil else { return }
+    }
+    output.append(0x7D)
+  }
+
+  @_lifetime(self: copy self)
+  @inline(__always)
+  private mutating func member(_ key: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+    switch step.kind {
+    case .always, .release:
+      released |= step.mask & allowed
+      // The name, the colon and the value stand in one piece.
+      copy(from: key, through: key + 1, &output)
+    case .object, .array:
+      copy(from: key, through: key, &output)
+      output.append(0x3A)
+      value(key + 1, step, &output)
+    }
+  }
+
+  /// The key of a field. Backends mostly keep to one order, so the look-up goes on where the one before ended.
+  @inline(__always)
+  private func find(_ field: ProjectionPlan.Field, of object: Int, from start: Int) -> Int? {
+    let end = Int(nodes[object].next)
+    var key = start
+    for _ in 0..<nodes[object].detail {
+      if key == end { key = object + 1 }
+      if nodes[key].detail == field.fingerprint, isNamed(key, field.name) { return key }
+      key = Int(nodes[key + 1].next)
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private func isNamed(_ key: Int, _ name: ByteRange) -> Bool {
+    let text = bytes.extracting(Int(nodes[key].start) + 1..<Int(nodes[key].end) - 1)
+    return nodes[key].hasEscapes
+      ? JSONString.unescaped(text).span.equals(names.slice(name)) : text.equals(names.slice(name))
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func array(_ node: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+    guard nodes[node].kind == .array else { fault = .wrongShape("array"); return }
+    output.append(0x5B)
+    let element = elements[step.first]
+    var child = node + 1
+    for index in 0..<nodes[node].detail {
+      if index > 0 { output.append(0x2C) }
+      value(child, element, &output)
+      guard fault == nil else { return }
+      child = Int(nodes[child].next)
+    }
+    output.append(0x5D)
+  }
+
+  @inline(__always)
+  private func copy(from first: Int, through last: Int, _ output: inout [UInt8]) {
+    // Sound: the part is read during the call only.
+    unsafe bytes.extracting(Int(nodes[first].start)..<Int(nodes[last].end)).withUnsafeBufferPointer {
+      unsafe output.append(contentsOf: $0)
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Testing
+
+@testable import Bytes
+
+@Suite struct ProjectionTests {
+  private func project(_ text: String, _ rule: Projection.Rule, allowed: FieldMask) throws -> (String, Projection.Outcome) {
+    let bytes = Array(text.utf8)
+    var (tape, output) = (JSONTape(), [UInt8]())
+    try tape.parse(bytes.span)
+    let outcome = Projection(rule).project(bytes.span, tape: tape, allowed: allowed, into: &output)
+    return (String(decoding: output, as: UTF8.self), outcome)
+  }
+
+  private let identifier: Projection.Rule = .object([
+    .init(name: "lastChecked", rule: .always, required: true), .init(name: "imei", rule: .release(whenAny: 0b1), required: true),
+    .init(name: "imeisv", rule: .release(whenAny: 0b10)), .init(name: "model", rule: .release(whenAny: 0b1100)),
+  ])
+
+  @Test func onlyWhatWasAgreedToLeaves() throws {
+    let answer =
+      #"{ "imsi" : "208", "imei" : "490154203237518", "imeisv":"49", "lastChecked":"2024", "model" : "3110", "location":{"imei":"x"} }"#
+    let (text, outcome) = try project(answer, identifier, allowed: 0b1)
+    #expect(text == #"{"lastChecked":"2024","imei" : "490154203237518"}"#)
+    #expect(outcome == .complete(released: 0b1))
+    #expect(
+      try project(answer, identifier, allowed: 0b1011).0
+        == #"{"lastChecked":"2024","imei" : "490154203237518","imeisv":"49","model" : "3110"}"#)
+    #expect(try project(answer, identifier, allowed: 0b1011).1 == .complete(released: 0b1011))
+  }
+
+  @Test func theReportNamesOnlyWhatWasThere() throws {
+    let (_, outcome) = try project(#"{"lastChecked":"2024","imei":"1"}"#, identifier, allowed: .max)
+    #expect(outcome == .complete(released: 0b1))
+  }
+
+  @Test func aRequiredFieldThatWasNotAgreedToEndsTheAnswer() throws {
+    #expect(try project(#"{"lastChecked":"2024","imei":"1"}"#, identifier, allowed: 0b10).1 == .withheldRequired("imei"))
+    #expect(try project(#"{"lastChecked":"2024"}"#, identifier, allowed: 0b10).1 == .withheldRequired("imei"))
+    #expect(try project(#"{"lastChecked":"2024","imei":"1"}"#, identifier, allowed: 0).1 == .withheldRequired("imei"))
+  }
+
+  @Test func aRequiredFieldThatTheBackendLeftOutEndsTheAnswerToo() throws {
+    #expect(try project(#"{"lastChecked":"2024"}"#, identifier, allowed: 0b1).1 == .missingRequired("imei"))
+    #expect(try project(#"{"imei":"1"}"#, identifier, allowed: 0b1).1 == .missingRequired("lastChecked"))
+    #expect(try project("{}", identifier, allowed: 0b1).1 == .missingRequired("lastChecked"))
+  }
+
+  @Test(arguments: ["[]", "1", "null", #""x""#]) func anAnswerOfAnotherShapeIsRefused(_ text: String) throws {
+    #expect(try project(text, identifier, allowed: .max).1 == .wrongShape("object"))
+    if text != "[]" { #expect(try project(text, .array(of: .always), allowed: .max).1 == .wrongShape("array")) }
+  }
+
+  @Test func anInnerValueOfAnotherShapeIsRefused() throws {
+    let rule: Projection.Rule = .object([.init(name: "area", rule: .object([.init(name: "x", rule: .always)]))])
+    #expect(try project(#"{"area":[1]}"#, rule, allowed: 0).1 == .wrongShape("object"))
+    #expect(try project(#"{"area":null}"#, rule, allowed: 0).1 == .wrongShape("object"))
+  }
+
+  /// Nothing that no category allows leaves, wherever the rule stands: also when there is no object around it.
+  @Test func aRuleWithoutAnObjectAroundItWithholdsToo() throws {
+    for mask: FieldMask in [0, 0b1] {
+      let rules: [(String, Projection.Rule)] = [
+        (#""secret""#, .release(whenAny: mask)), (#"["secret"]"#, .array(of: .release(whenAny: mask))),
+        (#"[["secret"]]"#, .array(of: .array(of: .release(whenAny: mask)))),
+      ]
+      for (text, rule) in rules {
+        let (output, outcome) = try project(text, rule, allowed: 0b10)
+        #expect(!output.contains("secret"), "\(text)")
+        guard case .withheldRequired = outcome else {
+          Issue.record("\(text): \(outcome)")
+          continue
+        }
+      }
+    }
+    #expect(try project(#"["a"]"#, .array(of: .release(whenAny: 1)), allowed: 1).0 == #"["a"]"#)
+    #expect(try project("[]", .array(of: .release(whenAny: 1)), allowed: 0).0 == "[]")
+  }
+
+  @Test func anEmptyMaskIsNeverReleased() throws {
+    let rule: Projection.Rule = .object([.init(name: "a", rule: .release(whenAny: 0)), .init(name: "b", rule: .always)])
+    #expect(try project(#"{"a":1,"b":2}"#, rule, allowed: .max).0 == #"{"b":2}"#)
+  }
+
+  @Test func arraysKeepTheirShape() throws {
+    let rule: Projection.Rule = .array(
+      of: .object([.init(name: "id", rule: .release(whenAny: 1)), .init(name: "n", rule: .always)]))
+    #expect(try project(#"[{"id":1,"n":2,"x":3},{},{"n":[1]}]"#, rule, allowed: 0).0 == #"[{"n":2},{},{"n":[1]}]"#)
+    #expect(try project(#"[{"id":1},{"id":2}]"#, rule, allowed: 1).0 == #"[{"id":1},{"id":2}]"#)
+    #expect(try project("[]", rule, allowed: 1).0 == "[]")
+  }
+
+  @Test func anObjectOfWhichNothingMayLeaveIsLeftOut() throws {
+    let inner: Projection.Rule = .object([.init(name: "imei", rule: .release(whenAny: 1))])
+    let rule: Projection.Rule = .object([
+      .init(name: "device", rule: inner), .init(name: "list", rule: .array(of: inner)), .init(name: "t", rule: .always),
+    ])
+    let text = #"{"device":{"imei":"1"},"list":[{"imei":"1"}],"t":1}"#
+    #expect(try project(text, rule, allowed: 0).0 == #"{"t":1}"#)
+    #expect(try project(text, rule, allowed: 1).0 == text)
+    #expect(!Projection(inner).isReleased(by: 0b10))
+    #expect(Projection(inner).isReleased(by: 0b11))
+  }
+
+  @Test func numbersAndStringsKeepTheirBytes() throws {
+    let rule: Projection.Rule = .object([.init(name: "a", rule: .always), .init(name: "é", rule: .always)])
+    let text = #"{"a":1.00e+02,"\u00e9":"\u0061\/😀"}"#
+    #expect(try project(text, rule, allowed: 0).0 == text)
+    #expect(try project(#"{"a" : [ 1 , { "x" : 2 } ] }"#, rule, allowed: 0).0 == #"{"a" : [ 1 , { "x" : 2 } ]}"#)
+  }
+
+  @Test func aFieldIsKnownInAnySpelling() throws {
+    #expect(try project(#"{"lastChecked":1,"\u0069mei":"2"}"#, identifier, allowed: 1).0 == #"{"lastChecked":1,"\u0069mei":"2"}"#)
+    #expect(
+      try project(#"{"lastChecked":1,"imei":2,"\u0069msi":"2"}"#, identifier, allowed: 1).0 == #"{"lastChecked":1,"imei":2}"#)
+  }
+
+  @Test func whatIsWrittenIsAppended() throws {
+    let bytes = Array(#"{"a":1}"#.utf8)
+    var (tape, output) = (JSONTape(), Array("before ".utf8))
+    try tape.parse(bytes.span)
+    _ = Projection(.always).project(bytes.span, tape: tape, allowed: 0, into: &output)
+    #expect(String(decoding: output, as: UTF8.self) == #"before {"a":1}"#)
+  }
+
+  @Test func everyBitOfTheMaskCounts() throws {
+    for bit in 0..<128 {
+      let mask: FieldMask = 1 << FieldMask(bit)
+      let rule: Projection.Rule = .object([.init(name: "a", rule: .release(whenAny: mask))])
+      #expect(try project(#"{"a":1}"#, rule, allowed: mask).1 == .complete(released: mask))
+      #expect(try project(#"{"a":1}"#, rule, allowed: ~mask).0 == "{}")
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import Bytes
+import Dispatch
+import Foundation
+import Identifiers
+import JOSE
+import Policy
+import Store
+import Synchronization
+import Testing
+
+@testable import Consent
+
+/// Notes changes, and fails when it is told to.
+private final class Observer: ConsentObserver {
+  struct Failure: Error {}
+  let isFailing = Atomic<Bool>(false)
+  let kinds = Mutex<[String]>([])
+
+  func consentChanged(_ change: ConsentChange) async throws {
+    if isFailing.load(ordering: .relaxed) { throw Failure() }
+    kinds.withLock { $0.append(change.event.kind) }
+  }
+}
+
+@Suite struct ConsentRegisterTests {
+  private let folder: URL
+  private let database: Database
+  private let register: ConsentRegister
+  private let observer = Observer()
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("consent-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    database = try Database(path: folder.appendingPathComponent("store.sqlite").path, time: SystemTime())
+    let stores = Stores(
+      database: database, lookup: HMACKey([UInt8](repeating: 1, count: 32)), sealing: SealingKey([UInt8](repeating: 2, count: 32))
+    )
+    register = ConsentRegister(
+      store: stores.consents, catalogue: Fixture.catalogue, time: ManualTime(Fixture.now), observer: observer)
+  }
+
+  private func grant(_ scopes: ScopeSet = [Fixture.identifier], _ categories: [CategoryID] = [Fixture.serial]) async throws
+    -> ConsentRow
+  {
+    try await register.grantOnBehalf(
+      subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, scopes: scopes, categories: categories,
+      reason: "test", expiresAt: Fixture.now.adding(seconds: 3600))
+  }
+
+  private func isPermitted(_ memory: ConsentMemory, client: ClientID = Fixture.client) throws -> Bool {
+    let decision = try memory.decide(
+      operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], subject: Fixture.subject, client: client,
+      purpose: Fixture.purpose, now: Fixture.now)
+    if case .permitted = decision { return true }
+    return false
+  }
+
+  @Test func everyChangeIsSeenByAMemoryThatHasAlreadyAnswered() async throws {
+    let memory = register.memory(countMaximum: 100)
+    #expect(try !isPermitted(memory))
+    let row = try await grant()
+    #expect(try isPermitted(memory))
+    _ = try await register.revoke(row.id, actor: "subscriber", reason: "test")
+    #expect(try !isPermitted(memory))
+    _ = try await grant()
+    #expect(try isPermitted(memory))
+    #expect(observer.kinds.withLock { $0 } == ["granted", "revoked", "granted"])
+  }
+
+  @Test func consentForOneClientIsNoneForAnother() async throws {
+    _ = try await grant()
+    let memory = register.memory(countMaximum: 100)
+    #expect(try !isPermitted(memory, client: ClientID(rawValue: "other")!))
+  }
+
+  @Test func aWithdrawalOnOneThreadIsSeenByTheNextQuestionOnAnother() async throws {
+    let row = try await grant()
+    let revoked = Atomic<Bool>(false)
+    let late = Atomic<Int>(0)
+    let asked = Atomic<Int>(0)
+    let group = DispatchGroup()
+    for _ in 0..<3 {
+      DispatchQueue.global().async(group: group) { [register] in
+        let memory = register.memory(countMaximum: 10)
+        for _ in 0..<200_000 {
+          let wasRevoked = revoked.load(ordering: .acquiring)
+          let decision = try? memory.decide(
+            operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], subject: Fixture.subject,
+            client: Fixture.client, purpose: Fixture.purpose, now: Fixture.now)
+          asked.add(1, ordering: .relaxed)
+          if wasRevoked, case .permitted = decision { late.add(1, ordering: .relaxed) }
+          if wasRevoked { break }
+        }
+      }
+    }
+    while asked.load(ordering: .relaxed) < 1000 { await Task.yield() }
+    _ = try await register.revoke(row.id, actor: "subscriber", reason: "test")
+    revoked.store(true, ordering: .releasing)
+    await withCheckedContinuation { continuation in group.notify(queue: .global()) { continuation.resume() } }
+    #expect(late.load(ordering: .relaxed) == 0)
+  }
+
+  @Test func aGrantThatTheLedgerDoesNotTakeDoesNotCount() async throws {
+    observer.isFailing.store(true, ordering: .relaxed)
+    await #expect(throws: ConsentError.self) { try await grant() }
+    #expect(try !isPermitted(register.memory(countMaximum: 10)))
+  }
+
+  @Test func aWithdrawalHoldsThoughTheLedgerDoesNotTakeIt() async throws {
+    let row = try await grant()
+    observer.isFailing.store(true, ordering: .relaxed)
+    let error = await #expect(throws: ConsentError.self) { try await register.revoke(row.id, actor: "operator", reason: "test") }
+    if case .withdrawnButNotRecorded? = error {
+    } else {
+      Issue.record("the caller is told what holds: \(String(describing: error))")
+    }
+    #expect(try !isPermitted(register.memory(countMaximum: 10)))
+  }
+
+  @Test func aScopeIsAskedForWhenConsentIsItsBasis() async throws {
+    func outcomes() throws -> [ScopeOutcome] {
+      try register.decide(
+        subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, scopes: [Fixture.identifier, Fixture.type]
+      ).map(\.1)
+    }
+    #expect(try outcomes() == [.needsConsent, .needsConsent])
+    let row = try await grant()
+    #expect(try outcomes() == [.granted(row.id), .needsConsent])
+  }
+
+  @Test func aMemoryIsBounded() async throws {
+    let memory = register.memory(countMaximum: 4)
+    for index in 0..<100 {
+      _ = try memory.decide(
+        operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier],
+        subject: SubjectPseudonym(rawValue: "s\(index)"), client: Fixture.client, purpose: Fixture.purpose, now: Fixture.now)
+    }
+    #expect(memory.count <= 4)
+  }
+
+  @Test func anUnknownConsentCannotBeWithdrawn() async throws {
+    await #expect(throws: ConsentError.self) {
+      try await register.revoke(ConsentID(rawValue: "none")!, actor: "operator", reason: "test")
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import Bytes
+import Foundation
+import Testing
+
+@testable import JOSE
+
+@Suite struct KeyRingTests {
+  private let folder = TemporaryFolder()
+  private var directory: String { folder.path + "/keys" }
+
+  @Test func theFirstStartMakesTheKeysAndTheNextFindsThem() throws {
+    let first = try KeyRing.openOrCreate(directory: directory)
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+    #expect(Set(files) == ["signing.pem", "signing-next.pem", "pairwise.key", "subject-lookup.key", "subject-sealing.key"])
+    for path in files.map({ directory + "/" + $0 }) + [directory] {
+      let mode = try #require(FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
+      #expect(mode & 0o077 == 0, "\(path)")
+    }
+    let second = try KeyRing.openOrCreate(directory: directory)
+    #expect(second.current.kid == first.current.kid)
+    #expect(second.published.map(\.kid) == first.published.map(\.kid))
+    #expect(second.pairwise.authenticate([1]) == first.pairwise.authenticate([1]))
+    #expect(second.lookup.authenticate([1]) == first.lookup.authenticate([1]))
+    #expect(second.lookup.authenticate([1]) != first.pairwise.authenticate([1]))
+    #expect(second.sealing.open(first.sealing.seal([7], context: []), context: []) == [7])
+  }
+
+  @Test func anOpenKeyFileStopsTheStartAndNothingIsOverwritten() throws {
+    _ = try KeyRing.openOrCreate(directory: directory)
+    for file in ["signing.pem", "pairwise.key"] {
+      let path = directory + "/" + file
+      let before = try Data(contentsOf: URL(fileURLWithPath: path))
+      try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+      do {
+        _ = try KeyRing.openOrCreate(directory: directory)
+        Issue.record("\(file) was taken")
+      } catch { #expect("\(error)".contains("chmod 600 \(path)")) }
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+    }
+  }
+
+  @Test(arguments: ["", "short", "AAAA"]) func aSecretOfAnotherFormStopsTheStart(_ text: String) throws {
+    _ = try KeyRing.openOrCreate(directory: directory)
+    try KeyFile.write(Array(text.utf8), to: directory + "/pairwise.key")
+    #expect(throws: KeyFileError.self) { try KeyRing.openOrCreate(directory: directory) }
+  }
+
+  @Test func afterARotationTheNextKeySignsAndTheOldOneStillVerifies() throws {
+    let ring = try KeyRing.openOrCreate(directory: directory)
+    let before = ring.published.map(\.kid)
+    let token = try JWTBuilder.sign(payload: [], typ: "at+jwt", key: ring.current)
+    try ring.rotate()
+    #expect(ring.current.kid == before[1], "the next key was published before it signs")
+    #expect(Set(ring.published.map(\.kid)).isSuperset(of: before))
+    #expect(ring.published.count == 3)
+    #expect(throws: Never.self) { try verify(token) { ring.verificationKey(kid: $0.kid ?? "") } }
+    let again = try KeyRing.openOrCreate(directory: directory)
+    #expect(again.current.kid == ring.current.kid)
+    #expect(again.published.map(\.kid) == ring.published.map(\.kid))
+    try ring.rotate()
+    #expect(ring.verificationKey(kid: before[0] ?? "") == nil, "two rotations later it is gone")
+    #expect(ring.verificationKey(kid: "") == nil && ring.verificationKey(kid: "unknown") == nil)
+  }
+
+  /// A crash between the renames of a rotation: one key stands in two files, and the set stays readable.
+  @Test(arguments: [("signing.pem", "signing-previous.pem"), ("signing-next.pem", "signing.pem")])
+  func aRotationThatWasCutShortLosesNoKey(_ from: String, _ to: String) throws {
+    let before = try KeyRing.openOrCreate(directory: directory)
+    try before.current.save(to: directory + "/signing-previous.pem")
+    try KeyFile.write(KeyFile.read(directory + "/" + from), to: directory + "/" + to)
+    let after = try KeyRing.openOrCreate(directory: directory)
+    #expect(after.verificationKey(kid: before.current.kid) != nil)
+    let set = try JWKSet(json: JSONDocument(after.jwks()).root)
+    #expect(Set(set.keys.map(\.kid)).count == set.keys.count)
+    try after.rotate()
+    #expect(throws: Never.self) { try JWKSet(json: JSONDocument(after.jwks()).root) }
+  }
+
+  @Test func thePublishedSetHoldsPublicPartsOnly() throws {
+    let ring = try KeyRing.openOrCreate(directory: directory)
+    let root = try JSONDocument(ring.jwks()).root
+    let keys = try #require(root["keys"]?.array)
+    #expect(keys.count == 2)
+    for key in keys {
+      #expect(Set(key.keys.map(\.name)) == ["alg", "crv", "kid", "kty", "use", "x", "y"])
+    }
+  }
+}

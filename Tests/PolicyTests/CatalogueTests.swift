@@ -1,0 +1,115 @@
+import Bytes
+import Foundation
+import Identifiers
+import Testing
+
+@testable import Policy
+
+@Suite struct CatalogueTests {
+  @Test func aPolicyIsReadAsItStands() throws {
+    let catalogue = try TestCatalogue.load()
+    let make = try #require(catalogue.operations(Scope(rawValue: "t:make")!).first)
+    #expect(make.pathTemplate == "/test-api/v1/things" && make.successStatuses == [201])
+    #expect(make.requiredCategories == 1 && make.optionalCategories == 2)
+    #expect(make.price == Price(amountMicros: 20_000, currency: "EUR"))
+    #expect(make.limits == RateLimit(requestsPerMinute: 60, burst: 60))
+    #expect(make.subject == .tokenOrBody(["device"], .device) && make.personalData)
+    #expect(String(decoding: make.ledgerMembers, as: UTF8.self) == #""api":"test-api","operation":"makeThing""#)
+    #expect(catalogue.scopes.map(\.rawValue) == ["t:make", "t:read", "t:a", "t:b"])
+    #expect(catalogue.knows(Purpose(rawValue: "dpv:Testing")!) && !catalogue.knows(Purpose(rawValue: "dpv:Other")!))
+  }
+
+  @Test func alternativesOfScopesOpenAnOperation() throws {
+    let catalogue = try TestCatalogue.load()
+    let list = try #require(catalogue.operationsByIndex.first { $0.id.rawValue == "listThings" })
+    for (scopes, opens) in [("t:read", true), ("t:a", false), ("t:a t:b", true), ("t:b t:make", false)] {
+      #expect(catalogue.operations(openedBy: ScopeSet(parsing: scopes)!).contains(list.index) == opens, "\(scopes)")
+    }
+  }
+
+  @Test(arguments: [
+    ("bank", "dpv:Testing", "test-api", LegalBasis.legitimateInterest), ("bank", "dpv:Other", "test-api", .contract),
+    ("shop", "dpv:Testing", "other", .legalObligation), ("shop", "dpv:Testing", "test-api", .consent),
+    ("bank", "dpv:Other", "other", .contract),
+  ]) func theRuleThatSaysMostHolds(_ client: String, _ purpose: String, _ api: String, _ basis: LegalBasis) throws {
+    let bases = try TestCatalogue.load().legalBases
+    #expect(
+      bases.basis(api: APIName(rawValue: api)!, purpose: Purpose(rawValue: purpose)!, client: ClientID(rawValue: client)!)
+        == basis)
+  }
+
+  /// Each mistake: what is replaced, by what, and a part of the reason.
+  private static let mistakes: [(String, String, String)] = [
+    (#""basePath": "/test-api/v1""#, #""basePath": "/test-api/v1/""#, "basePath"),
+    (#""method": "POST""#, #""method": "FETCH""#, "method"), (#""method": "POST""#, #""metod": "POST""#, "missing"),
+    (#""category": "place""#, #""category": "plaec""#, #"did you mean "place""#),
+    (#""category": "place""#, #""category": "place", "release": "always""#, "exactly one"),
+    (#""category": "place""#, #""catgory": "place""#, "unknown key"), (#""amount": "0.02""#, #""amount": "0,02""#, "decimal"),
+    (#""amount": "0.02""#, #""amount": "0.0000002""#, "decimal"), (#""currency": "EUR""#, #""currency": "eur""#, "ISO 4217"),
+    (#""scopes": ["t:make"]"#, #""scopes": []"#, "scopes"), (#""scopes": ["t:make"]"#, #""scopes": ["dpv:X"]"#, "scopes"),
+    (#""rule": "tokenOrBody""#, #""rule": "token""#, "rule"), (#""at": "device""#, #""at": "a..b""#, "dots"),
+    (#""type": "integer""#, #""type": "int""#, "no type"), (#""minimum": 1"#, #""minimum": 10"#, "above"),
+    (#""status": [201]"#, #""status": [404]"#, "status"), (#""path": "/things/{id}""#, #""path": "/things/{id}/../x""#, "path"),
+    (#""path": "/things/remaining""#, #""path": "/things/{other}""#, "method and path"),
+    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 0"#, "whole number"), (#""version": "1.0.0","#, "", "missing"),
+    (#""category": "place"}, "name": {"category": "name""#, #""release": "always"}, "name": {"release": "always""#, "no field"),
+    (#""title": {"en": "Make"}"#, #""title": {"fr": "Faire"}"#, "English"), ("// A comment", "", "not JSON"),
+  ]
+
+  @Test(arguments: mistakes.indices) func aWrongPolicyIsRefusedWithFileLineAndReason(_ index: Int) throws {
+    let (old, new, reason) = Self.mistakes[index]
+    try #require(TestCatalogue.api.contains(old))
+    let errors = try #require(
+      throws: PolicyErrors.self
+    ) { try TestCatalogue.load(["test-api.json": TestCatalogue.api.replacingOccurrences(of: old, with: new)]) }
+    let error = try #require(errors.errors.first)
+    #expect(error.file.hasSuffix("test-api.json") && error.line >= 1)
+    #expect(error.reason.contains(reason), "\(error)")
+  }
+
+  @Test func twoFilesCannotSpeakOfTheSamePaths() throws {
+    let errors = try #require(throws: PolicyErrors.self) { try TestCatalogue.load(["zz.json": TestCatalogue.api]) }
+    #expect(errors.errors.first?.reason.contains("base path") == true)
+  }
+
+  @Test func everyFilesFirstFaultIsTold() throws {
+    let errors = try #require(throws: PolicyErrors.self) {
+      try TestCatalogue.load(["categories.json": "{", "legal-bases.json": "[]"])
+    }
+    #expect(errors.errors.count >= 2)
+  }
+}
+
+@Suite struct ShippedPoliciesTests {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("policies").path
+  private static let catalogue = try! Catalogue.load(directory: folder)
+
+  @Test func theThreeVersionsAreThere() {
+    #expect(
+      Self.catalogue.apis.map(\.basePath).sorted() == [
+        "/device-identifier/v0.1.0", "/device-identifier/v0.3", "/device-identifier/v0.4alpha1",
+      ])
+    #expect(Self.catalogue.apis.map(\.operations.count).sorted() == [2, 3, 4])
+    #expect(Self.catalogue.purposes.count == 121)
+  }
+
+  @Test func everyTextIsThereInEnglishAndFrench() {
+    let titles =
+      Self.catalogue.categories.flatMap { [$0.title, $0.description, $0.example] }
+      + Self.catalogue.operationsByIndex.map(\.title) + Self.catalogue.apis.map(\.title)
+      + Self.catalogue.purposes.flatMap { [$0.title, $0.description] }
+    for text in titles { #expect(text.languages.contains("en") && text.languages.contains("fr"), "\(text.text(["en"]))") }
+  }
+
+  @Test func theFirstVersionSpellsItsErrorsForItself() throws {
+    let first = try #require(Self.catalogue.apis.first { $0.version == "0.1.0" }?.operations.first)
+    #expect(first.errors.answer(.unknownSubscriber).code == "NOT_FOUND")
+    #expect(first.errors.answer(.quotaExceeded).code == "TOO_MANY_REQUESTS")
+    #expect(first.errors.answer(.missingIdentifier).status == 400)
+    #expect(first.errors.kind(status: 404, code: "NOT_FOUND") == .unknownSubscriber)
+    let newer = try #require(Self.catalogue.apis.first { $0.version == "0.3.0" }?.operations.first)
+    #expect(newer.errors.answer(.unknownSubscriber).code == "IDENTIFIER_NOT_FOUND")
+    #expect(newer.errors.kind(status: 500, code: "NOT_FOUND") == nil)
+  }
+}

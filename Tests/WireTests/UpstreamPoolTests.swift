@@ -1,0 +1,332 @@
+import Bytes
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Wire
+
+/// Kept connections: used again when that is sound, and only then.
+@Suite struct UpstreamPoolTests {
+  private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+  @Test func oneConnectionServesManyCalls() throws {
+    let pool = try TestPool()
+    for _ in 0..<100 { #expect(pool.send().wait() == .ok("ok")) }
+    #expect(pool.backend?.connectionCount == 1)
+  }
+
+  @Test func aCallFromWithinAnAnswerUsesTheSameOrAnotherConnection() throws {
+    let pool = try TestPool()
+    let second = TestCall("GET /b HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: true, deadlineNanoseconds: .max)
+    let first = TestCall("GET /a HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: true, deadlineNanoseconds: .max)
+    let inner = pool.pool
+    first.afterwards = { inner.send(second) }
+    pool.loop.execute { inner.send(first) }
+    #expect(first.wait() == .ok("ok") && second.wait() == .ok("ok"))
+    for _ in 0..<10 { #expect(pool.send().wait() == .ok("ok")) }
+    #expect((pool.backend?.connectionCount ?? 0) <= 2)
+  }
+
+  /// Each of these ends an answer such that the next bytes could be mistaken, or the backend closes.
+  @Test(arguments: [
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", false),
+    ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false), ("HTTP/1.1 200 OK\r\n\r\nok", true),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", false),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n", false),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nx", false),
+  ])
+  func anUncleanConnectionIsNotUsedAgain(_ answer: String, _ closing: Bool) throws {
+    let pool = try TestPool { connection, _ in
+      while connection.readRequest() != nil {
+        connection.send(answer)
+        if closing { return }
+      }
+    }
+    for _ in 0..<3 { #expect(pool.send().wait()?.body == "ok") }
+    #expect(pool.backend?.connectionCount == 3)
+  }
+
+  @Test func anAnswerThatNobodyAskedForEndsAKeptConnection() throws {
+    let pool = try TestPool { connection, _ in
+      _ = connection.readRequest()
+      connection.send(Self.ok)
+      usleep(20_000)
+      connection.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+      _ = connection.readRequest()
+    }
+    #expect(pool.send().wait() == .ok("ok"))
+    usleep(60_000)
+    #expect(pool.send().wait() == .ok("ok"))
+    #expect(pool.backend?.connectionCount == 2)
+  }
+
+  @Test func aHTTP10AnswerMayKeepItsConnection() throws {
+    let pool = try TestPool { connection, _ in
+      connection.answerAll("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
+    }
+    for _ in 0..<3 { #expect(pool.send().wait()?.body == "ok") }
+    #expect(pool.backend?.connectionCount == 1)
+  }
+
+  // MARK: Dead kept connections
+
+  /// The first connection serves one request, reads the next one, and closes without a word.
+  private func forgetful() throws -> TestPool {
+    try TestPool { connection, number in
+      guard number == 0 else { return connection.answerAll(Self.ok) }
+      _ = connection.readRequest()
+      connection.send(Self.ok)
+      _ = connection.readRequest()
+    }
+  }
+
+  @Test func aCallThatMetADeadConnectionIsSentAgain_whenItMayBe() throws {
+    let pool = try forgetful()
+    #expect(pool.send().wait() == .ok("ok"))
+    let call = pool.send(isRepeatable: true)
+    #expect(call.wait() == .ok("ok"))
+    #expect(call.sentCount == 2 && call.endCount == 1)
+    #expect(pool.backend?.connectionCount == 2)
+  }
+
+  @Test func aCallThatMetADeadConnectionFails_whenItMayNotBeSentTwice() throws {
+    let pool = try forgetful()
+    #expect(pool.send().wait() == .ok("ok"))
+    let call = pool.send(isRepeatable: false)
+    #expect(call.wait() == .failed(.broken))
+    #expect(call.sentCount == 1 && call.endCount == 1)
+  }
+
+  @Test func nothingIsSentAgainOnceAByteOfTheAnswerWasThere() throws {
+    let pool = try TestPool { connection, _ in
+      _ = connection.readRequest()
+      connection.send(Self.ok)
+      _ = connection.readRequest()
+      connection.send("H")
+    }
+    #expect(pool.send().wait() == .ok("ok"))
+    let call = pool.send(isRepeatable: true)
+    #expect(call.wait() == .failed(.broken))
+    #expect(call.sentCount == 1)
+  }
+
+  @Test func aFreshConnectionThatDiesIsNotTriedAgain() throws {
+    let pool = try TestPool { connection, _ in _ = connection.readRequest() }
+    let call = pool.send(isRepeatable: true)
+    #expect(call.wait() == .failed(.broken))
+    #expect(call.sentCount == 1 && pool.backend?.connectionCount == 1)
+  }
+
+  @Test(arguments: [true, false]) func aKeptConnectionThatTheBackendClosesIsForgotten(_ withReset: Bool) throws {
+    let pool = try TestPool { connection, number in
+      _ = connection.readRequest()
+      connection.send(Self.ok)
+      if withReset { connection.reset() }
+    }
+    for _ in 0..<5 {
+      let call = pool.send(isRepeatable: false)
+      #expect(call.wait() == .ok("ok"))
+      usleep(20_000)
+      pool.loop.settle()
+    }
+    #expect(pool.backend?.connectionCount == 5)
+  }
+
+  // MARK: Limits
+
+  @Test func soManyConnections_theOthersWaitTheirTurn() throws {
+    let open = Mutex((now: 0, most: 0))
+    let pool = try TestPool(limits: { $0.connectionsMaximum = 3 }) { connection, _ in
+      while connection.readRequest() != nil {
+        open.withLock {
+          $0.now += 1; $0.most = max($0.most, $0.now)
+        }
+        usleep(3000)
+        open.withLock { $0.now -= 1 }
+        connection.send(Self.ok)
+      }
+    }
+    let calls = (0..<60).map { _ in pool.send() }
+    for call in calls { #expect(call.wait() == .ok("ok")) }
+    #expect(pool.backend?.connectionCount == 3)
+    #expect(open.withLock { $0.most } <= 3)
+  }
+
+  @Test func soManyCallsMayWait() throws {
+    let gate = DispatchSemaphore(value: 0)
+    let pool = try TestPool(limits: {
+      $0.connectionsMaximum = 1; $0.queueMaximum = 2
+    }) { connection, _ in
+      _ = connection.readRequest()
+      gate.wait()
+      connection.send(Self.ok)
+      connection.answerAll(Self.ok)
+    }
+    let calls = (0..<4).map { _ in pool.send() }
+    #expect(calls[3].wait() == .failed(.unreachable))
+    gate.signal()
+    for call in calls[..<3] { #expect(call.wait() == .ok("ok")) }
+    #expect(calls[3].sentCount == 0)
+  }
+
+  @Test func soManyConnectionsAreKept() throws {
+    let pool = try TestPool(limits: { $0.idleConnectionsMaximum = 2 }) { connection, _ in
+      while connection.readRequest() != nil {
+        usleep(30_000)
+        connection.send(Self.ok)
+      }
+    }
+    for call in (0..<5).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
+    #expect(pool.backend?.connectionCount == 5)
+    for call in (0..<2).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
+    #expect(pool.backend?.connectionCount == 5)
+    for call in (0..<3).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
+    #expect(pool.backend?.connectionCount == 6)
+  }
+
+  @Test func aKeptConnectionIsClosedAfterItsTime() throws {
+    let time = ManualTime()
+    let ended = AsyncGate()
+    let pool = try TestPool(time: time, limits: { $0.idleSecondsMaximum = 50 }) { connection, _ in
+      connection.answerAll(Self.ok)
+      ended.open()
+    }
+    #expect(pool.send().wait() == .ok("ok"))
+    time.advance(seconds: 49.9)
+    pool.loop.settle()
+    #expect(pool.send().wait() == .ok("ok"))
+    #expect(pool.backend?.connectionCount == 1)
+    time.advance(seconds: 50.1)
+    pool.loop.settle()
+    pool.loop.settle()
+    #expect(pool.send().wait() == .ok("ok"))
+    #expect(pool.backend?.connectionCount == 2)
+  }
+
+  // MARK: Failures
+
+  @Test func nobodyListens() throws {
+    let pool = try TestPool(port: Backend.unusedPort())
+    let call = pool.send()
+    #expect(call.wait() == .failed(.unreachable))
+    #expect(call.sentCount == 0)
+  }
+
+  @Test func aNameIsLookedUp_aNameThatIsNoneIsUnreachable() throws {
+    let backend = try Backend { connection, _ in connection.answerAll(Self.ok) }
+    let named = try TestPool(port: backend.port, host: "localhost")
+    for call in (0..<5).map({ _ in named.send() }) { #expect(call.wait() == .ok("ok")) }
+    let none = try TestPool(port: 80, host: "no..host")
+    for call in (0..<3).map({ _ in none.send(seconds: 9) }) { #expect(call.wait() == .failed(.unreachable)) }
+    backend.stop()
+  }
+
+  @Test(arguments: ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell"])
+  func anAnswerThatComesTooLate(_ beginning: String) throws {
+    let time = ManualTime()
+    let reached = DispatchSemaphore(value: 0)
+    let pool = try TestPool(time: time) { connection, number in
+      _ = connection.readRequest()
+      guard number == 0 else { connection.send(Self.ok); return }
+      connection.send(beginning)
+      reached.signal()
+      _ = connection.readRequest()
+      connection.send(Self.ok)
+    }
+    let call = pool.send(seconds: 3)
+    reached.wait()
+    usleep(10_000)
+    time.advance(seconds: 2.9)
+    pool.loop.settle()
+    pool.loop.settle()
+    #expect(call.endCount == 0)
+    time.advance(seconds: 0.2)
+    pool.loop.settle()
+    pool.loop.settle()
+    #expect(call.wait() == .failed(.timedOut))
+    #expect(call.endCount == 1)
+    // What comes late must not be taken for the answer to the next call.
+    #expect(pool.send().wait() == .ok("ok"))
+    #expect(pool.backend?.connectionCount == 2)
+  }
+
+  @Test func aCallWhoseTimeIsUpIsNotSent() throws {
+    let pool = try TestPool()
+    let call = pool.send(seconds: 0)
+    #expect(call.wait() == .failed(.timedOut))
+    #expect(call.sentCount == 0)
+  }
+
+  @Test func aCallWhoseTimeEndsWhileItWaits() throws {
+    let time = ManualTime()
+    let reached = DispatchSemaphore(value: 0)
+    let pool = try TestPool(time: time, limits: { $0.connectionsMaximum = 1 }) { connection, _ in
+      _ = connection.readRequest()
+      reached.signal()
+      _ = connection.readRequest()
+    }
+    _ = pool.send(seconds: 100)
+    reached.wait()
+    let waiting = pool.send(seconds: 1)
+    pool.loop.settle()
+    time.advance(seconds: 2)
+    pool.loop.settle()
+    pool.loop.settle()
+    #expect(waiting.wait() == .failed(.timedOut))
+    #expect(waiting.sentCount == 0)
+  }
+
+  @Test func closingThePoolEndsAllCalls() throws {
+    let pool = try TestPool(limits: { $0.connectionsMaximum = 1 }) { connection, _ in
+      _ = connection.readRequest()
+      _ = connection.readRequest()
+    }
+    let calls = (0..<3).map { _ in pool.send() }
+    pool.loop.settle()
+    let inner = pool.pool
+    pool.loop.run { inner.close() }
+    for call in calls {
+      #expect(call.wait() == .failed(.unreachable))
+      #expect(call.endCount == 1)
+    }
+    #expect(pool.send().wait() == .failed(.unreachable))
+  }
+
+  @Test func aLargeRequestArrivesWhole() throws {
+    let body = String(repeating: "0123456789abcdef", count: 1 << 18)
+    let pool = try TestPool { connection, _ in
+      usleep(20_000)
+      while let request = connection.readRequest() {
+        let answer = "\(request.body.count) \(request.text == body)"
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(answer.utf8.count)\r\n\r\n\(answer)")
+      }
+    }
+    for _ in 0..<2 {
+      let call = pool.send("POST / HTTP/1.1\r\nHost: b\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+      #expect(call.wait() == .ok("\(body.utf8.count) true"))
+    }
+    #expect(pool.backend?.connectionCount == 1)
+  }
+
+  /// The backend has answered before it read everything: the rest must not stand before the next request.
+  @Test func anAnswerBeforeTheRequestIsSentEndsTheConnection() throws {
+    let pool = try TestPool { connection, number in
+      if number == 0 {
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
+        _ = connection.read(count: 1000)
+        usleep(50_000)
+      } else {
+        connection.answerAll(Self.ok)
+      }
+    }
+    let body = String(repeating: "x", count: 32 << 20)
+    #expect(pool.send("POST / HTTP/1.1\r\nHost: b\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)").wait() == .ok("early"))
+    #expect(pool.send().wait() == .ok("ok"))
+    #expect(pool.backend?.connectionCount == 2)
+  }
+
+  @Test(arguments: [("b", 80, "b"), ("b", 8080, "b:8080"), ("::1", 8080, "[::1]:8080"), ("10.0.0.1", 80, "10.0.0.1")])
+  func theAuthority(_ host: String, _ port: Int, _ expected: String) {
+    #expect(UpstreamTarget(host: host, port: port).authority == expected)
+  }
+}
