@@ -34,6 +34,7 @@ lint:
 	swift format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests
 
 bench: build bench-dependencies
+	swift run -c release measure-parsers Tests/Fuzz
 	$(PYTHON) Benchmarks/hot_path.py
 
 clean:

@@ -47,6 +47,8 @@ let package = Package(
         "Administration", "Simulator", "CLinux",
       ],
       swiftSettings: settings),
+    .executableTarget(
+      name: "measure-parsers", dependencies: ["Bytes", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),
 
     tests("BytesTests", ["Bytes"]),
     tests("IdentifiersTests", ["Identifiers"]),

@@ -14,11 +14,11 @@ enum Framing: Equatable {
 /// Strict: what another implementation could read differently is refused (A26) — bare LF or CR, a folded line, white space
 /// before the colon, control characters, two lengths, a length beside a transfer coding. Places are places in the bytes that
 /// `advance` is given, which must begin the same each time.
-struct HeadParser {
-  enum Side { case request, response }
+package struct HeadParser {
+  package enum Side { case request, response }
 
   /// Why a head is refused.
-  enum Fault: Error, Equatable {
+  package enum Fault: Error, Equatable {
     case malformed(StaticString)
     case headTooLarge
     case targetTooLong
@@ -26,13 +26,19 @@ struct HeadParser {
     case unsupportedTransferCoding
     case unsupportedExpectation
 
-    static func == (left: Fault, right: Fault) -> Bool { "\(left)" == "\(right)" }
+    package static func == (left: Fault, right: Fault) -> Bool { "\(left)" == "\(right)" }
   }
 
-  struct Limits {
-    var headBytesMaximum = 16_384
-    var fieldCountMaximum = 100
-    var targetBytesMaximum = 8192
+  package struct Limits {
+    package var headBytesMaximum: Int
+    package var fieldCountMaximum: Int
+    package var targetBytesMaximum: Int
+
+    package init(headBytesMaximum: Int = 16_384, fieldCountMaximum: Int = 100, targetBytesMaximum: Int = 8192) {
+      self.headBytesMaximum = headBytesMaximum
+      self.fieldCountMaximum = fieldCountMaximum
+      self.targetBytesMaximum = targetBytesMaximum
+    }
   }
 
   let side: Side
@@ -55,13 +61,13 @@ struct HeadParser {
   private var hasStartLine = false
   private var hasSkippedEmptyLine = false
 
-  init(_ side: Side, limits: Limits = Limits()) {
+  package init(_ side: Side, limits: Limits = Limits()) {
     self.side = side
     self.limits = limits
   }
 
   /// Begins a new message at a place.
-  mutating func reset(at place: Int) {
+  package mutating func reset(at place: Int) {
     fields.removeAll()
     (start, line, scanned, end) = (place, place, place, 0)
     (hasStartLine, hasSkippedEmptyLine) = (false, false)
@@ -72,7 +78,7 @@ struct HeadParser {
   }
 
   /// True when the head is complete; false when more bytes are needed.
-  mutating func advance(_ bytes: Span<UInt8>) throws(Fault) -> Bool {
+  package mutating func advance(_ bytes: Span<UInt8>) throws(Fault) -> Bool {
     while let lineFeed = bytes.firstIndex(of: 0x0A, from: scanned) {
       guard lineFeed - start < limits.headBytesMaximum else { throw .headTooLarge }
       // RFC 9112 §2.2 lets a recipient take a bare LF as a line end; the next one may not, so it is refused.
