@@ -77,7 +77,8 @@ private enum Answer {
       Projection.Field(name: "lastChecked", rule: .always, required: true),
       Projection.Field(name: "imei", rule: .release(whenAny: 1), required: true),
       Projection.Field(name: "imeisv", rule: .release(whenAny: 1)), Projection.Field(name: "tac", rule: .release(whenAny: 2)),
-      Projection.Field(name: "model", rule: .release(whenAny: 2)), Projection.Field(name: "manufacturer", rule: .release(whenAny: 2)),
+      Projection.Field(name: "model", rule: .release(whenAny: 2)),
+      Projection.Field(name: "manufacturer", rule: .release(whenAny: 2)),
     ]))
 }
 

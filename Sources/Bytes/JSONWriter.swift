@@ -1,6 +1,6 @@
 /// Writes JSON into bytes. Commas and colons come by themselves.
 ///
-/// Beyond what JSON demands it escapes `<`, `>`, `&`, DEL and the line separators U+2028 and U+2029, so that what it writes is
+/// Beyond what JSON demands it escapes `<`, `>`, `&`, DEL, C1 controls and the line separators U+2028 and U+2029, so that what it writes is
 /// safe in a log line and in a page (A33). What is not UTF-8 is replaced.
 public struct JSONWriter: Sendable {
   public private(set) var bytes: [UInt8] = []
@@ -100,6 +100,10 @@ public struct JSONWriter: Sendable {
         bytes.append(0x5C)
         bytes.append(byte)
       case 0x00..<0x20, 0x3C, 0x3E, 0x26, 0x7F: escape(UInt16(byte))
+      // C1 control characters, which terminals obey.
+      case 0xC2 where unsafe index < text.count && text[index] < 0xA0:
+        escape(unsafe UInt16(text[index]))
+        index += 1
       case 0xE2 where unsafe index + 1 < text.count && text[index] == 0x80 && text[index + 1] & 0xFE == 0xA8:
         escape(unsafe 0x2000 | UInt16(text[index + 1] & 0x3F))
         index += 2

@@ -91,7 +91,9 @@ public struct ObjectReader: Sendable {
   public func unknownKeys() -> [DocumentError] {
     object.keys.filter { !known.contains($0.name) }.map { member in
       let nearest = NearestName.to(member.name, among: known)
-      let name = String(member.name.prefix(64))
+      // A name may hold anything: what a terminal would obey is not repeated.
+      let name = String(
+        member.name.unicodeScalars.prefix(64).map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : Character($0) })
       return member.error("unknown key \"\(name)\"" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
     }
   }

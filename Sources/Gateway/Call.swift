@@ -11,7 +11,7 @@ import Wire
 ///
 /// At each bar the call waits: for the backend, for the ledger. One `Call` serves all requests of a connection, one after
 /// another, so that a warm connection allocates next to nothing. Confined to its loop.
-final class Call: UpstreamCall, LedgerTicket {
+final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
   private let loop: LoopState
   private var gateway: GatewayHandler { loop.gateway }
@@ -50,8 +50,20 @@ final class Call: UpstreamCall, LedgerTicket {
     reset()
     do throws(APIError) {
       try admit()
+      if let subject, subject.pseudonym == nil { return name(subject.number) }
       try forward()
     } catch { refuse(error) }
+  }
+
+  /// A subscriber who is seen here for the first time, and whose data may be processed without their consent: they get the
+  /// pseudonym under which the ledger knows them, before anything is asked about them.
+  private func name(_ number: MSISDN) {
+    loop.loop.spawn { [self] in
+      do { subject?.pseudonym = try await gateway.dependencies.subjects.findOrCreate(number) } catch {
+        return refuse(APIError(.unavailable, "subject_store_failed"))
+      }
+      do throws(APIError) { try forward() } catch { refuse(error) }
+    }
   }
 
   private func admit() throws(APIError) {

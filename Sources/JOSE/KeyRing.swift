@@ -9,7 +9,6 @@ import Synchronization
 /// | `signing.pem` | the key that signs access and ID tokens (ES256) |
 /// | `signing-next.pem` | the next one: published in the JWK set, not signing yet |
 /// | `signing-previous.pem` | the one before: still published until its last token is out |
-/// | `audit.pem` | the key that seals the ledger |
 /// | `pairwise.key` | makes the `sub` that each client sees (32 bytes, base64url) |
 /// | `subject-lookup.key` | finds a subscriber's row by number |
 /// | `subject-sealing.key` | seals what must be read again: numbers, waiting authorization requests |
@@ -30,6 +29,7 @@ public final class KeyRing: Sendable {
   /// Seals what is stored and must be read again.
   public let sealing: SealingKey
   private let signing: Mutex<Signing>
+  private let rotation = Mutex<Void>(())
 
   private init(directory: String, signing: Signing, pairwise: HMACKey, lookup: HMACKey, sealing: SealingKey) {
     self.directory = directory
@@ -84,12 +84,15 @@ public final class KeyRing: Sendable {
   /// The next key signs from now on, the current one stays published as the previous one, and a new next key is published
   /// before it signs. Files are replaced one by one, each atomically, in an order in which a crash loses no key that signed.
   public func rotate() throws(KeyFileError) {
-    let fresh = try Self.generate()
-    let (current, next) = signing.withLock { ($0.current, $0.next) }
-    try current.save(to: directory + "/signing-previous.pem")
-    try next.save(to: directory + "/signing.pem")
-    try fresh.save(to: directory + "/signing-next.pem")
-    signing.withLock { $0 = Signing(current: next, next: fresh, previous: current) }
+    // One rotation at a time; who signs meanwhile is not held up by the disk.
+    try rotation.withLock { _ throws(KeyFileError) in
+      let fresh = try Self.generate()
+      let (current, next) = signing.withLock { ($0.current, $0.next) }
+      try current.save(to: directory + "/signing-previous.pem")
+      try next.save(to: directory + "/signing.pem")
+      try fresh.save(to: directory + "/signing-next.pem")
+      signing.withLock { $0 = Signing(current: next, next: fresh, previous: current) }
+    }
   }
 
   private static func signingKey(_ file: String) throws(KeyFileError) -> SigningKey {

@@ -97,3 +97,16 @@ import Testing
     #expect(text == "[]")
   }
 }
+
+@Suite struct HostileTextTests {
+  @Test func controlsThatTerminalsObeyAreEscaped() {
+    var writer = JSONWriter()
+    writer.string("a\u{1B}[31m\u{9B}31m\u{85}é\u{A0}")
+    #expect(String(decoding: writer.bytes, as: UTF8.self) == #""a\u001b[31m\u009b31m\u0085é"# + "\u{A0}\"")
+  }
+
+  @Test func anUnknownKeyIsRepeatedWithoutItsControls() throws {
+    let reader = try ObjectReader(JSONDocument(Array(#"{"a\u001b[31mb":1}"#.utf8)).root)
+    #expect(reader.unknownKeys().first?.reason == #"unknown key "a?[31mb""#)
+  }
+}

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from harness import ALICE, BOB, CAROL, DAVE, ERIN, IDENTIFIER, PURPOSE, TYPE, V03, refused
+from harness import ALICE, BOB, CAROL, DAVE, ERIN, IDENTIFIER, PURPOSE, TYPE, V03, free_port, refused
 
 
 def test_the_page_names_who_asks_for_what_and_why(demo):
@@ -116,3 +116,35 @@ def test_a_consent_entered_by_the_operator_counts(demo):
 def test_consent_for_one_client_is_none_for_another(demo):
     demo.token(ALICE)
     assert demo.authorize(ALICE, (TYPE,), "demo-few", prompt="none").result["error"] == "consent_required"
+
+
+def test_where_the_legal_basis_is_a_contract_nobody_is_asked_and_the_ledger_knows_whom_it_was_about(tmp_path):
+    import os, shutil, subprocess
+    from harness import BINARY, REPOSITORY, Demo
+    demo = Demo(tmp_path).start()
+    demo.stop()
+    shutil.copytree(os.path.join(REPOSITORY, "policies"), demo.data + "/policies")
+    with open(demo.data + "/policies/legal-bases.json", "w") as file:
+        file.write('{"default": "consent", "rules": [{"client_id": "demo-all", "purpose": "%s", "basis": "contract"}]}' % PURPOSE)
+    text = open(demo.configuration).read()
+    import re
+    config = demo.data + "/contract.json"
+    open(config, "w").write(re.sub(r'"policies": "[^"]*"', '"policies": "policies"', text))
+    backend = subprocess.Popen([BINARY, "demo", "--data", str(tmp_path / "backend"), "--port", str(free_port()), "--admin-port",
+                                str(free_port()), "--backend-port", str(demo.backend_port)], stdout=subprocess.PIPE, text=True)
+    gateway = None
+    try:
+        assert backend.stdout.readline().startswith("ready")
+        gateway = subprocess.Popen([BINARY, "serve", "--config", config], stdout=subprocess.PIPE, text=True)
+        assert gateway.stdout.readline().startswith("ready")
+        number = "+33639980012"
+        answer = demo.call(demo.machine_token(IDENTIFIER), body={"device": {"phoneNumber": number}})
+        assert answer.status_code == 200 and "imei" in answer.json()
+        entry, = demo.json("audit", "search", "--subject", "tel:" + number)
+        assert entry["legal_basis"] == "contract" and entry["decision"] == "allowed" and "consent_id" not in entry
+        assert "code" in demo.authorize(number).result, "nobody is asked"
+    finally:
+        for process in (gateway, backend):
+            if process:
+                process.terminate()
+                process.wait(20)

@@ -127,8 +127,8 @@ final class TestCall: UpstreamCall, @unchecked Sendable {
     done.signal()
   }
 
-  /// What became of it; nil after 10 seconds without.
-  func wait() -> CallResult? { done.wait(timeout: .now() + 10) == .success ? results.withLock { $0.last } : nil }
+  /// What became of it; nil after 60 seconds without.
+  func wait() -> CallResult? { done.wait(timeout: .now() + 60) == .success ? results.withLock { $0.last } : nil }
 
   /// How often it was told of an end: must be once.
   var endCount: Int { results.withLock { $0.count } }
@@ -174,7 +174,7 @@ final class TestPool {
 
   /// Sends a call; `wait` on it gives what became of it.
   func send(
-    _ request: String = "GET /a HTTP/1.1\r\nHost: b\r\n\r\n", seconds: Double = 5, isRepeatable: Bool = true
+    _ request: String = "GET /a HTTP/1.1\r\nHost: b\r\n\r\n", seconds: Double = 30, isRepeatable: Bool = true
   ) -> TestCall {
     let deadline = time.monotonicNanoseconds() + UInt64(seconds * 1e9)
     let call = TestCall(request, isRepeatable: isRepeatable, deadlineNanoseconds: deadline)

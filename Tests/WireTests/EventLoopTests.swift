@@ -198,7 +198,7 @@ import Testing
       target.fired.wait()
       let after = target.firedNanoseconds - start
       #expect(after >= 50_000_000)
-      #expect(after < 2_000_000_000)
+      #expect(after < 10_000_000_000, "the machine may be busy, but not so busy")
     }
   }
 }

@@ -20,7 +20,9 @@ struct Understood: Equatable {
 /// Bytes nobody expected. The parsers may refuse them or wait for more, nothing else; and the same bytes mean the same,
 /// whichever way they are cut into pieces.
 @Suite struct FuzzTests {
+  /// Of all tests together; in parts, so that other tests have their turn on the threads of the test runner.
   static let inputCount = 100_000
+  static let parts: Range<UInt64> = 0..<10
 
   private func check(_ bytes: [UInt8], using generator: inout SeededGenerator) {
     for side in [HeadParser.Side.request, .response] {
@@ -32,9 +34,9 @@ struct Understood: Equatable {
     }
   }
 
-  @Test func randomBytes() {
-    var generator = SeededGenerator(seed: 1)
-    for _ in 0..<Self.inputCount / 4 {
+  @Test(arguments: parts) func randomBytes(_ part: UInt64) {
+    var generator = SeededGenerator(seed: 100 + part)
+    for _ in 0..<Self.inputCount / 4 / Self.parts.count {
       check(
         (0..<Int.random(in: 0...80, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) },
         using: &generator)
@@ -42,7 +44,7 @@ struct Understood: Equatable {
   }
 
   /// Random sentences of HTTP's own words come further than random bytes.
-  @Test func randomWords() {
+  @Test(arguments: parts) func randomWords(_ part: UInt64) {
     let words = [
       "GET", "POST", " ", " ", "/", "/a?b", "HTTP/1.1", "HTTP/1.0", "\r\n", "\r\n", "\r\n", "\r\n\r\n", "\n", "\r", "Host", ":",
       ": ",
@@ -52,8 +54,8 @@ struct Understood: Equatable {
       "5\r\nhello\r\n",
       "0\r\n\r\n", "Expect: 100-continue\r\n",
     ].map { Array($0.utf8) }
-    var generator = SeededGenerator(seed: 2)
-    for _ in 0..<Self.inputCount / 4 {
+    var generator = SeededGenerator(seed: 200 + part)
+    for _ in 0..<Self.inputCount / 4 / Self.parts.count {
       check(
         (0..<Int.random(in: 1...12, using: &generator)).flatMap { _ in words.randomElement(using: &generator)! },
         using: &generator)
@@ -61,11 +63,11 @@ struct Understood: Equatable {
   }
 
   /// The corpus with bytes changed, taken out, doubled, and two files joined.
-  @Test func changedMessages() throws {
+  @Test(arguments: parts) func changedMessages(_ part: UInt64) throws {
     let messages = corpus().map(\.bytes)
     try #require(messages.count > 20)
-    var generator = SeededGenerator(seed: 3)
-    for _ in 0..<Self.inputCount / 2 {
+    var generator = SeededGenerator(seed: 300 + part)
+    for _ in 0..<Self.inputCount / 2 / Self.parts.count {
       var bytes = messages.randomElement(using: &generator)!
       for _ in 0..<Int.random(in: 1...4, using: &generator) where !bytes.isEmpty {
         let place = Int.random(in: 0..<bytes.count, using: &generator)

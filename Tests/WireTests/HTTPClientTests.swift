@@ -6,7 +6,7 @@ import Testing
 
 /// The client of the control plane, against the server of this module and against broken ones.
 @Suite struct HTTPClientTests {
-  private func send(_ request: HTTPClientRequest, timeoutSeconds: Int = 5) throws -> HTTPResponse {
+  private func send(_ request: HTTPClientRequest, timeoutSeconds: Int = 30) throws -> HTTPResponse {
     try onLoop { try await HTTPClient.send(request, timeoutSeconds: timeoutSeconds, loop: EventLoop.current!) }
   }
 
@@ -38,7 +38,7 @@ import Testing
     let good = AsyncGate()
     loop.spawn {
       let request = HTTPClientRequest(host: "127.0.0.1", port: port, method: "GET", target: "/self")
-      if let response = try? await HTTPClient.send(request, timeoutSeconds: 5, loop: loop), loop.isCurrent,
+      if let response = try? await HTTPClient.send(request, timeoutSeconds: 30, loop: loop), loop.isCurrent,
         response.body == Array("/self".utf8)
       {
         good.open()

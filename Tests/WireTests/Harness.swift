@@ -119,7 +119,7 @@ extension EventLoop {
   }
 }
 
-/// A client that writes and reads bytes as they are. Reads give up after 5 seconds.
+/// A client that writes and reads bytes as they are. Reads give up after 30 seconds.
 final class RawClient: @unchecked Sendable {
   private var descriptor: Int32
   /// The server that it talks to goes on for as long as there is a client.
@@ -128,7 +128,7 @@ final class RawClient: @unchecked Sendable {
 
   init(port: Int, receiveBufferBytes: Int32? = nil) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var timeout = timeval(tv_sec: 5, tv_usec: 0)
+    var timeout = timeval(tv_sec: 30, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     if var receiveBufferBytes {
@@ -146,7 +146,7 @@ final class RawClient: @unchecked Sendable {
 
   init(descriptor: Int32) {
     self.descriptor = descriptor
-    var timeout = timeval(tv_sec: 5, tv_usec: 0)
+    var timeout = timeval(tv_sec: 30, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
   }
 
@@ -286,7 +286,7 @@ func onLoop<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Res
 }
 
 /// Waits until something holds; false after the time.
-func eventually(seconds: Double = 5, _ condition: () -> Bool) -> Bool {
+func eventually(seconds: Double = 30, _ condition: () -> Bool) -> Bool {
   let end = Date().addingTimeInterval(seconds)
   while Date() < end {
     if condition() { return true }
@@ -333,7 +333,7 @@ final class AsyncGate: Sendable {
     }
   }
 
-  /// Waits without async, for at most 5 seconds; false when it was not opened.
+  /// Waits without async, for at most 30 seconds; false when it was not opened.
   func isOpenSoon() -> Bool { eventually { state.withLock { $0.isOpen } } }
 
   func open() {

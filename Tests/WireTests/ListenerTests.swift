@@ -116,7 +116,7 @@ import Testing
     let start = SystemTime().monotonicNanoseconds()
     let listener = server.listener
     try onLoop { await listener.drain(deadlineSeconds: 1) }
-    #expect(SystemTime().monotonicNanoseconds() - start < 4_000_000_000)
+    #expect(SystemTime().monotonicNanoseconds() - start < 20_000_000_000)
     #expect(client.readToEnd() == "")
     #expect(eventually { server.listener.connectionCount == 0 })
     gate.open()

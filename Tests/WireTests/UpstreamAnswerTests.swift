@@ -25,7 +25,7 @@ import Testing
         if closing { connection.close(); return }
       }
     }
-    let call = pool.send(seconds: 3)
+    let call = pool.send()
     let result = call.wait()
     #expect(call.endCount == 1)
     return result
@@ -112,7 +112,7 @@ import Testing
     }
     let start = SystemTime().monotonicNanoseconds()
     #expect(pool.send().wait() == .failed(.broken))
-    #expect(SystemTime().monotonicNanoseconds() - start < 3_000_000_000)
+    #expect(SystemTime().monotonicNanoseconds() - start < 20_000_000_000)
   }
 
   @Test func aLargeAnswerArrivesWhole() throws {

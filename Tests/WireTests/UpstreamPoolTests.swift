@@ -47,15 +47,20 @@ import Testing
   }
 
   @Test func anAnswerThatNobodyAskedForEndsAKeptConnection() throws {
-    let pool = try TestPool { connection, _ in
+    let (answered, forged) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let pool = try TestPool { connection, number in
+      guard number == 0 else { return connection.answerAll(Self.ok) }
       _ = connection.readRequest()
       connection.send(Self.ok)
-      usleep(20_000)
+      answered.wait()
       connection.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+      forged.signal()
       _ = connection.readRequest()
     }
     #expect(pool.send().wait() == .ok("ok"))
-    usleep(60_000)
+    answered.signal()
+    forged.wait()
+    for _ in 0..<2 { pool.loop.settle() }
     #expect(pool.send().wait() == .ok("ok"))
     #expect(pool.backend?.connectionCount == 2)
   }
@@ -118,16 +123,20 @@ import Testing
   }
 
   @Test(arguments: [true, false]) func aKeptConnectionThatTheBackendClosesIsForgotten(_ withReset: Bool) throws {
-    let pool = try TestPool { connection, number in
+    let (answered, closed) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let pool = try TestPool { connection, _ in
       _ = connection.readRequest()
       connection.send(Self.ok)
-      if withReset { connection.reset() }
+      answered.wait()
+      if withReset { connection.reset() } else { connection.close() }
+      closed.signal()
     }
     for _ in 0..<5 {
       let call = pool.send(isRepeatable: false)
       #expect(call.wait() == .ok("ok"))
-      usleep(20_000)
-      pool.loop.settle()
+      answered.signal()
+      closed.wait()
+      for _ in 0..<2 { pool.loop.settle() }
     }
     #expect(pool.backend?.connectionCount == 5)
   }
@@ -170,18 +179,27 @@ import Testing
   }
 
   @Test func soManyConnectionsAreKept() throws {
+    let (arrived, awaited) = (Count(), Count())
     let pool = try TestPool(limits: { $0.idleConnectionsMaximum = 2 }) { connection, _ in
       while connection.readRequest() != nil {
-        usleep(30_000)
+        arrived.add(1)
+        // All calls of a round are under way at the same time.
+        _ = eventually { arrived.value >= awaited.value }
         connection.send(Self.ok)
       }
     }
-    for call in (0..<5).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
-    #expect(pool.backend?.connectionCount == 5)
-    for call in (0..<2).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
-    #expect(pool.backend?.connectionCount == 5)
-    for call in (0..<3).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
-    #expect(pool.backend?.connectionCount == 6)
+    for (calls, connections) in [(5, 5), (2, 5), (3, 6)] {
+      awaited.add(calls)
+      for call in (0..<calls).map({ _ in pool.send() }) { #expect(call.wait() == .ok("ok")) }
+      #expect(pool.backend?.connectionCount == connections)
+      pool.loop.settle()
+    }
+  }
+
+  private final class Count: Sendable {
+    private let state = Mutex(0)
+    var value: Int { state.withLock { $0 } }
+    func add(_ count: Int) { state.withLock { $0 += count } }
   }
 
   @Test func aKeptConnectionIsClosedAfterItsTime() throws {
@@ -310,17 +328,18 @@ import Testing
 
   /// The backend has answered before it read everything: the rest must not stand before the next request.
   @Test func anAnswerBeforeTheRequestIsSentEndsTheConnection() throws {
+    let answered = DispatchSemaphore(value: 0)
     let pool = try TestPool { connection, number in
       if number == 0 {
         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
-        _ = connection.read(count: 1000)
-        usleep(50_000)
+        answered.wait()
       } else {
         connection.answerAll(Self.ok)
       }
     }
     let body = String(repeating: "x", count: 32 << 20)
     #expect(pool.send("POST / HTTP/1.1\r\nHost: b\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)").wait() == .ok("early"))
+    answered.signal()
     #expect(pool.send().wait() == .ok("ok"))
     #expect(pool.backend?.connectionCount == 2)
   }
