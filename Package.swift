@@ -65,6 +65,7 @@ let package = Package(
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
+    tests("SimulatorTests", ["Simulator", "Identifiers"]),
     tests("PasserelleTests", ["passerelle"]),
   ]
 )

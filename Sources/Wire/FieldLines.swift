@@ -37,9 +37,6 @@ struct FieldLines {
   }
 
   func count(of field: KnownField) -> Int { Int(counts[Int(field.rawValue)]) }
-
-  /// All values of a name.
-  func all(_ field: KnownField) -> [ByteRange] { values.indices.filter { known[$0] == field }.map { values[$0] } }
 }
 
 /// Which bytes may stand where (RFC 9110 §5.5 and §5.6.2, RFC 3986 §2).

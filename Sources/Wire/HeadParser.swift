@@ -167,13 +167,19 @@ package struct HeadParser {
     }
     let name = bytes.extracting(range.lowerBound..<colon)
     guard ByteClass.isToken(name) else { throw .malformed("a header name that is no token") }
-    var (lower, upper) = (colon + 1, range.upperBound)
+    let value = Self.trimmed(colon + 1..<range.upperBound, bytes)
+    guard ByteClass.isValue(bytes.extracting(value)) else { throw .malformed("a header value with a control character") }
+    fields.append(
+      name: ByteRange(start: range.lowerBound, count: name.count), value: ByteRange(start: value.lowerBound, count: value.count),
+      known: KnownField.named(name))
+  }
+
+  /// Without the white space at both ends.
+  private static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
+    var (lower, upper) = (range.lowerBound, range.upperBound)
     while lower < upper, bytes[lower] == 0x20 || bytes[lower] == 0x09 { lower += 1 }
     while upper > lower, bytes[upper - 1] == 0x20 || bytes[upper - 1] == 0x09 { upper -= 1 }
-    guard ByteClass.isValue(bytes.extracting(lower..<upper)) else { throw .malformed("a header value with a control character") }
-    fields.append(
-      name: ByteRange(start: range.lowerBound, count: name.count), value: ByteRange(start: lower, count: upper - lower),
-      known: KnownField.named(name))
+    return lower..<upper
   }
 
   /// RFC 9112 §6.3, with everything refused that is ambiguous there.
@@ -232,12 +238,16 @@ package struct HeadParser {
   func keepsConnection(_ bytes: Span<UInt8>) -> Bool {
     var keeps = minorVersion == 1
     guard fields.count(of: .connection) > 0 else { return keeps }
-    for range in fields.all(.connection) {
-      for option in bytes.slice(range).string().lowercased().split(separator: ",") {
-        let word = option.filter { $0 != " " && $0 != "\t" }
-        if word == "close" { return false }
+    for index in 0..<fields.count where fields.known[index] == .connection {
+      let value = fields.values[index]
+      var lower = value.lower
+      while lower <= value.upper {
+        let upper = bytes.extracting(0..<value.upper).firstIndex(of: 0x2C, from: lower) ?? value.upper
+        let option = bytes.extracting(Self.trimmed(lower..<upper, bytes))
+        if option.equalsIgnoringASCIICase("close") { return false }
         // A client of HTTP/1.0 would want to be told in a field that nobody here writes: its connection closes.
-        if word == "keep-alive", minorVersion == 0, side == .response { keeps = true }
+        if minorVersion == 0, side == .response, option.equalsIgnoringASCIICase("keep-alive") { keeps = true }
+        lower = upper + 1
       }
     }
     return keeps

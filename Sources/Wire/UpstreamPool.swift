@@ -35,6 +35,7 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
   /// Closes all connections; calls that wait fail.
   public func close() {
     isClosed = true
+    loop.timers.cancel(timer)
     let left = waiting
     waiting = []
     for call in left { call.failed(.unreachable) }

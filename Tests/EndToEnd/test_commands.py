@@ -154,3 +154,10 @@ def test_a_client_is_registered_from_a_file_and_mistakes_are_told(tmp_path):
             failed(demo.command("clients", "add", path, check=False), text)
     finally:
         demo.stop()
+
+
+def test_a_stop_right_after_the_start_is_not_lost(tmp_path):
+    demo = Demo(tmp_path)
+    for _ in range(15):
+        demo.start()
+        assert demo.stop() == 0

@@ -102,12 +102,16 @@ private final class Target: TimerTarget {
     #expect(wheel.millisecondsToNext(from: 11 * Self.second) == -1)
   }
 
-  @Test func aTimerWhoseTargetIsGoneIsForgotten() {
+  /// Nobody is told who is not there any more, and nobody is kept for longer than the timer needs him.
+  @Test(arguments: [true, false]) func aTimerKeepsItsTargetUntilItIsOff(_ fires: Bool) {
     let wheel = TimerWheel(startNanoseconds: 0)
     var target: Target? = Target()
+    weak let held = target
     wheel.set(target!.timer, at: Self.second)
     target = nil
-    wheel.advance(to: 2 * Self.second)
+    #expect(held != nil)
+    if fires { wheel.advance(to: 2 * Self.second) } else { wheel.cancel(held!.timer) }
+    #expect(held == nil)
     #expect(wheel.millisecondsToNext(from: 2 * Self.second) == -1)
   }
 }

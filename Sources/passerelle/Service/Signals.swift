@@ -2,21 +2,38 @@ import Dispatch
 import Glibc
 
 /// The signals of a running gateway.
-enum Signals {
-  /// Returns when `SIGTERM` or `SIGINT` arrives. `SIGPIPE` is ignored from now on: a vanished peer is an error of one write.
-  static func terminated() async {
+///
+/// `SIGTERM` and `SIGINT` write a byte into a pipe, which is all that a signal handler may safely do. So a signal that comes before
+/// anybody waits for it is kept, not lost.
+struct Signals {
+  // Written once, before the handler is installed, and only read afterwards.
+  private nonisolated(unsafe) static var writeEnd: Int32 = -1
+  private let readEnd: Int32
+
+  /// Takes over the signals of the process; from now on it ends only when it is told to by `terminated`. `SIGPIPE` is ignored: a
+  /// vanished peer is an error of one write. Once in a process.
+  init() throws(CommandFailure) {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw CommandFailure("no descriptors are left: \(String(cString: strerror(errno)))") }
+    readEnd = ends[0]
+    Signals.writeEnd = ends[1]
     signal(SIGPIPE, SIG_IGN)
-    let sources = [SIGTERM, SIGINT].map { number in
-      signal(number, SIG_IGN)
-      return DispatchSource.makeSignalSource(signal: number, queue: .global())
-    }
-    let first = AsyncStream<Void> { continuation in
-      for source in sources {
-        source.setEventHandler { continuation.finish() }
-        source.resume()
+    for number in [SIGTERM, SIGINT] {
+      signal(number) { _ in
+        var byte: UInt8 = 1
+        _ = write(Signals.writeEnd, &byte, 1)
       }
     }
-    for await _ in first {}
-    for source in sources { source.cancel() }
+  }
+
+  /// Returns when `SIGTERM` or `SIGINT` has come.
+  func terminated() async {
+    await withCheckedContinuation { continuation in
+      DispatchQueue.global().async { [readEnd] in
+        var byte: UInt8 = 0
+        while read(readEnd, &byte, 1) < 0 && errno == EINTR {}
+        continuation.resume()
+      }
+    }
   }
 }

@@ -13,6 +13,7 @@ enum DemoVerb: Verb {
 
   static func run(_ arguments: Arguments) async throws {
     _ = try arguments.positional(exactly: 0, "nothing")
+    let signals = try Signals()
     let demo = try Demo(
       folder: arguments.required("--data"), port: arguments.integer("--port", default: 8080, in: 1...65_535),
       adminPort: arguments.integer("--admin-port", default: 8081, in: 1...65_535),
@@ -21,7 +22,7 @@ enum DemoVerb: Verb {
       isFresh: arguments.flag("--fresh"))
     try await demo.start()
     Output.line("ready \(demo.url)")
-    await Signals.terminated()
+    await signals.terminated()
     await demo.stop()
   }
 }

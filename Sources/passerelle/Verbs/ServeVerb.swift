@@ -7,10 +7,11 @@ enum ServeVerb: Verb {
 
   static func run(_ arguments: Arguments) async throws {
     _ = try arguments.positional(exactly: 0, "nothing")
+    let signals = try Signals()
     let service = try Service(Backbone(Command.configuration(arguments)), simulatedSubscribers: [])
     try service.start()
     Output.line("ready \(service.url)")
-    await Signals.terminated()
+    await signals.terminated()
     await service.stop()
   }
 }

@@ -1,0 +1,49 @@
+"""A disk that takes no more: nothing is released, readiness says so, and the gateway recovers by itself.
+
+The limit on the size of a file stands in for the full disk: the kernel refuses to write beyond it, and it can be lifted from outside.
+"""
+import resource
+import signal
+import subprocess
+import time
+
+import requests
+
+from harness import ALICE, BINARY, Demo, refused
+
+LIMIT = 600 * 1024
+
+
+def limited():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_releases_nothing_and_is_recovered_from(tmp_path):
+    demo = Demo(tmp_path).start()
+    token = demo.token(ALICE)
+    demo.stop()
+    demo.process = subprocess.Popen(
+        [BINARY, "demo", "--data", demo.data, "--port", str(demo.port), "--admin-port", str(demo.admin_port), "--backend-port",
+         str(demo.backend_port)], stdout=subprocess.PIPE, text=True, preexec_fn=limited)
+    assert demo.process.stdout.readline().startswith("ready")
+    admin = demo.description["admin"]["url"]
+    session = requests.Session()
+    try:
+        for _ in range(5000):
+            answer = demo.call(token, session=session)
+            if answer.status_code != 200:
+                break
+        refused(answer, 503, "UNAVAILABLE")
+        assert "imei" not in answer.text
+        assert requests.get(admin + "/readyz", timeout=5).status_code == 503
+        assert requests.get(admin + "/healthz", timeout=5).status_code == 200
+        resource.prlimit(demo.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        deadline = time.monotonic() + 10
+        while demo.call(token, session=session).status_code != 200:
+            assert time.monotonic() < deadline, "it does not recover"
+            time.sleep(0.1)
+        assert requests.get(admin + "/readyz", timeout=5).status_code == 200
+    finally:
+        demo.stop()
+    assert demo.json("audit", "verify")["ok"] is True

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import Simulator
+
+@Suite struct SimulatedOperatorTests {
+  private static let data = try! SimulatedOperator.shipped()
+
+  @Test func thereAreEnoughSubscribersAndEachIsOneOfAKind() {
+    #expect(Self.data.subscribers.count >= 20)
+    #expect(Set(Self.data.subscribers.map(\.phoneNumber)).count == Self.data.subscribers.count)
+    #expect(Set(Self.data.subscribers.map(\.device.imei)).count == Self.data.subscribers.count)
+    #expect(Set(Self.data.subscribers.compactMap(\.ipv4)).count == Self.data.subscribers.count)
+  }
+
+  @Test func everyKindOfMisbehaviourIsThere() {
+    let behaviours = Set(Self.data.subscribers.map(\.behaviour))
+    for behaviour: SimulatedSubscriber.Behaviour in [
+      .normal, .unknown, .notApplicable, .slow, .brokenJSON, .failing, .failingWithHTML, .closing, .incomplete, .talkative, .truncated,
+    ] { #expect(behaviours.contains(behaviour)) }
+  }
+
+  /// An IMEI is fifteen digits whose last one checks the others (3GPP TS 23.003 §6.2.1); an IMEISV has sixteen.
+  @Test func serialNumbersAreWellFormed() {
+    for device in Self.data.subscribers.map(\.device) {
+      let digits = device.imei.utf8.reversed().map { Int($0) - 0x30 }
+      #expect(digits.count == 15 && device.imeisv.utf8.count == 16 && device.imeisv.hasPrefix(device.imei.prefix(14)))
+      let sum = digits.enumerated().reduce(0) { sum, digit in
+        let value = digit.offset % 2 == 1 ? digit.element * 2 : digit.element
+        return sum + (value > 9 ? value - 9 : value)
+      }
+      #expect(sum % 10 == 0, "\(device.imei)")
+    }
+  }
+
+  @Test func theNumbersAreOfTheRangeThatIsKeptForFiction() {
+    for subscriber in Self.data.subscribers { #expect(subscriber.phoneNumber.e164.hasPrefix("+3363998")) }
+  }
+
+  @Test func aPseudonymIsPairwiseAndLasting() {
+    let one = Pseudonym.make("490154203237518", client: "a")
+    #expect(one.utf8.count == 64 && one.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) })
+    #expect(one == Pseudonym.make("490154203237518", client: "a"))
+    #expect(one != Pseudonym.make("490154203237518", client: "b"))
+    #expect(one != Pseudonym.make("490154203237519", client: "a"))
+  }
+
+  @Test func pathsBelongToVersionsThatHaveThem() {
+    #expect(DeviceIdentifier.Version("/device-identifier/v0.1.0/retrieve-type") == .release010)
+    #expect(DeviceIdentifier.Version("/device-identifier/v0.1.0/retrieve-ppid") == nil)
+    #expect(DeviceIdentifier.Version("/device-identifier/v0.4alpha1/match-identifier") == .release04alpha1)
+    #expect(DeviceIdentifier.Version("/device-identifier/v0.3/match-identifier") == nil)
+    #expect(DeviceIdentifier.Version("/other") == nil)
+  }
+}
