@@ -24,12 +24,12 @@ public enum HTTPRejection: Equatable, Sendable {
 
   public var status: Int {
     switch self {
-    case .malformed: 400
+    // RFC 9112 §6.1 suggests 501 for a coding that is not known; one that only we know not is ambiguous, and refused as such.
+    case .malformed, .unsupportedTransferCoding: 400
     case .headTooLarge: 431
     case .targetTooLong: 414
     case .bodyTooLarge: 413
     case .headTimeout, .bodyTimeout: 408
-    case .unsupportedTransferCoding: 501
     case .unsupportedVersion: 505
     case .unsupportedExpectation: 417
     }

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import ALICE, BINARY, BOB, IDENTIFIER, V03, Demo, refused
+from harness import ALICE, BINARY, BOB, IDENTIFIER, V03, Demo, refused, wait_ready
 
 
 def raw(port, data, seconds=3):
@@ -52,7 +52,7 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 def test_a26_what_two_servers_could_read_differently_is_refused_and_the_connection_closed(demo, head, body):
     answer, closed = raw(demo.port, b"POST " + V03.encode() + b"/retrieve-type HTTP/1.1\r\n" + HOST + head + b"\r\n" + body)
     found = statuses(answer)
-    assert len(found) == 1 and found[0] in (400, 413, 501), answer
+    assert len(found) == 1 and found[0] in ((400, 413) if b"FFFF" in body else (400,)), answer
     assert closed
 
 
@@ -114,7 +114,7 @@ def test_a27_a28_a29_nothing_that_a_client_says_of_itself_reaches_the_backend(tm
         file.write(open(demo.configuration).read().replace(f":{demo.backend_port}", f":{server.server_port}"))
     process = subprocess.Popen([BINARY, "serve", "--config", config], stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout.readline().startswith("ready")
+        wait_ready(process)
         answer = demo.call(token, V03 + "/retrieve-identifier?x=%2F%20", session=__import__("requests"), **{
             "x-passerelle-client-id": "someone-else", "X-Passerelle_Client_Id": "x", "x_passerelle_client_id": "y", "x-network-msisdn": BOB,
             "X-Forwarded-For": "10.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "Forwarded": "for=10.0.0.1",
@@ -145,16 +145,27 @@ def test_a30_duplicate_keys_in_whatever_spelling(demo):
         refused(demo.call(token, body=body % (ALICE, BOB)), 400, "INVALID_ARGUMENT")
 
 
-@pytest.mark.parametrize("value", ["a<script>b", "{${jndi:x}}", "a/../b;c"])
+@pytest.mark.parametrize("value", ["a<script>b", "{x}", "a/../b;c"])
 def test_a33_a_correlator_is_escaped_in_the_ledger(demo, value):
-    token = demo.token(ALICE)
-    answer = demo.call(token, **{"x-correlator": value})
-    if answer.status_code == 200:
-        entry, = demo.json("audit", "search", "--correlator", value)
-        assert entry["correlator"] == value
+    assert demo.call(demo.token(ALICE), **{"x-correlator": value}).status_code == 200
+    entry, = demo.json("audit", "search", "--correlator", value)
+    assert entry["correlator"] == value
+    assert_clean(demo)
+
+
+@pytest.mark.parametrize("value", [b"a\x1b[31mb", b"a\tb", b"${jndi:x}", "a\u2028b".encode(), b'a","event":"x'])
+def test_a33_what_could_break_a_log_is_no_correlator(demo, value):
+    answer, _ = raw(demo.port, b"POST " + V03.encode() + b"/retrieve-type HTTP/1.1\r\n" + HOST + b"X-Correlator: " + value +
+                    b"\r\nConnection: close\r\n\r\n")
+    assert statuses(answer) == [400]
+    assert value not in answer
+    assert_clean(demo)
+
+
+def assert_clean(demo):
     ledger = open(demo.data + "/data/ledger/000000000001.jsonl").read()
-    assert "<script" not in ledger
-    assert all(json.loads(line) for line in ledger.splitlines())
+    assert "<script" not in ledger and "\x1b" not in ledger and "\u2028" not in ledger
+    assert all(json.loads(line)["seq"] for line in ledger.split("\n") if line)
 
 
 def test_a35_a_client_that_sends_its_head_slowly_is_cut_off_and_others_are_served(demo):
@@ -184,7 +195,7 @@ def test_a35_a_large_head_and_a_large_body_are_refused(demo):
     assert statuses(answer) == [413] and closed
 
 
-def test_a36_long_inputs_take_no_longer_than_their_length(demo):
+def test_a36_a_long_path_is_answered(demo):
     answer, _ = raw(demo.port, b"POST /" + b"a/" * 3000 + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert statuses(answer)[0] in (404, 414)
 

@@ -31,6 +31,17 @@ def pkce():
     return verifier, base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+def wait_ready(process, seconds=20):
+    """The line that says that a gateway serves; a process that does not say it in time is ended."""
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    line = process.stdout.readline() if ready else ""
+    if not line.startswith("ready http://"):
+        process.kill()
+        process.wait()
+        raise AssertionError(f"it did not start: {line!r}")
+    return line
+
+
 class Demo:
     """One `passerelle demo` on ports of its own."""
 
@@ -45,10 +56,7 @@ class Demo:
         self.process = subprocess.Popen(
             [BINARY, "demo", "--data", self.data, "--port", str(self.port), "--admin-port", str(self.admin_port),
              "--backend-port", str(self.backend_port), *options], stdout=subprocess.PIPE, stderr=log, text=True)
-        ready, _, _ = select.select([self.process.stdout], [], [], 20)
-        line = self.process.stdout.readline() if ready else ""
-        assert line.startswith("ready http://"), f"the demo did not start: {line!r}"
-        self.output += line
+        self.output += wait_ready(self.process)
         self.description = json.load(open(os.path.join(self.data, "demo.json")))
         self.clients = {client["client_id"]: client for client in self.description["clients"]}
         return self
@@ -68,7 +76,12 @@ class Demo:
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
         code, self.process = (self.process.returncode if self.process else None), None
         return code
 

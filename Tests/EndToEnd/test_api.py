@@ -58,16 +58,25 @@ def test_pseudonym_and_match(demo, alice):
 
 # A token without a subscriber.
 
-def test_a_machines_token_names_the_subscriber(demo, machine):
-    assert set(demo.call(machine, body={"device": {"phoneNumber": ALICE}}).json()) == FIELDS
-    refused(demo.call(machine), 422, "MISSING_IDENTIFIER")
-    refused(demo.call(machine, V01 + "/retrieve-identifier", {}), 400, "INVALID_ARGUMENT")
-    refused(demo.call(machine, body={"device": {}}), 400, "INVALID_ARGUMENT")
+@pytest.mark.parametrize("version", [V03, V04])
+def test_a_machines_token_names_the_subscriber(demo, machine, version):
+    path = version + "/retrieve-identifier"
+    assert set(demo.call(machine, path, {"device": {"phoneNumber": ALICE}}).json()) == FIELDS
+    refused(demo.call(machine, path), 422, "MISSING_IDENTIFIER")
+    refused(demo.call(machine, path, {"device": {}}), 400, "INVALID_ARGUMENT")
+
+
+def test_a_machines_token_with_the_first_version(demo, machine):
+    path = V01 + "/retrieve-identifier"
+    assert set(demo.call(machine, path, {"phoneNumber": ALICE}).json()) == FIELDS
+    assert set(demo.call(machine, path, {"phoneNumber": ALICE[1:]}).json()) == FIELDS
+    refused(demo.call(machine, path, {}), 400, "INVALID_ARGUMENT")
+    refused(demo.call(machine, path, {"phoneNumber": "0639980001"}), 404, "NOT_FOUND")
 
 
 def test_who_has_not_agreed_is_not_told_from_who_does_not_exist(demo, machine):
     before = demo.backend_calls()
-    answers = [demo.call(machine, body={"device": {"phoneNumber": n}}) for n in (CAROL, "+33639981234")]
+    answers = [demo.call(machine, body={"device": {"phoneNumber": n}}) for n in ("+33639980016", "+33639981234")]
     bodies = [refused(answer, 403, "PERMISSION_DENIED") for answer in answers]
     assert bodies[0] == bodies[1]
     assert demo.backend_calls() == before, "nothing may reach the backend"
@@ -81,8 +90,10 @@ def test_several_identifiers_are_no_error_and_the_used_one_is_named(demo, machin
 
 
 def test_unsupported_identifiers(demo, machine):
-    for device in ({"networkAccessIdentifier": "1@example.com"}, {"ipv6Address": "2001:db8::1"}):
-        refused(demo.call(machine, body={"device": device}), 422, "UNSUPPORTED_IDENTIFIER")
+    for device in ({"networkAccessIdentifier": "1@example.com"}, {"ipv6Address": "2001:db8::1"},
+                   {"ipv4Address": {"publicAddress": "192.0.2.1", "publicPort": 65535}}):
+        for version in (V03, V04):
+            refused(demo.call(machine, version + "/retrieve-identifier", {"device": device}), 422, "UNSUPPORTED_IDENTIFIER")
         refused(demo.call(machine, V01 + "/retrieve-identifier", device), 404, "NOT_FOUND")
 
 
@@ -182,6 +193,13 @@ def test_an_unticked_category_is_not_in_the_answer(demo):
     refused(demo.call(answer["access_token"], V03 + "/retrieve-type"), 403, "PERMISSION_DENIED")
 
 
+def test_a_scope_whose_required_category_is_unticked_falls_out(demo):
+    answer = demo.grant(CAROL, untick=("device-serial-number",)).json()
+    assert IDENTIFIER not in answer["scope"] and TYPE in answer["scope"]
+    assert set(demo.call(answer["access_token"], V03 + "/retrieve-type").json()) == FIELDS - {"imei", "imeisv"}
+    refused(demo.call(answer["access_token"]), 403, "PERMISSION_DENIED")
+
+
 # Backends that misbehave.
 
 @pytest.mark.parametrize("number, status, code", [
@@ -210,13 +228,13 @@ def test_a_backend_that_is_gone(demo, tmp_path):
     try:
         token = other.token(ALICE)
         import json
-        text = open(other.configuration).read().replace(str(other.backend_port), "1")
+        text = open(other.configuration).read().replace(f":{other.backend_port}", ":1")
         config = other.data + "/gone.json"
         open(config, "w").write(text)
         other.stop()
         import subprocess, harness
         process = subprocess.Popen([harness.BINARY, "serve", "--config", config], stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline().startswith("ready")
+        harness.wait_ready(process)
         refused(other.call(token), 503, "UNAVAILABLE")
         process.terminate()
         assert process.wait(20) == 0

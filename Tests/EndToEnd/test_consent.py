@@ -120,7 +120,7 @@ def test_consent_for_one_client_is_none_for_another(demo):
 
 def test_where_the_legal_basis_is_a_contract_nobody_is_asked_and_the_ledger_knows_whom_it_was_about(tmp_path):
     import os, shutil, subprocess
-    from harness import BINARY, REPOSITORY, Demo
+    from harness import BINARY, REPOSITORY, Demo, wait_ready
     demo = Demo(tmp_path).start()
     demo.stop()
     shutil.copytree(os.path.join(REPOSITORY, "policies"), demo.data + "/policies")
@@ -134,9 +134,9 @@ def test_where_the_legal_basis_is_a_contract_nobody_is_asked_and_the_ledger_know
                                 str(free_port()), "--backend-port", str(demo.backend_port)], stdout=subprocess.PIPE, text=True)
     gateway = None
     try:
-        assert backend.stdout.readline().startswith("ready")
+        wait_ready(backend)
         gateway = subprocess.Popen([BINARY, "serve", "--config", config], stdout=subprocess.PIPE, text=True)
-        assert gateway.stdout.readline().startswith("ready")
+        wait_ready(gateway)
         number = "+33639980012"
         answer = demo.call(demo.machine_token(IDENTIFIER), body={"device": {"phoneNumber": number}})
         assert answer.status_code == 200 and "imei" in answer.json()

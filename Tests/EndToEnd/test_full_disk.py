@@ -9,7 +9,7 @@ import time
 
 import requests
 
-from harness import ALICE, BINARY, Demo, refused
+from harness import ALICE, BINARY, Demo, refused, wait_ready
 
 LIMIT = 600 * 1024
 
@@ -26,7 +26,7 @@ def test_a_full_disk_releases_nothing_and_is_recovered_from(tmp_path):
     demo.process = subprocess.Popen(
         [BINARY, "demo", "--data", demo.data, "--port", str(demo.port), "--admin-port", str(demo.admin_port), "--backend-port",
          str(demo.backend_port)], stdout=subprocess.PIPE, text=True, preexec_fn=limited)
-    assert demo.process.stdout.readline().startswith("ready")
+    wait_ready(demo.process)
     admin = demo.description["admin"]["url"]
     session = requests.Session()
     try:

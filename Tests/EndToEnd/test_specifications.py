@@ -39,3 +39,4 @@ def test_every_operation_answers_as_its_document_says(demo, version):
                              (machine, {} | extra)]:
             validate(document, path, demo.call(caller, version + path, body))
         assert demo.call(token, version + path, device if version == V01 else extra).status_code == 200
+        assert demo.call(machine, version + path, named).status_code == 200

@@ -15,7 +15,8 @@ import Testing
   @Test func everyKindOfMisbehaviourIsThere() {
     let behaviours = Set(Self.data.subscribers.map(\.behaviour))
     for behaviour: SimulatedSubscriber.Behaviour in [
-      .normal, .unknown, .notApplicable, .slow, .brokenJSON, .failing, .failingWithHTML, .closing, .incomplete, .talkative, .truncated,
+      .normal, .unknown, .notApplicable, .slow, .brokenJSON, .failing, .failingWithHTML, .closing, .incomplete, .talkative,
+      .truncated,
     ] { #expect(behaviours.contains(behaviour)) }
   }
 

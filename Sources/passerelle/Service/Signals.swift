@@ -15,13 +15,17 @@ struct Signals {
   init() throws(CommandFailure) {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw CommandFailure("no descriptors are left: \(String(cString: strerror(errno)))") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     readEnd = ends[0]
     Signals.writeEnd = ends[1]
     signal(SIGPIPE, SIG_IGN)
     for number in [SIGTERM, SIGINT] {
       signal(number) { _ in
+        // What was interrupted must find its own error when it goes on.
+        let interrupted = errno
         var byte: UInt8 = 1
         _ = write(Signals.writeEnd, &byte, 1)
+        errno = interrupted
       }
     }
   }
