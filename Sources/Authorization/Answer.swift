@@ -14,13 +14,13 @@ enum Answer {
   }
 
   /// An error answer (RFC 6749 §5.2).
-  static func refusal(_ refusal: Refusal, to request: HTTPRequest) -> HTTPResponse {
+  static func refusal(_ refusal: Refusal, to request: HTTPRequest, at flow: Flow? = nil) -> HTTPResponse {
     var body = JSONWriter()
     body.beginObject()
     body.field("error", refusal.error.code)
     body.field("error_description", refusal.explanation)
     body.endObject()
-    return privateJSON(refusal.error.status, body.bytes, challenge(refusal, to: request))
+    return privateJSON(refusal.error.status(at: flow), body.bytes, challenge(refusal, to: request))
   }
 
   /// A client that tried the Authorization field is told so in kind (RFC 6749 §5.2).

@@ -34,8 +34,13 @@ public final class AuthorizationServer: Sendable {
     case (.openIDConfiguration, "GET"), (.openIDConfiguration, "HEAD"), (.serverMetadata, "GET"), (.serverMetadata, "HEAD"):
       Answer.publicJSON(Metadata.document(settings, dependencies.catalogue))
     case (.keys, "GET"), (.keys, "HEAD"): Answer.publicJSON(dependencies.keys.jwks())
+    case (.pushedAuthorizationRequest, "POST"): await PushedRequestEndpoint(server: self).respond(to: request)
+    case (.backchannelAuthentication, "POST"): await BackchannelEndpoint(server: self).respond(to: request)
+    case (.introspection, "POST"): await IntrospectionEndpoint(server: self).respond(to: request)
+    case (.revocation, "POST"): await RevocationEndpoint(server: self).respond(to: request)
     case (.authorize, _): Answer.methodNotAllowed("GET, POST")
-    case (.token, _): Answer.methodNotAllowed("POST")
+    case (.token, _), (.pushedAuthorizationRequest, _), (.backchannelAuthentication, _), (.introspection, _), (.revocation, _):
+      Answer.methodNotAllowed("POST")
     default: Answer.methodNotAllowed("GET, HEAD")
     }
   }
@@ -49,6 +54,9 @@ public struct AuthorizationDependencies: Sendable {
   public var codes: any CodeStore
   public var assertions: any AssertionMemory
   public var interactions: any InteractionStore
+  public var pushedRequests: any PushedRequestStore
+  public var backchannel: any BackchannelStore
+  public var refreshTokens: any RefreshTokenStore
   public var subjects: any SubjectStore
   public var consents: ConsentRegister
   public var ledger: LedgerWriter
@@ -58,28 +66,33 @@ public struct AuthorizationDependencies: Sendable {
   public var recognition: [any SubscriberRecognition]
   /// Offered on a page when no adapter recognised the subscriber. Empty outside the demo.
   public var simulatedSubscribers: [SimulatedSIM]
+  /// Brings a question to a subscriber who is not in front of a browser; nil when there is no way to.
+  public var channel: (any SubscriberChannel)?
   /// Shows what must not be redirected.
   public var pages: any AuthorizationPages
 
   public init(
-    catalogue: Catalogue, clients: any ClientStore, grants: any GrantStore, codes: any CodeStore,
-    assertions: any AssertionMemory, interactions: any InteractionStore, subjects: any SubjectStore,
-    consents: ConsentRegister, ledger: LedgerWriter, keys: KeyRing, time: any TimeSource,
-    recognition: [any SubscriberRecognition], simulatedSubscribers: [SimulatedSIM] = [], pages: any AuthorizationPages
+    catalogue: Catalogue, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, keys: KeyRing, time: any TimeSource,
+    recognition: [any SubscriberRecognition], simulatedSubscribers: [SimulatedSIM] = [],
+    channel: (any SubscriberChannel)? = nil, pages: any AuthorizationPages
   ) {
     self.catalogue = catalogue
-    self.clients = clients
-    self.grants = grants
-    self.codes = codes
-    self.assertions = assertions
-    self.interactions = interactions
-    self.subjects = subjects
+    clients = stores.clients
+    grants = stores.grants
+    codes = stores.codes
+    assertions = stores.assertions
+    interactions = stores.interactions
+    pushedRequests = stores.pushedRequests
+    backchannel = stores.backchannel
+    refreshTokens = stores.refreshTokens
+    subjects = stores.subjects
     self.consents = consents
     self.ledger = ledger
     self.keys = keys
     self.time = time
     self.recognition = recognition
     self.simulatedSubscribers = simulatedSubscribers
+    self.channel = channel
     self.pages = pages
   }
 }
@@ -88,4 +101,8 @@ public struct AuthorizationDependencies: Sendable {
 public protocol AuthorizationPages: Sendable {
   /// A page for a request that must not be sent back to a client: the client or its address is not known (profile item 18).
   func errorPage(_ refusal: Refusal, to request: HTTPRequest) -> HTTPResponse
+  /// What a subscriber sees who has decided about a backchannel request: there is no client to go back to.
+  func decidedPage(_ interaction: Interaction, isGranted: Bool) -> HTTPResponse
+  /// What they see when their decision could not be taken.
+  func unavailablePage(_ interaction: Interaction) -> HTTPResponse
 }

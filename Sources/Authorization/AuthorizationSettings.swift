@@ -10,6 +10,18 @@ public struct AuthorizationSettings: Sendable {
   public var interactionLifetimeSeconds = 600
   /// Seconds for which a decision on the consent page holds.
   public var consentLifetimeSeconds: Int64 = 365 * 86_400
+  /// Seconds in which a pushed request must be used (RFC 9126 §2.2).
+  public var pushedRequestLifetimeSeconds = 60
+  /// Seconds that a subscriber has to decide about a backchannel request.
+  public var backchannelLifetimeSeconds = 300
+  /// Seconds that a client waits between two polls (CIBA Core §7.3).
+  public var backchannelIntervalSeconds = 5
+  /// Seconds for which a token of the JWT bearer grant is good at most (profile item 50: short-lived).
+  public var assertedTokenLifetimeSecondsMaximum = 120
+  /// Whether a proof of possession is looked at (RFC 9449, profile items 2 to 8).
+  public var proofOfPossession = ProofOfPossessionMode.supported
+  /// The claims that a proof has to have at the gateway, for the metadata (profile item 6).
+  public var proofClaimsRequired: [String] = []
   /// The languages that the pages speak, for the metadata and for choosing one (RFC 5646 primary tags).
   public var languages = ["en", "fr"]
 
@@ -27,11 +39,25 @@ public struct AuthorizationSettings: Sendable {
   /// Cookies carry `Secure` and the `__Host-` prefix when the browser speaks TLS with us.
   public var hasSecureCookies: Bool { issuer.hasPrefix("https://") }
 
-  /// The values that a client assertion may name as its audience: exact strings, nothing like them (A10, profile item 67).
-  public var assertionAudiences: Set<String> { [issuer, url(.token)] }
+  /// The values that an assertion or a signed request may name as its audience: exact strings, nothing like them (A10, profile items
+  /// 15 and 67). The issuer, the token endpoint, and the endpoint that the request came to (RFC 9126 §2, CIBA Core §7.1); a JWT
+  /// bearer assertion names the token endpoint and nothing else (profile item 45).
+  func audiences(of flow: Flow) -> Set<String> {
+    flow == .jwtBearer ? [url(.token)] : [issuer, url(.token), url(flow.endpoint)]
+  }
 
   /// The full URL of an endpoint.
   public func url(_ endpoint: EndpointPath) -> String { issuer + endpoint.rawValue }
+}
+
+/// What becomes of DPoP proofs (profile items 2 and 3).
+public enum ProofOfPossessionMode: String, Sendable, CaseIterable {
+  /// Ignored: every token is a bearer token.
+  case off
+  /// A token is bound to the key of its request's proof when there is one.
+  case supported
+  /// Every token is bound.
+  case required
 }
 
 /// The paths that the server owns, its pages included.
@@ -41,9 +67,16 @@ public enum EndpointPath: String, Sendable, CaseIterable {
   case keys = "/jwks"
   case authorize = "/authorize"
   case token = "/token"
+  case pushedAuthorizationRequest = "/par"
+  case backchannelAuthentication = "/bc-authorize"
+  case introspection = "/introspect"
+  case revocation = "/revoke"
   case consent = "/consent"
   case subscriber = "/subscriber"
 
   /// Those that `AuthorizationServer` answers itself; the others are pages.
-  static let own: Set<EndpointPath> = [.openIDConfiguration, .serverMetadata, .keys, .authorize, .token]
+  static let own: Set<EndpointPath> = [
+    .openIDConfiguration, .serverMetadata, .keys, .authorize, .token, .pushedAuthorizationRequest, .backchannelAuthentication,
+    .introspection, .revocation,
+  ]
 }

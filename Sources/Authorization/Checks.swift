@@ -1,60 +1,77 @@
-import Bytes
-import Identifiers
-import JOSE
-import Policy
-import Store
-import Wire
-
-/// What a client can do here; each is a column of the table of checks.
-enum Flow: String, Sendable, CaseIterable {
-  /// A browser comes to the authorization endpoint.
-  case authorize
-  /// A client redeems a code at the token endpoint (RFC 6749 §4.1.3).
-  case authorizationCode = "authorization_code"
-  /// A client asks for a token of its own (RFC 6749 §4.4.2).
-  case clientCredentials = "client_credentials"
-}
-
 /// The table flow × check: every check, in the order in which they run. Nothing else decides order, and a column shows what a
 /// flow would forget.
 ///
 /// A check reads what the ones before it have learnt and returns what it learns itself; only the table writes it down.
 enum Checks {
-  private static let x = true, o = false
-
   static let table: [Check] = [
-    //    ┌ authorize
-    //    │  ┌ token, authorization_code
-    //    │  │  ┌ token, client_credentials     what is learnt, and what finds out
-    Check(x, o, o, \.$client, RegisteredClient.examine),
-    Check(x, o, o, \.$redirectURI, RegisteredRedirectURI.examine),
+    //     ┌ authorize
+    //     │ ┌ pushed
+    //     │ │ ┌ backchannel
+    //     │ │ │ ┌ authorization_code
+    //     │ │ │ │ ┌ ciba
+    //     │ │ │ │ │ ┌ jwt-bearer
+    //     │ │ │ │ │ │ ┌ client_credentials
+    //     │ │ │ │ │ │ │ ┌ refresh_token
+    //     │ │ │ │ │ │ │ │ ┌ introspection
+    //     │ │ │ │ │ │ │ │ │ ┌ revocation     what is learnt, and what finds out
+    // Who asks.
+    Check("x . . . . . . . . .", \.$client, RegisteredClient.examine),
+    Check("x . . . . . . . . .", \.$pushed, PushedRequest.examine),
+    Check("x . . . . . . . . .", \.$redirectURI, RegisteredRedirectURI.examine),
     // From here on a refusal at the authorization endpoint goes to the client's redirect URI; until here it is a page.
-    Check(x, o, o, \.$state, State.examine),
-    Check(x, x, x, ParametersOnce.examine),
-    Check(o, x, x, \.$assertion, ClientAuthenticationMethod.examine),
-    Check(o, x, x, \.$asserted, AssertionSignature.examine),
-    Check(o, x, x, AssertionSubject.examine),
-    Check(o, x, x, AssertionAudience.examine),
-    Check(o, x, x, AssertionTimes.examine),
-    Check(o, x, x, AssertionOnce.examine),
-    Check(o, x, x, \.$client, AuthenticatedClient.examine),
-    Check(x, x, x, GrantTypeAllowed.examine),
-    Check(x, o, o, RequestObjects.examine),
-    Check(x, o, o, ResponseType.examine),
-    Check(x, o, o, \.$nonce, Nonce.examine),
-    Check(x, o, o, \.$challenge, CodeChallenge.examine),
-    Check(x, o, o, \.$prompt, Prompt.examine),
-    Check(x, o, o, OpenIDScope.examine),
-    Check(x, o, x, \.$scopes, RequestedScopes.examine),
-    Check(x, o, o, \.$purpose, SubscriberPurpose.examine),
-    Check(o, o, x, \.$purpose, ClientPurpose.examine),
-    Check(o, o, x, ClientScopes.examine),
-    Check(o, x, o, \.$code, IssuedCode.examine),
-    Check(o, x, o, CodeUsedOnce.examine),
-    Check(o, x, o, CodeRedirectURI.examine),
-    Check(o, x, o, CodeVerifier.examine),
-    Check(o, x, o, \.$grant, CodeGrant.examine),
-    Check(o, x, o, \.$scopes, GrantedScopes.examine),
+    Check("x x x x x x x x x x", ParametersOnce.examine),
+    Check(". x x x x . x x x x", \.$assertion, ClientAuthenticationMethod.examine),
+    Check(". . . . . x . . . .", \.$assertion, GrantAssertion.examine),
+    Check(". x x x x x x x x x", \.$asserted, AssertionSignature.examine),
+    Check(". x x x x . x x x x", AssertionSubject.examine),
+    Check(". x x x x x x x x x", AssertionAudience.examine),
+    Check(". x x x x x x x x x", AssertionTimes.examine),
+    Check(". x x x x x x x x x", AssertionOnce.examine),
+    Check(". x x x x x x x x x", \.$client, AuthenticatedClient.examine),
+    Check("x x x x x x x x . .", GrantTypeAllowed.examine),
+    Check(". x . x x x x x . .", \.$proofKey, ProofOfPossession.examine),
+    // What is asked for.
+    Check("x x x . . . . . . .", \.$asked, RequestObject.examine),
+    Check(". . . . . x . . . .", \.$asked, AssertedScope.examine),
+    Check(". . . . . . x . . .", \.$asked, PlainParameters.examine),
+    Check("x x . . . . . . . .", \.$state, State.examine),
+    Check(". x . . . . . . . .", \.$redirectURI, RegisteredRedirectURI.examine),
+    Check("x x x . . . . . . .", UnsupportedParameters.examine),
+    Check("x x . . . . . . . .", ResponseType.examine),
+    Check("x x . . . . . . . .", \.$nonce, Nonce.examine),
+    Check("x x . . . . . . . .", \.$challenge, CodeChallenge.examine),
+    Check("x x . . . . . . . .", \.$codeKey, CodeProofKey.examine),
+    Check("x x . . . . . . . .", \.$prompt, Prompt.examine),
+    Check("x x . . . . . . . .", MaxAge.examine),
+    Check("x x x . . . . . . .", OpenIDScope.examine),
+    Check("x x x . . x x . . .", \.$scopes, RequestedScopes.examine),
+    Check("x x x . . x . . . .", \.$purpose, SubscriberPurpose.examine),
+    Check(". . . . . . x . . .", \.$purpose, ClientPurpose.examine),
+    Check(". . . . . . x . . .", ClientScopes.examine),
+    Check("x x x . . x x . . .", GrantTypeForPurpose.examine),
+    // About whom, and on whose word.
+    Check(". . x . . . . . . .", \.$hint, LoginHintParameter.examine),
+    Check(". . . . . x . . . .", \.$hint, AssertedSubject.examine),
+    Check(". . x . . x . . . .", \.$subscriber, HintedSubscriber.examine),
+    Check(". . . x . . . . . .", \.$code, IssuedCode.examine),
+    Check(". . . x . . . . . .", CodeUsedOnce.examine),
+    Check(". . . x . . . . . .", CodeRedirectURI.examine),
+    Check(". . . x . . . . . .", CodeVerifier.examine),
+    Check(". . . x . . . . . .", CodeKeyProven.examine),
+    Check(". . . x . . . . . .", \.$grant, CodeGrant.examine),
+    Check(". . . . x . . . . .", \.$backchannel, IssuedAuthReqID.examine),
+    Check(". . . . x . . . . .", AuthReqIDPolled.examine),
+    Check(". . . . . . . x . .", \.$refreshToken, IssuedRefreshToken.examine),
+    Check(". . . . . . . x . .", \.$grant, RefreshGrant.examine),
+    Check(". . . . . . . x . .", \.$scopes, RefreshScopes.examine),
+    Check(". . . x . . . . . .", \.$authority, CodeAuthority.examine),
+    Check(". . . . x . . . . .", \.$authority, BackchannelAuthority.examine),
+    Check(". . . . . x . . . .", \.$authority, AssertionAuthority.examine),
+    Check(". . . . . . . x . .", \.$authority, RefreshAuthority.examine),
+    // The one decision function: every way to a token about a subscriber passes here (A22).
+    Check(". . . x x x . x . .", \.$granted, GrantedScopes.examine),
+    // What is shown.
+    Check(". . . . . . . . x x", \.$shown, ShownToken.examine),
   ]
 
   /// Runs the checks of one flow in the order of the table. The examination holds what was learnt until the first refusal.
@@ -70,23 +87,23 @@ struct Check: Sendable {
 
   /// A check that learns something.
   init<Value: Sendable>(
-    _ authorize: Bool, _ code: Bool, _ credentials: Bool, _ learns: WritableKeyPath<Examination, Finding<Value>> & Sendable,
+    _ marks: StaticString, _ learns: WritableKeyPath<Examination, Finding<Value>> & Sendable,
     _ examine: @escaping @Sendable (Examination) async throws(Refusal) -> Value
   ) {
-    flows = Self.flows(authorize, code, credentials)
+    flows = Self.flows(marks)
     run = { (examination) async throws(Refusal) in examination[keyPath: learns].learn(try await examine(examination)) }
   }
 
   /// A check that only refuses.
-  init(
-    _ authorize: Bool, _ code: Bool, _ credentials: Bool,
-    _ examine: @escaping @Sendable (Examination) async throws(Refusal) -> Void
-  ) {
-    flows = Self.flows(authorize, code, credentials)
+  init(_ marks: StaticString, _ examine: @escaping @Sendable (Examination) async throws(Refusal) -> Void) {
+    flows = Self.flows(marks)
     run = { (examination) async throws(Refusal) in try await examine(examination) }
   }
 
-  private static func flows(_ isIncluded: Bool...) -> Set<Flow> {
-    Set(zip(Flow.allCases, isIncluded).filter(\.1).map(\.0))
+  /// One mark a flow, in the order of `Flow`; a row of another length is a fault that the first request would show.
+  private static func flows(_ marks: StaticString) -> Set<Flow> {
+    let columns = marks.description.split(separator: " ")
+    precondition(columns.count == Flow.allCases.count && columns.allSatisfy { $0 == "x" || $0 == "." }, "a row of the table")
+    return Set(zip(Flow.allCases, columns).filter { $0.1 == "x" }.map(\.0))
   }
 }

@@ -8,6 +8,12 @@ import Synchronization
 struct KnownClient: Sendable {
   let record: ClientRecord
   let keys: JWKSet
+
+  /// The payload of a JWS that a key of the client signed; nil for any other. The key is found among the client's own by `kid`, and
+  /// the algorithm is the key's (A1, A2, A4).
+  func verified(_ jws: CompactJWS) async -> VerifiedJWS? {
+    try? jws.verified { keys.key(kid: $0.kid, algorithm: $0.algorithm) }
+  }
 }
 
 /// Registrations as they were last read, good until any registration changes: reading one means parsing its keys, which costs

@@ -12,32 +12,48 @@ struct Examination: Sendable {
   let flow: Flow
   let server: AuthorizationServer
   let request: HTTPRequest
+  /// As they were sent, outside of any signed object.
   let parameters: FormParameters
   /// When the request was received: one moment for all checks.
   let now: Timestamp
 
   // Who asks.
-  /// The client: at the authorization endpoint by its name alone, at the token endpoint authenticated.
+  /// The client: at the authorization endpoint by its name alone, elsewhere authenticated.
   @Finding var client: ClientRecord
-  /// The one client assertion, unverified.
+  /// What a `request_uri` of ours stood for (RFC 9126); nil when there was none.
+  @Finding var pushed: FormParameters?
+  /// The one assertion that authenticates the client, unverified.
   @Finding var assertion: PresentedAssertion
   /// The client and the claims that a verified assertion names. Not yet authenticated: its claims are still to be checked.
   @Finding var asserted: ClientAssertion
+  /// The thumbprint of the key that a DPoP proof was made with; nil when there was none.
+  @Finding var proofKey: String?
 
-  // What is asked for at the authorization endpoint.
+  // What is asked for.
+  /// The parameters that count: those of the signed object alone when there is one (profile item 13).
+  @Finding var asked: FormParameters
   @Finding var redirectURI: String
   @Finding var state: String?
   @Finding var nonce: String?
   @Finding var challenge: String?
+  /// The key that must be proven when the code is redeemed (RFC 9449 §10).
+  @Finding var codeKey: String?
   @Finding var prompt: PromptValue
-
-  // What may be granted.
   @Finding var scopes: ScopeSet
   @Finding var purpose: Purpose?
+  @Finding var hint: LoginHint
+  @Finding var subscriber: RecognisedSubscriber
 
-  // What a code stands for.
+  // What was issued before.
   @Finding var code: CodeRecord
+  @Finding var backchannel: BackchannelRecord
+  @Finding var refreshToken: RefreshTokenRecord
   @Finding var grant: GrantRecord
+  @Finding var shown: ShownToken?
+
+  // What may be granted.
+  @Finding var authority: Authority
+  @Finding var granted: GrantedScope
 
   init(_ flow: Flow, _ request: HTTPRequest, _ parameters: FormParameters, server: AuthorizationServer) {
     self.flow = flow

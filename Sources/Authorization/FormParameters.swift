@@ -21,7 +21,7 @@ public struct FormParameters: Sendable {
 
   public static let none = FormParameters(pairs: [])
 
-  private init(pairs: [(name: String, value: String)]) { self.pairs = pairs }
+  init(pairs: [(name: String, value: String)]) { self.pairs = pairs }
 
   public init(_ form: some Collection<UInt8>) throws(Malformation) {
     guard form.count <= Self.bytesMaximum else { throw .tooLarge }
@@ -52,6 +52,22 @@ public struct FormParameters: Sendable {
   public var hasRepeated: Bool {
     var seen = Set<String>()
     return pairs.contains { !seen.insert($0.name).inserted || $0.name.utf8.contains(UInt8(ascii: "[")) }
+  }
+
+  /// The names that stand there.
+  var names: Set<String> { Set(pairs.map(\.name)) }
+
+  func removing(_ names: Set<String>) -> FormParameters {
+    FormParameters(pairs: pairs.filter { !names.contains($0.name) })
+  }
+
+  func adding(_ name: String, _ value: String) -> FormParameters { FormParameters(pairs: pairs + [(name, value)]) }
+
+  /// As a form again.
+  var encoded: [UInt8] {
+    var form = ""
+    for pair in pairs { Self.append(pair.name, pair.value, to: &form) }
+    return Array(form.utf8)
   }
 
   /// Decodes `+` and `%XX`; nil when a `%` lacks its digits, or when the result is not UTF-8 or holds a NUL.

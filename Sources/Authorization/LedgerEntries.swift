@@ -15,6 +15,24 @@ extension AuthorizationServer {
     do { _ = try await dependencies.ledger.append(entry) } catch { throw .unavailable("the ledger failed") }
   }
 
+  /// A backchannel request that was accepted: the subscriber has been asked, or need not be.
+  func recordBackchannel(_ record: BackchannelRecord) async throws(Refusal) {
+    let entry = LedgerEntry(
+      event: "backchannel.accepted", clientID: record.client.rawValue, subject: record.subject.rawValue,
+      scopes: record.scopes.map(\.rawValue), purpose: record.purpose.rawValue, decision: "allowed",
+      detail: [.init("flow", Flow.ciba.word), .init("asks", record.status == .pending ? "yes" : "no")])
+    do { _ = try await dependencies.ledger.append(entry) } catch { throw .unavailable("the ledger failed") }
+  }
+
+  /// A grant that its client ended.
+  func recordRevocation(of grant: GrantRecord) async throws(Refusal) {
+    let entry = LedgerEntry(
+      event: "token.revoked", clientID: grant.client.rawValue, subject: grant.subject?.rawValue,
+      purpose: grant.purpose?.rawValue, consentID: grant.consent?.rawValue, decision: "allowed",
+      detail: [.init("grant_id", grant.id.rawValue)])
+    do { _ = try await dependencies.ledger.append(entry) } catch { throw .unavailable("the ledger failed") }
+  }
+
   /// False when the ledger cannot take the entry.
   @discardableResult
   func recordRefusal(
@@ -22,8 +40,8 @@ extension AuthorizationServer {
   ) async -> Bool {
     let entry = LedgerEntry(
       event: "token.refused", clientID: client.rawValue, subject: subject?.rawValue, decision: "refused",
-      reason: refusal.error.code, status: refusal.error.status,
-      detail: [.init("flow", flow.rawValue), .init("detail", refusal.detail)])
+      reason: refusal.error.code, status: refusal.error.status(at: flow),
+      detail: [.init("flow", flow.word), .init("detail", refusal.detail)])
     do {
       _ = try await dependencies.ledger.append(entry)
       return true

@@ -11,7 +11,13 @@ public enum OAuthError: String, Error, Sendable, CaseIterable {
   case accessDenied = "access_denied"
   case loginRequired = "login_required"
   case consentRequired = "consent_required"
-  case requestNotSupported = "request_not_supported"
+  case unknownUserID = "unknown_user_id"
+  case authorizationPending = "authorization_pending"
+  case slowDown = "slow_down"
+  case expiredToken = "expired_token"
+  case invalidDPoPProof = "invalid_dpop_proof"
+  case invalidRequestObject = "invalid_request_object"
+  case invalidRequestURI = "invalid_request_uri"
   case requestURINotSupported = "request_uri_not_supported"
   case registrationNotSupported = "registration_not_supported"
   case serverError = "server_error"
@@ -21,9 +27,13 @@ public enum OAuthError: String, Error, Sendable, CaseIterable {
   public var code: String { rawValue }
 
   /// The status of a direct answer. An answer by way of the browser is a redirect whatever the code.
-  public var status: Int {
+  public var status: Int { status(at: nil) }
+
+  /// - Parameter flow: the same code has another status at the backchannel endpoint than at the token endpoint.
+  func status(at flow: Flow?) -> Int {
     switch self {
     case .invalidClient: 401  // RFC 6749 §5.2; profile item 68
+    case .accessDenied where flow == .backchannel: 403  // CIBA Core §13, profile item 31
     case .serverError: 500
     case .temporarilyUnavailable: 503
     default: 400

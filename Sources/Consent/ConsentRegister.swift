@@ -50,11 +50,16 @@ public final class ConsentRegister: Sendable {
   /// Marked after each change, before it is acknowledged.
   let changes = ChangeBoard()
   private let store: any ConsentStore
+  private let refreshTokens: any RefreshTokenStore
   private let time: any TimeSource
   private let observer: any ConsentObserver
 
-  public init(store: any ConsentStore, catalogue: Catalogue, time: any TimeSource, observer: any ConsentObserver) {
+  public init(
+    store: any ConsentStore, refreshTokens: any RefreshTokenStore, catalogue: Catalogue, time: any TimeSource,
+    observer: any ConsentObserver
+  ) {
     self.store = store
+    self.refreshTokens = refreshTokens
     self.catalogue = catalogue
     self.time = time
     self.observer = observer
@@ -140,6 +145,8 @@ public final class ConsentRegister: Sendable {
   private func write(_ event: ConsentEventRow) async throws -> ConsentRow {
     let row = try await store.append(event)
     changes.changed(Self.changeHash(event.subject, event.client, event.purpose))
+    // A later consent is for other grants: what was withdrawn is not refreshed back to life.
+    if event.kind == "revoked" || event.kind == "objected" { try await refreshTokens.end(consent: row.id) }
     return row
   }
 

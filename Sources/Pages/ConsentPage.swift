@@ -71,15 +71,25 @@ struct ConsentPage {
     _ status: Int, _ interaction: Interaction, _ statement: ConsentStatement, notice: String? = nil
   ) -> HTTPResponse {
     let texts = statement.texts
-    let content = Self.page.render([
+    let content = form(interaction, statement, notice: notice)
+    let title = texts(.consentTitle, ["client": interaction.client.name])
+    return PageAnswer.html(
+      status, Frame.page(title: title, content: content, texts: texts, settings: site.settings),
+      formTarget: interaction.request.redirection.flatMap { FormTarget.source(of: $0.uri) })
+  }
+
+  /// The form alone, for a page that holds more.
+  func form(of interaction: Interaction, _ request: HTTPRequest) -> Markup {
+    form(interaction, statement(interaction, texts(interaction, request)), notice: nil)
+  }
+
+  private func form(_ interaction: Interaction, _ statement: ConsentStatement, notice: String?) -> Markup {
+    let texts = statement.texts
+    return Self.page.render([
       "notice": .markup(notice.map { Self.notice.render(["text": .text($0)]) } ?? .nothing),
       "interaction": .text(interaction.handle), "page": .text(statement.mark.text), "statement": .markup(statement.markup),
       "line": .text(line(interaction, texts)), "allow": .text(texts(.allow)), "deny": .text(texts(.deny)),
     ])
-    let title = texts(.consentTitle, ["client": interaction.client.name])
-    return PageAnswer.html(
-      status, Frame.page(title: title, content: content, texts: texts, settings: site.settings),
-      formTarget: FormTarget.source(of: interaction.request.redirectURI))
   }
 
   /// Which of the person's lines it is about, with the number masked: a page can be looked at over a shoulder.

@@ -17,6 +17,17 @@ public struct ErrorPages: AuthorizationPages {
       explanation: isOurs ? .errorUnavailable : .errorClient, code: "\(refusal.error.code): \(refusal.explanation)", texts)
   }
 
+  public func decidedPage(_ interaction: Interaction, isGranted: Bool) -> HTTPResponse {
+    let texts = LanguageChoice.texts(of: interaction)
+    let explanation = texts(isGranted ? .decidedGranted : .decidedDenied, ["client": interaction.client.name])
+    return page(200, texts(.decidedHeading), explanation, code: nil, texts)
+  }
+
+  public func unavailablePage(_ interaction: Interaction) -> HTTPResponse {
+    page(
+      503, heading: .errorUnavailableHeading, explanation: .errorUnavailable, code: nil, LanguageChoice.texts(of: interaction))
+  }
+
   /// A page that cannot go on with its request.
   func page(for refusal: InteractionRefusal, to request: HTTPRequest) -> HTTPResponse {
     let texts = LanguageChoice.texts(browser: request)
@@ -38,13 +49,17 @@ public struct ErrorPages: AuthorizationPages {
   private func page(
     _ status: Int, heading: TextKey, explanation: TextKey, code: String?, _ texts: Texts
   ) -> HTTPResponse {
+    page(status, texts(heading), fill(texts, explanation), code: code, texts)
+  }
+
+  private func page(
+    _ status: Int, _ heading: String, _ explanation: String, code: String?, _ texts: Texts
+  ) -> HTTPResponse {
     let content = Self.template.render([
-      "heading": .text(texts(heading)),
-      "explanation": .text(fill(texts, explanation)),
+      "heading": .text(heading), "explanation": .text(explanation),
       "code": .text(code.map { texts(.errorCode, ["code": $0]) } ?? ""),
     ])
-    return PageAnswer.html(
-      status, Frame.page(title: texts(heading), content: content, texts: texts, settings: settings))
+    return PageAnswer.html(status, Frame.page(title: heading, content: content, texts: texts, settings: settings))
   }
 
   /// The explanations name the operator or nobody.

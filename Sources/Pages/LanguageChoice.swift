@@ -1,3 +1,4 @@
+import Authorization
 import Wire
 
 /// The language of a page: what the request for authorization asks for (`ui_locales`), then what the client prefers, then what
@@ -6,6 +7,11 @@ enum LanguageChoice {
   static func texts(requested: [String] = [], client: [String] = [], browser: HTTPRequest) -> Texts {
     let accepted = browser.fields("accept-language").joined(separator: ",")
     return Texts.choose(requested + client + accepting(accepted))
+  }
+
+  /// Where no browser's request is at hand.
+  static func texts(of interaction: Interaction) -> Texts {
+    Texts.choose(interaction.request.languages + interaction.client.languages)
   }
 
   /// The languages of `Accept-Language`, best first (RFC 9110 §12.5.4); those with weight 0 are not wanted. Sixteen at most.

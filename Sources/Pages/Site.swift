@@ -22,8 +22,13 @@ public final class Site: Sendable {
   let catalogue: Catalogue
   let settings: PageSettings
   let messages: ErrorPages
+  /// The demo's simulated phones; nil outside it.
+  let phone: SimulatedPhone?
 
-  public init(server: AuthorizationServer, catalogue: Catalogue, settings: PageSettings = PageSettings()) {
+  public init(
+    server: AuthorizationServer, catalogue: Catalogue, settings: PageSettings = PageSettings(), phone: SimulatedPhone? = nil
+  ) {
+    self.phone = phone
     self.server = server
     self.catalogue = catalogue
     self.settings = settings
@@ -32,12 +37,14 @@ public final class Site: Sendable {
 
   static let startPath = "/"
   static let stylesheetPath = "/style.css"
+  static let phonePath = "/demo/phone"
 
   /// True for the paths that `respond` answers.
   public func handles(path: String) -> Bool {
     switch path {
     case EndpointPath.consent.rawValue, EndpointPath.subscriber.rawValue, Self.stylesheetPath: true
     case Self.startPath: settings.hasStartPage
+    case Self.phonePath: phone != nil
     default: false
     }
   }
@@ -52,6 +59,8 @@ public final class Site: Sendable {
     case (EndpointPath.consent.rawValue, _), (EndpointPath.subscriber.rawValue, _): PageAnswer.methodNotAllowed("GET, POST")
     case (Self.stylesheetPath, "GET"): PageAnswer.stylesheet()
     case (Self.startPath, "GET"): StartPage(site: self).show(request)
+    case (Self.phonePath, "GET"):
+      phone.map { PhonePage(site: self, phone: $0).show(request) } ?? PageAnswer.methodNotAllowed("GET")
     default: PageAnswer.methodNotAllowed("GET")
     }
   }

@@ -1,5 +1,5 @@
-/// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, used
-/// assertions, waiting interactions and usage, in one SQLite file.
+/// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, refresh
+/// tokens, used assertions, pushed and backchannel requests, waiting interactions and usage, in one SQLite file.
 ///
 /// Each table has one file in `Tables/`: a protocol (so that another database can stand in), its SQLite implementation, and
 /// every statement that touches the table. What the stores take and give back is in `Records/`. `SQLite/` holds the little
@@ -25,6 +25,9 @@ public struct Stores: Sendable {
   public let interactions: any InteractionStore
   public let consents: any ConsentStore
   public let usage: any UsageStore
+  public let pushedRequests: any PushedRequestStore
+  public let backchannel: any BackchannelStore
+  public let refreshTokens: any RefreshTokenStore
 
   /// - Parameters:
   ///   - lookup: the key under which a subscriber's number is looked up without being stored.
@@ -39,5 +42,8 @@ public struct Stores: Sendable {
     interactions = SQLiteInteractionStore(database: database, sealing: sealing)
     consents = SQLiteConsentStore(database: database)
     usage = SQLiteUsageStore(database: database)
+    pushedRequests = SQLitePushedRequestStore(database: database, sealing: sealing)
+    backchannel = SQLiteBackchannelStore(database: database)
+    refreshTokens = SQLiteRefreshTokenStore(database: database)
   }
 }

@@ -76,7 +76,7 @@ struct AuthorizeChecksTests {
       Refused("response_type", nil, "invalid_request"), Refused("response_type", "token", "unsupported_response_type"),
       Refused("response_type", "code id_token", "unsupported_response_type"),
       Refused("response_mode", "fragment", "invalid_request"),
-      Refused("request", "e30.e30.", "request_not_supported"),
+      Refused("request", "e30.e30.", "invalid_request_object"),
       Refused("request_uri", "http://169.254.169.254/", "request_uri_not_supported"),
       Refused("registration", "{}", "registration_not_supported"),
       Refused("code_challenge", nil, "invalid_request"), Refused("code_challenge", "short", "invalid_request"),

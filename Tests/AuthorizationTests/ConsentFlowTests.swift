@@ -233,7 +233,7 @@ struct RecognitionTests {
     let server = try await TestServer()
     let adapter = HeaderEnrichment(
       header: TestServer.header, trustedProxies: [AddressRange("127.0.0.0/8")!, AddressRange("2001:db8::/32")!])
-    return await adapter.recognise(server.http("GET", "/authorize", fields, from: address))
+    return await adapter.recognise(.browser(server.http("GET", "/authorize", fields, from: address)), on: server.loop)
   }
 
   @Test("the configured proxies are believed, nobody else (A27, A29)")

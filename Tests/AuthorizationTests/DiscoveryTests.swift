@@ -22,7 +22,8 @@ struct DiscoveryTests {
     #expect(answer.member("token_endpoint")?.string == TestServer.issuer + "/token")
     #expect(answer.member("authorization_endpoint")?.string == TestServer.issuer + "/authorize")
     #expect(answer.member("jwks_uri")?.string == TestServer.issuer + "/jwks")
-    #expect(answer.member("grant_types_supported")?.array?.compactMap(\.string) == ["authorization_code", "client_credentials"])
+    #expect(answer.member("grant_types_supported")?.array?.compactMap(\.string) == Flow.tokenFlows.map(\.rawValue))
+    #expect(answer.member("backchannel_token_delivery_modes_supported")?.array?.compactMap(\.string) == ["poll"])
     #expect(answer.member("token_endpoint_auth_methods_supported")?.array?.compactMap(\.string) == ["private_key_jwt"])
     #expect(answer.member("code_challenge_methods_supported")?.array?.compactMap(\.string) == ["S256"])
     #expect(answer.member("subject_types_supported")?.array?.compactMap(\.string) == ["pairwise"])
@@ -68,14 +69,18 @@ struct ChecksTableTests {
     for check in Checks.table { #expect(!check.flows.isEmpty) }
     let counts = Dictionary(
       uniqueKeysWithValues: Flow.allCases.map { flow in (flow, Checks.table.filter { $0.flows.contains(flow) }.count) })
-    #expect(counts == [.authorize: 13, .authorizationCode: 15, .clientCredentials: 12])
+    #expect(
+      counts == [
+        .authorize: 18, .pushed: 24, .backchannel: 17, .authorizationCode: 18, .ciba: 14, .jwtBearer: 17,
+        .clientCredentials: 15, .refreshToken: 15, .introspection: 9, .revocation: 9,
+      ])
   }
 
   @Test("an error's explanation keeps to the alphabet of error_description (RFC 6749 §5.2)")
   func alphabet() {
     let refusal = Refusal.unavailable("x")
     #expect(refusal.explanation.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C })
-    for error in OAuthError.allCases { #expect([400, 401, 500, 503].contains(error.status)) }
+    for error in OAuthError.allCases { #expect([400, 401, 403, 500, 503].contains(error.status)) }
   }
 }
 

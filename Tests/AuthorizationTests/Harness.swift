@@ -43,15 +43,14 @@ final class TestServer: Sendable {
     clientKey = try SigningKey.generate(.es256)
     loop = try EventLoop(index: 0, time: time)
     let catalogue = try Self.catalogue.get()
-    let consents = ConsentRegister(store: stores.consents, catalogue: catalogue, time: time, observer: NoObserver())
+    let consents = ConsentRegister(
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver())
     var settings = AuthorizationSettings(issuer: Self.issuer)
     adjustSettings(&settings)
     server = AuthorizationServer(
       settings: settings,
       dependencies: AuthorizationDependencies(
-        catalogue: catalogue, clients: stores.clients, grants: stores.grants, codes: stores.codes,
-        assertions: stores.assertions, interactions: stores.interactions, subjects: stores.subjects, consents: consents,
-        ledger: ledger, keys: keys, time: time,
+        catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
         recognition: [HeaderEnrichment(header: Self.header, trustedProxies: [AddressRange("127.0.0.0/8")!])],
         simulatedSubscribers: sims, pages: PlainPages()))
     var client = ClientRecord(
@@ -84,6 +83,12 @@ final class TestServer: Sendable {
     func errorPage(_ refusal: Refusal, to request: HTTPRequest) -> HTTPResponse {
       HTTPResponse(status: refusal.error.status, fields: [("content-type", "text/plain")], body: Array(refusal.error.code.utf8))
     }
+
+    func decidedPage(_ interaction: Interaction, isGranted: Bool) -> HTTPResponse {
+      HTTPResponse(status: 200, fields: [("content-type", "text/plain")], body: Array((isGranted ? "granted" : "denied").utf8))
+    }
+
+    func unavailablePage(_ interaction: Interaction) -> HTTPResponse { HTTPResponse(status: 503, fields: [], body: []) }
   }
 }
 

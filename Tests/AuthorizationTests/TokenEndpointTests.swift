@@ -226,7 +226,7 @@ struct TokenRequestTests {
   @Test("grant types that are not there are named so")
   func grantType() async throws {
     let server = try await TestServer()
-    for type in ["password", "refresh_token", "authorize", "urn:ietf:params:oauth:grant-type:jwt-bearer"] {
+    for type in ["password", "authorize", "introspection", "urn:ietf:params:oauth:grant-type:token-exchange"] {
       let answer = try await server.token([("grant_type", type)] + server.authentication())
       #expect(answer.status == 400 && answer.error == "unsupported_grant_type")
     }

@@ -36,7 +36,8 @@ private final class Observer: ConsentObserver {
       database: database, lookup: HMACKey([UInt8](repeating: 1, count: 32)), sealing: SealingKey([UInt8](repeating: 2, count: 32))
     )
     register = ConsentRegister(
-      store: stores.consents, catalogue: Fixture.catalogue, time: ManualTime(Fixture.now), observer: observer)
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: Fixture.catalogue, time: ManualTime(Fixture.now),
+      observer: observer)
   }
 
   private func grant(_ scopes: ScopeSet = [Fixture.identifier], _ categories: [CategoryID] = [Fixture.serial]) async throws

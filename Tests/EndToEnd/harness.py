@@ -114,6 +114,48 @@ class Demo:
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": assertion or self.assertion(client_id)} | form)
 
+    def form(self, endpoint, client, assertion=None, /, **form):
+        """Posts a form to an endpoint that wants a client, with its authentication."""
+        return requests.post(self.issuer + endpoint, timeout=10, data={
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": assertion or self.assertion(client)} | {k: v for k, v in form.items() if v is not None})
+
+    def request_object(self, client_id, audience, typ="oauth-authz-req+jwt", /, **claims):
+        """A signed request; a claim given as None is left out."""
+        now = int(time.time())
+        claims = {"iss": client_id, "aud": audience, "iat": now, "exp": now + 120, "nbf": now, "jti": secrets.token_hex(16)} | claims
+        client = self.clients[client_id]
+        key = ECKey.import_key(open(client["private_key"]).read())
+        return jwt.encode({"alg": "ES256", "kid": client["kid"], "typ": typ}, {k: v for k, v in claims.items() if v is not None}, key)
+
+    def backchannel(self, number=ALICE, scopes=(IDENTIFIER, TYPE), client_id="demo-all", **form):
+        return self.form("/bc-authorize", client_id, **({
+            "login_hint": f"tel:{number}", "scope": " ".join(["openid", PURPOSE, *scopes])} | form))
+
+    def phone(self, number):
+        """The simulated phone's page, as its holder sees it."""
+        session = requests.Session()
+        answer = session.get(self.issuer + "/demo/phone", params={"subscriber": number}, timeout=10)
+        return Visit(self, session, answer, None, None)
+
+    def poll(self, auth_req_id, client_id="demo-all", **changes):
+        return self.token_request(client_id, **({
+            "grant_type": "urn:openid:params:grant-type:ciba", "auth_req_id": auth_req_id} | changes))
+
+    def bearer_assertion(self, subject, scopes=(IDENTIFIER, TYPE), client_id="demo-all", **changes):
+        return self.assertion(client_id, **({"sub": subject, "scope": " ".join([PURPOSE, *scopes])} | changes))
+
+    def jwt_bearer(self, subject=f"tel:{ALICE}", scopes=(IDENTIFIER, TYPE), client_id="demo-all", form=None, **changes):
+        return requests.post(self.issuer + "/token", timeout=10, data={
+            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "assertion": self.bearer_assertion(subject, scopes, client_id, **changes)} | (form or {}))
+
+    def withdraw(self, number, client_id="demo-all"):
+        """Every consent of the subscriber for the client is taken back."""
+        for consent in self.json("consents", "list", "--subject", f"tel:{number}", "--client", client_id):
+            if consent["status"] == "granted":
+                self.command("consents", "revoke", consent["id"])
+
     def client_credentials(self, scope, client_id="demo-all"):
         return self.token_request(client_id, grant_type="client_credentials", scope=scope)
 

@@ -40,13 +40,12 @@ final class TestSite: Sendable {
     ledger = try LedgerWriter(directory: folder + "/ledger", time: time)
     loop = try EventLoop(index: 0, time: time)
     let catalogue = try Self.catalogue.get()
-    let consents = ConsentRegister(store: stores.consents, catalogue: catalogue, time: time, observer: NoObserver())
+    let consents = ConsentRegister(
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver())
     server = AuthorizationServer(
       settings: AuthorizationSettings(issuer: Self.issuer),
       dependencies: AuthorizationDependencies(
-        catalogue: catalogue, clients: stores.clients, grants: stores.grants, codes: stores.codes,
-        assertions: stores.assertions, interactions: stores.interactions, subjects: stores.subjects, consents: consents,
-        ledger: ledger, keys: keys, time: time,
+        catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
         recognition: [HeaderEnrichment(header: "x-network-msisdn", trustedProxies: [AddressRange("127.0.0.0/8")!])],
         simulatedSubscribers: Self.sims, pages: ErrorPages()))
     site = Site(server: server, catalogue: catalogue, settings: PageSettings(operatorName: "Telco", hasStartPage: true))

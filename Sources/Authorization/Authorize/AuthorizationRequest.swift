@@ -1,34 +1,50 @@
 import Bytes
 import Identifiers
+import JOSE
 import Store
 
-/// An authorization request that has passed every check: what a person may be asked, and where the answer goes.
+/// A request that has passed every check: what a person may be asked, and how its client gets the answer.
 public struct AuthorizationRequest: Sendable, Equatable {
   public let client: ClientID
-  public let redirectURI: String
-  public let state: String?
-  public let nonce: String?
-  public let challenge: String?
-  /// What was asked for: API scopes, `openid`, and the purpose.
+  /// What was asked for: API scopes, `openid`, `offline_access` and the purpose.
   public let scopes: ScopeSet
   public let purpose: Purpose
   /// The languages that the client asks for, best first (OIDC Core §3.1.2.1 `ui_locales`).
   public let languages: [String]
+  public let way: AnswerWay
   let prompt: PromptValue
 
   /// Nil when the examination learnt no purpose: then it is not one of the authorization endpoint.
   init?(_ examination: Examination) {
     guard let purpose = examination.purpose else { return nil }
     client = examination.client.id
-    redirectURI = examination.redirectURI
-    state = examination.state
-    nonce = examination.nonce
-    challenge = examination.challenge
     scopes = examination.scopes
     self.purpose = purpose
-    languages = Self.languages(examination.parameters["ui_locales"] ?? "")
+    languages = Self.languages(examination.asked["ui_locales"] ?? "")
     prompt = examination.prompt
+    way = .browser(
+      Redirection(
+        uri: examination.redirectURI, state: examination.state, nonce: examination.nonce, challenge: examination.challenge,
+        codeKey: examination.codeKey))
   }
+
+  /// A backchannel request.
+  init(_ examination: Examination, answeredTo record: BackchannelRecord) {
+    client = record.client
+    scopes = record.scopes
+    purpose = record.purpose
+    languages = Self.languages(examination.asked["ui_locales"] ?? "")
+    prompt = .whenNeeded
+    way = .poll(record.digest)
+  }
+
+  /// Where the browser goes afterwards; nil when there is none that waits.
+  public var redirection: Redirection? {
+    if case .browser(let redirection) = way { redirection } else { nil }
+  }
+
+  /// The flow, for consent history.
+  var flow: Flow { redirection == nil ? .ciba : .authorizationCode }
 
   /// The tags of `ui_locales` that look like language tags, eight at most; the parameter is a wish and never an error.
   private static func languages(_ text: String) -> [String] {
@@ -40,6 +56,24 @@ public struct AuthorizationRequest: Sendable, Equatable {
     }
     return tags.prefix(8).map(String.init)
   }
+}
+
+/// How a client gets the answer.
+public enum AnswerWay: Sendable, Equatable {
+  /// A code, through the browser in front of which the person sits.
+  case browser(Redirection)
+  /// By asking for it: the digest of the `auth_req_id`.
+  case poll(Digest32)
+}
+
+/// What an authorization request says about its answer.
+public struct Redirection: Sendable, Equatable {
+  public let uri: String
+  let state: String?
+  let nonce: String?
+  let challenge: String?
+  /// The key that must be proven when the code is redeemed.
+  let codeKey: String?
 }
 
 /// Who the subscriber is and how that is known.
@@ -58,10 +92,10 @@ extension AuthorizationRequest {
     var json = JSONWriter()
     json.beginObject()
     json.field("client", client.rawValue)
-    json.field("redirect_uri", redirectURI)
-    if let state { json.field("state", state) }
-    if let nonce { json.field("nonce", nonce) }
-    if let challenge { json.field("challenge", challenge) }
+    switch way {
+    case .browser(let redirection): redirection.append(to: &json)
+    case .poll(let digest): json.field("poll", digest.hex)
+    }
     json.field("scopes", scopes.description)
     json.field("purpose", purpose.rawValue)
     json.field("languages", languages)
@@ -86,19 +120,41 @@ extension AuthorizationRequest {
   }
 
   private init?(stored root: JSONValue) {
-    guard let client = root["client"]?.string.flatMap(ClientID.init(rawValue:)), let uri = root["redirect_uri"]?.string,
+    guard let client = root["client"]?.string.flatMap(ClientID.init(rawValue:)),
       let scopes = root["scopes"]?.string.flatMap({ ScopeSet(parsing: $0) }),
       let purpose = root["purpose"]?.string.flatMap(Purpose.init(rawValue:)),
       let languages = root["languages"]?.array?.compactMap(\.string), let asksAgain = root["asks_again"]?.boolean
     else { return nil }
+    if let text = root["poll"]?.string {
+      guard let digest = Hex.decode(text).flatMap({ Digest32(bytes: $0) }) else { return nil }
+      way = .poll(digest)
+    } else {
+      guard let redirection = Redirection(stored: root) else { return nil }
+      way = .browser(redirection)
+    }
     self.client = client
-    redirectURI = uri
-    state = root["state"]?.string
-    nonce = root["nonce"]?.string
-    challenge = root["challenge"]?.string
     self.scopes = scopes
     self.purpose = purpose
     self.languages = languages
     prompt = asksAgain ? .consent : .whenNeeded
+  }
+}
+
+extension Redirection {
+  fileprivate func append(to json: inout JSONWriter) {
+    json.field("redirect_uri", uri)
+    if let state { json.field("state", state) }
+    if let nonce { json.field("nonce", nonce) }
+    if let challenge { json.field("challenge", challenge) }
+    if let codeKey { json.field("code_key", codeKey) }
+  }
+
+  fileprivate init?(stored root: JSONValue) {
+    guard let uri = root["redirect_uri"]?.string else { return nil }
+    self.uri = uri
+    state = root["state"]?.string
+    nonce = root["nonce"]?.string
+    challenge = root["challenge"]?.string
+    codeKey = root["code_key"]?.string
   }
 }

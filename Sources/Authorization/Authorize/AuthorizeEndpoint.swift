@@ -32,14 +32,14 @@ struct AuthorizeEndpoint: Sendable {
   }
 
   private func answer(_ examination: Examination) async throws(Refusal) -> HTTPResponse {
-    guard let request = AuthorizationRequest(examination) else {
+    guard let request = AuthorizationRequest(examination), let redirection = request.redirection else {
       throw Refusal(.serverError, "the request could not be examined")
     }
     let visit = Visit(server: server, request: request, client: examination.client)
-    switch await server.dependencies.recognition.recognise(examination.request) {
+    switch await server.dependencies.recognition.recognise(.browser(examination.request), on: examination.request.loop) {
     case .recognised(let number, let amr):
       let subscriber = try await visit.subscriber(number, amr: amr)
-      return try await visit.decide(subscriber, browser: examination.request)
+      return try await visit.decide(subscriber, browser: examination.request, at: redirection)
     case .notRecognised where examination.prompt == .never:
       throw Refusal(.loginRequired, "the network did not recognise the subscriber")
     case .notRecognised where server.dependencies.simulatedSubscribers.isEmpty:
@@ -59,7 +59,8 @@ struct AuthorizeEndpoint: Sendable {
       if let client = examination.$client.known { await server.recordRefusal(refusal, client: client.id, flow: .authorize) }
       return server.dependencies.pages.errorPage(refusal, to: examination.request)
     }
-    let address = ClientAddress(redirectURI: redirectURI, state: examination.$state.known ?? nil)
+    let address = ClientAddress(
+      redirectURI: redirectURI, state: examination.$state.known ?? State.unexamined(examination.parameters))
     return await server.refuse(refusal, client: client.id, at: address)
   }
 }

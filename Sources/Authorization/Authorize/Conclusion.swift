@@ -5,40 +5,67 @@ import JOSE
 import Store
 import Wire
 
-extension Visit {
-  /// Records what the person decided and answers the client: a code for what the decision function then says, which is never
-  /// more than what was ticked.
-  func conclude(
-    _ offer: ConsentOffer, _ outcome: InteractionOutcome, _ subscriber: RecognisedSubscriber
-  ) async throws(Refusal) -> HTTPResponse {
-    switch outcome {
-    case .allow(let ticked, let shown):
-      let agreed = offer.scopes(with: ticked)
-      guard !agreed.isEmpty || offer.isEmpty else {
-        try await record(offer, shown, subscriber, scopes: [], categories: [])
-        throw Refusal(.accessDenied, "nothing that was asked for was agreed to")
+/// The end of an interaction: the person's decision is in the consent's history, and the client gets to know.
+struct Conclusion: Sendable {
+  let visit: Visit
+  let interaction: Interaction
+  let subscriber: RecognisedSubscriber
+
+  private var server: AuthorizationServer { visit.server }
+
+  /// Records what the person decided and answers the client: with what the decision function then says, which is never more than
+  /// what was ticked.
+  func decided(_ outcome: InteractionOutcome) async -> HTTPResponse {
+    await answer { () async throws(Refusal) in
+      switch outcome {
+      case .allow(let ticked, let shown):
+        let agreed = interaction.offer.scopes(with: ticked)
+        guard !agreed.isEmpty || interaction.offer.isEmpty else {
+          try await record(shown, scopes: [], categories: [])
+          throw Refusal(.accessDenied, "nothing that was asked for was agreed to")
+        }
+        try await record(shown, scopes: agreed, categories: ticked)
+        return try visit.coverage(subscriber)
+      case .deny(let shown):
+        try await record(shown, scopes: [], categories: [])
+        throw Refusal(.accessDenied, "the subscriber did not agree")
       }
-      try await record(offer, shown, subscriber, scopes: agreed, categories: ticked)
-      return try await grant(coverage(subscriber), to: subscriber)
-    case .deny(let shown):
-      try await record(offer, shown, subscriber, scopes: [], categories: [])
-      throw Refusal(.accessDenied, "the subscriber did not agree")
+    }
+  }
+
+  /// Answers the client with what is covered already; nothing was asked.
+  func covered(_ coverage: Coverage) async -> HTTPResponse { await answer { () async throws(Refusal) in coverage } }
+
+  /// A code or a refusal to the browser's client, a yes or a no to one that polls.
+  private func answer(_ step: () async throws(Refusal) -> Coverage) async -> HTTPResponse {
+    switch interaction.request.way {
+    case .browser(let redirection):
+      do throws(Refusal) { return try await visit.grant(step(), to: subscriber, at: redirection) } catch {
+        return await server.refuse(
+          error, client: visit.client.id, subject: subscriber.pseudonym, at: ClientAddress(redirection))
+      }
+    case .poll(let digest):
+      var isGranted = false
+      do throws(Refusal) { isGranted = try await !step().covered.isEmpty } catch {
+        guard error.error == .accessDenied else { return server.dependencies.pages.unavailablePage(interaction) }
+      }
+      do { _ = try await server.dependencies.backchannel.decide(digest, granted: isGranted) } catch {
+        return server.dependencies.pages.unavailablePage(interaction)
+      }
+      return server.dependencies.pages.decidedPage(interaction, isGranted: isGranted)
     }
   }
 
   /// One event of the consent: what was agreed to of what was shown; nothing agreed to is a denial. It replaces what an earlier
   /// decision said about what was shown and leaves the rest.
-  private func record(
-    _ offer: ConsentOffer, _ shown: ShownPage, _ subscriber: RecognisedSubscriber, scopes: ScopeSet,
-    categories: Set<CategoryID>
-  ) async throws(Refusal) {
-    let now = dependencies.time.now()
+  private func record(_ shown: ShownPage, scopes: ScopeSet, categories: Set<CategoryID>) async throws(Refusal) {
+    let (request, offer) = (interaction.request, interaction.offer)
     let event = ConsentEventRow(
-      consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subscriber.pseudonym, client: client.id,
-      purpose: request.purpose, kind: scopes.isEmpty ? "denied" : "granted", at: now, scopes: scopes,
+      consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subscriber.pseudonym, client: visit.client.id,
+      purpose: request.purpose, kind: scopes.isEmpty ? "denied" : "granted", at: server.dependencies.time.now(), scopes: scopes,
       categories: categories.sorted(), shownScopes: offer.scopes, shownCategories: shown.categories.sorted(),
-      flow: Flow.authorizationCode.rawValue, pageVersion: shown.version, language: shown.language,
-      textDigest: shown.textDigest.hex, actor: "subscriber", expiresAt: scopes.isEmpty ? nil : offer.expiresAt)
-    _ = try await orUnavailable("recording the decision") { try await dependencies.consents.append(event) }
+      flow: request.flow.word, pageVersion: shown.version, language: shown.language, textDigest: shown.textDigest.hex,
+      actor: "subscriber", expiresAt: scopes.isEmpty ? nil : offer.expiresAt)
+    _ = try await orUnavailable("recording the decision") { try await server.dependencies.consents.append(event) }
   }
 }

@@ -67,7 +67,7 @@ extension AuthorizationServer {
   ///
   /// - Parameter handle: from the page's address, or from its form.
   public func interaction(handle: String, browser: HTTPRequest) throws(InteractionRefusal) -> Interaction {
-    guard handle.utf8.count <= 64, let session = Session(browser, settings) else { throw .unknown }
+    guard handle.utf8.count <= 64 else { throw .unknown }
     let digest = SHA256.digest(Array(handle.utf8))
     let found: (record: InteractionRecord?, client: KnownClient?, restored: (AuthorizationRequest, RecognisedSubscriber?)?)
     do {
@@ -75,18 +75,27 @@ extension AuthorizationServer {
       let restored = record.flatMap { AuthorizationRequest.restore($0.payload) }
       found = (record, try restored.flatMap { try clients.client($0.request.client) }, restored)
     } catch { throw .unavailable }
-    guard let record = found.record, let bound = record.sessionDigest,
-      ConstantTime.equals(bound.bytes.span, session.digest.bytes.span)
-    else { throw .unknown }
+    guard let record = found.record, isFrom(browser, record, found.restored?.0.way) else { throw .unknown }
     guard record.finishedAt == nil else { throw .finished }
     guard dependencies.time.now() < record.expiresAt else { throw .expired }
     // The registration may have changed while the page was open: no answer goes where none may go any more (A24).
     guard let client = found.client?.record, client.isEnabled, let (request, subscriber) = found.restored,
-      client.redirectURIs.contains(request.redirectURI)
+      request.redirection.map({ client.redirectURIs.contains($0.uri) }) ?? true
     else { throw .unavailable }
     guard let offer = offer(for: request, madeAt: record.createdAt) else { throw .unavailable }
     return Interaction(
       handle: handle, request: request, client: client, subscriber: subscriber, offer: offer, record: record)
+  }
+
+  /// True for the browser that the request came from. A backchannel request came from none: its handle is the credential, and went
+  /// to the subscriber alone.
+  private func isFrom(_ browser: HTTPRequest, _ record: InteractionRecord, _ way: AnswerWay?) -> Bool {
+    switch (way, record.sessionDigest) {
+    case (.poll, nil): true
+    case (.browser, .some(let bound)):
+      Session(browser, settings).map { ConstantTime.equals(bound.bytes.span, $0.digest.bytes.span) } ?? false
+    default: false
+    }
   }
 
   /// What a request puts to its subscriber; nil when its purpose is no longer in the catalogue.
@@ -108,7 +117,7 @@ extension AuthorizationServer {
     } catch { throw .unavailable }
     guard visit.mustAsk(coverage) else {
       try await finish(interaction)
-      return await visit.answer(subscriber) { () async throws(Refusal) in try await visit.grant(coverage, to: subscriber) }
+      return await Conclusion(visit: visit, interaction: interaction, subscriber: subscriber).covered(coverage)
     }
     var record = interaction.record
     record.payload = interaction.request.stored(with: subscriber)
@@ -130,9 +139,7 @@ extension AuthorizationServer {
     if case .allow(let ticked, _) = outcome, !ticked.isSubset(of: interaction.offer.categoryIDs) { throw .notOffered }
     try await finish(interaction)
     let visit = Visit(server: self, request: interaction.request, client: interaction.client)
-    return await visit.answer(subscriber) { () async throws(Refusal) in
-      try await visit.conclude(interaction.offer, outcome, subscriber)
-    }
+    return await Conclusion(visit: visit, interaction: interaction, subscriber: subscriber).decided(outcome)
   }
 
   /// Of any number of posts of one page exactly one comes past here.

@@ -13,7 +13,6 @@ struct Visit: Sendable {
   let client: ClientRecord
 
   var dependencies: AuthorizationDependencies { server.dependencies }
-  var address: ClientAddress { ClientAddress(redirectURI: request.redirectURI, state: request.state) }
 
   /// The recognised subscriber under their pseudonym; the number goes no further than here.
   func subscriber(_ number: MSISDN, amr: [String]) async throws(Refusal) -> RecognisedSubscriber {
@@ -22,9 +21,11 @@ struct Visit: Sendable {
   }
 
   /// The code at once when everything is covered, otherwise the consent page, or the refusal that `prompt=none` asks for.
-  func decide(_ subscriber: RecognisedSubscriber, browser: HTTPRequest) async throws(Refusal) -> HTTPResponse {
+  func decide(
+    _ subscriber: RecognisedSubscriber, browser: HTTPRequest, at redirection: Redirection
+  ) async throws(Refusal) -> HTTPResponse {
     let coverage = try coverage(subscriber)
-    guard mustAsk(coverage) else { return try await grant(coverage, to: subscriber) }
+    guard mustAsk(coverage) else { return try await grant(coverage, to: subscriber, at: redirection) }
     guard request.prompt != .never else {
       throw Refusal(.consentRequired, "the subscriber has to be asked, and prompt=none forbids it")
     }
@@ -46,25 +47,29 @@ struct Visit: Sendable {
   }
 
   /// Issues a code for what is covered (RFC 6749 §4.1.2); none covered: `access_denied`.
-  func grant(_ coverage: Coverage, to subscriber: RecognisedSubscriber) async throws(Refusal) -> HTTPResponse {
+  func grant(
+    _ coverage: Coverage, to subscriber: RecognisedSubscriber, at redirection: Redirection
+  ) async throws(Refusal) -> HTTPResponse {
     guard !coverage.covered.isEmpty else { throw Refusal(.accessDenied, "nothing that was asked for may be released") }
     let now = dependencies.time.now()
     let code = Random.token(byteCount: 32)
-    let lifetimeSeconds = server.settings.codeLifetimeSeconds + client.accessTokenLifetimeSeconds
     let scopes = ScopeSet(request.scopes.filter { !$0.isAPIScope || coverage.covered.contains($0) })
+    let lifetimeSeconds = server.grantLifetimeSeconds(
+      scopes: scopes, client: client,
+      tokenLifetimeSeconds: server.settings.codeLifetimeSeconds + client.accessTokenLifetimeSeconds)
     let grant = GrantRecord(
       id: .random(), client: client.id, subject: subscriber.pseudonym, purpose: request.purpose, scopes: scopes,
       consent: coverage.consent, flow: Flow.authorizationCode.rawValue, amr: subscriber.amr, authenticatedAt: subscriber.at,
-      createdAt: now, expiresAt: now.adding(seconds: Int64(lifetimeSeconds)))
+      createdAt: now, expiresAt: now.adding(seconds: lifetimeSeconds))
     let record = CodeRecord(
-      digest: SHA256.digest(Array(code.utf8)), client: client.id, redirectURI: request.redirectURI,
-      codeChallenge: request.challenge, nonce: request.nonce, grant: grant.id, scopes: scopes,
-      expiresAt: now.adding(seconds: Int64(server.settings.codeLifetimeSeconds)))
+      digest: SHA256.digest(Array(code.utf8)), client: client.id, redirectURI: redirection.uri,
+      codeChallenge: redirection.challenge, nonce: redirection.nonce, grant: grant.id, scopes: scopes,
+      expiresAt: now.adding(seconds: Int64(server.settings.codeLifetimeSeconds)), proofKey: redirection.codeKey)
     try await orUnavailable("storing the code") {
       try await dependencies.grants.insert(grant)
       try await dependencies.codes.insert(record)
     }
-    return address.redirect([("code", code)], issuer: server.settings.issuer)
+    return ClientAddress(redirection).redirect([("code", code)], issuer: server.settings.issuer)
   }
 
   /// Puts the request aside, sealed and bound to the browser, and sends the browser to a page.
@@ -85,15 +90,8 @@ struct Visit: Sendable {
   }
 }
 
-extension Visit {
-  /// The answer of the last step, or its refusal by way of the browser.
-  func answer(
-    _ subscriber: RecognisedSubscriber, _ step: () async throws(Refusal) -> HTTPResponse
-  ) async -> HTTPResponse {
-    do throws(Refusal) { return try await step() } catch {
-      return await server.refuse(error, client: client.id, subject: subscriber.pseudonym, at: address)
-    }
-  }
+extension ClientAddress {
+  init(_ redirection: Redirection) { self.init(redirectURI: redirection.uri, state: redirection.state) }
 }
 
 extension GrantID {

@@ -3,9 +3,9 @@
 enum AssertionAudience {
   static func examine(_ examination: Examination) throws(Refusal) {
     let audience = examination.asserted.claims.audience
-    let accepted = examination.settings.assertionAudiences
+    let accepted = examination.settings.audiences(of: examination.flow)
     guard !audience.isEmpty, audience.allSatisfy(accepted.contains) else {
-      throw Refusal(.invalidClient, "aud of the assertion is not this server's token endpoint or issuer, and that alone")
+      throw Refusal(examination.assertionError, "aud of the assertion is not this endpoint, and that alone")
     }
   }
 }

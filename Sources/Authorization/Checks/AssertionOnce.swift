@@ -9,11 +9,11 @@ enum AssertionOnce {
     let asserted = examination.asserted
     guard let identifier = asserted.claims.identifier, (1...identifierBytesMaximum).contains(identifier.utf8.count),
       let expiry = asserted.claims.expiresAt
-    else { throw Refusal(.invalidClient, "jti of the assertion is missing, empty or too long") }
+    else { throw Refusal(examination.assertionError, "jti of the assertion is missing, empty or too long") }
     let isFirst = try await orUnavailable("remembering the assertion") {
       try await examination.dependencies.assertions.useOnce(
         client: asserted.client.id, jti: identifier, expiresAt: Timestamp(seconds: expiry))
     }
-    guard isFirst else { throw Refusal(.invalidClient, "the assertion was used before") }
+    guard isFirst else { throw Refusal(examination.assertionError, "the assertion was used before") }
   }
 }

@@ -14,7 +14,7 @@ struct ClientAssertion: Sendable {
 /// The key is found among that client's own by `kid`, and the algorithm is the key's (A1, A2, A4). Until the signature is
 /// verified the claims serve to find the client and for nothing else (A11).
 enum AssertionSignature {
-  static func examine(_ examination: Examination) throws(Refusal) -> ClientAssertion {
+  static func examine(_ examination: Examination) async throws(Refusal) -> ClientAssertion {
     let assertion = examination.assertion
     // A request object names the client and this server too; it is no proof of who sends it (profile item 15).
     guard assertion.jws.header.typ?.lowercased() != "oauth-authz-req+jwt" else {
@@ -23,10 +23,7 @@ enum AssertionSignature {
     guard let id = assertion.claimedClient,
       let client = try orUnavailable("reading the client", { try examination.server.clients.client(id) })
     else { throw .clientAuthenticationFailed("the client is not registered") }
-    let verified: VerifiedJWS
-    do {
-      verified = try assertion.jws.verified { client.keys.key(kid: $0.kid, algorithm: $0.algorithm) }
-    } catch {
+    guard let verified = await client.verified(assertion.jws) else {
       throw .clientAuthenticationFailed("no key of the client signed the assertion")
     }
     guard let claims = AssertionClaims(verified.payload), claims.issuer == client.record.id.rawValue else {
@@ -36,7 +33,7 @@ enum AssertionSignature {
   }
 }
 
-/// The claims of a client assertion that are looked at (RFC 7523 §3, OIDC Core §9).
+/// The claims of an assertion that are looked at (RFC 7523 §3, OIDC Core §9).
 struct AssertionClaims: Sendable, Equatable {
   var issuer: String
   var subject: String
@@ -45,6 +42,8 @@ struct AssertionClaims: Sendable, Equatable {
   var issuedAt: Int64?
   var notBefore: Int64?
   var identifier: String?
+  /// In a JWT bearer assertion, what is asked for (profile item 44).
+  var scope: String?
 
   /// Nil when the payload is not a JSON object, repeats a key, or a claim has another type than it must.
   init?(_ payload: [UInt8]) {
@@ -53,21 +52,35 @@ struct AssertionClaims: Sendable, Equatable {
     else { return nil }
     self.issuer = issuer
     self.subject = subject
-    switch claims["aud"] {
-    case .none: audience = []
-    case .some(let value):
-      guard let members = value.string.map({ [$0] }) ?? value.array?.map(\.string) as? [String] else { return nil }
-      audience = members
-    }
-    do {
-      expiresAt = try Self.seconds(claims["exp"])
-      issuedAt = try Self.seconds(claims["iat"])
-      notBefore = try Self.seconds(claims["nbf"])
-    } catch { return nil }
+    guard let audience = Self.audience(claims["aud"]), let times = try? AssertionTimeClaims(claims) else { return nil }
+    self.audience = audience
+    expiresAt = times.expiresAt
+    issuedAt = times.issuedAt
+    notBefore = times.notBefore
     identifier = claims["jti"]?.string
+    scope = claims["scope"]?.string
   }
 
-  private struct NotATime: Error {}
+  /// The values of an `aud` claim; nil when it is neither a text nor a list of texts. Absent: none.
+  static func audience(_ value: JSONValue?) -> [String]? {
+    guard let value else { return [] }
+    return value.string.map { [$0] } ?? value.array?.map(\.string) as? [String]
+  }
+}
+
+/// The times of a signed token of a client.
+struct AssertionTimeClaims: Sendable, Equatable {
+  let expiresAt: Int64?
+  let issuedAt: Int64?
+  let notBefore: Int64?
+
+  struct NotATime: Error {}
+
+  init(_ claims: JSONValue) throws(NotATime) {
+    expiresAt = try Self.seconds(claims["exp"])
+    issuedAt = try Self.seconds(claims["iat"])
+    notBefore = try Self.seconds(claims["nbf"])
+  }
 
   /// A NumericDate (RFC 7519 §2): seconds, whole or with a fraction, which is dropped.
   private static func seconds(_ value: JSONValue?) throws(NotATime) -> Int64? {

@@ -4,7 +4,7 @@ import Store
 /// are required in its place (profile item 17). `plain` is no protection and is refused (A14).
 enum CodeChallenge {
   static func examine(_ examination: Examination) throws(Refusal) -> String? {
-    let parameters = examination.parameters
+    let parameters = examination.asked
     guard let challenge = parameters["code_challenge"] else {
       try examineAbsence(examination)
       return nil
@@ -20,7 +20,7 @@ enum CodeChallenge {
   }
 
   private static func examineAbsence(_ examination: Examination) throws(Refusal) {
-    guard examination.parameters["code_challenge_method"] == nil, examination.client.proofKey == .optional else {
+    guard examination.asked["code_challenge_method"] == nil, examination.client.proofKey == .optional else {
       throw Refusal(.invalidRequest, "code_challenge is missing: PKCE is required of this client")
     }
     guard examination.state != nil, examination.nonce != nil else {
@@ -28,7 +28,7 @@ enum CodeChallenge {
     }
   }
 
-  private static func isBase64URL(_ byte: UInt8) -> Bool {
+  static func isBase64URL(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
     default: false

@@ -25,4 +25,7 @@ enum CodeUsedOnce {
 enum EndReason {
   static let codeReused = "code_reused"
   static let codeMisused = "code_misused"
+  static let refreshTokenReused = "refresh_token_reused"
+  static let consentGone = "consent_gone"
+  static let revokedByClient = "revoked_by_client"
 }

@@ -13,7 +13,7 @@ enum PromptValue: Sendable, Equatable {
 /// `login` needs nothing done: the network recognises the subscriber anew at each request.
 enum Prompt {
   static func examine(_ examination: Examination) throws(Refusal) -> PromptValue {
-    guard let text = examination.parameters["prompt"] else { return .whenNeeded }
+    guard let text = examination.asked["prompt"] else { return .whenNeeded }
     let values = text.split(separator: " ", omittingEmptySubsequences: false)
     guard values.allSatisfy({ ["none", "login", "consent"].contains($0) }) else {
       throw Refusal(.invalidRequest, "prompt has a value that is not supported")

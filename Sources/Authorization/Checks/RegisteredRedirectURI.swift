@@ -3,7 +3,8 @@
 /// No part of it is parsed, decoded, normalised or matched by prefix: every bypass of A15 lives in such a step.
 enum RegisteredRedirectURI {
   static func examine(_ examination: Examination) throws(Refusal) -> String {
-    let parameters = examination.parameters
+    // What was pushed counts; at its endpoint, what the signed object says.
+    let parameters = examination.$asked.known ?? examination.$pushed.known.flatMap(\.self) ?? examination.parameters
     guard !parameters.isRepeated("redirect_uri"), let uri = parameters["redirect_uri"] else {
       throw Refusal(.invalidRequest, "redirect_uri is missing or there twice")
     }

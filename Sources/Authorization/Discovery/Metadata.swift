@@ -1,5 +1,6 @@
 import Bytes
 import Identifiers
+import JOSE
 import Policy
 
 /// What clients find out by themselves: one document for OpenID Connect Discovery §3 and RFC 8414 §2, which share their names.
@@ -14,20 +15,50 @@ enum Metadata {
     json.field("scopes_supported", [Scope.openID.rawValue] + catalogue.scopes.map(\.rawValue).sorted())
     json.field("response_types_supported", ["code"])
     json.field("response_modes_supported", ["query"])
-    json.field("grant_types_supported", Flow.grantTypes)
+    json.field("grant_types_supported", Flow.tokenFlows.map(\.rawValue))
     json.field("subject_types_supported", ["pairwise"])
     json.field("id_token_signing_alg_values_supported", ["ES256"])
     json.field("token_endpoint_auth_methods_supported", ["private_key_jwt"])
-    json.field("token_endpoint_auth_signing_alg_values_supported", ["ES256", "ES384", "RS256", "PS256", "EdDSA"])
+    json.field("token_endpoint_auth_signing_alg_values_supported", algorithms)
     json.field("code_challenge_methods_supported", ["S256"])
     json.field("prompt_values_supported", ["none", "login", "consent"])
     json.field("ui_locales_supported", settings.languages)
     json.field("claims_supported", ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce"])
     json.field("authorization_response_iss_parameter_supported", true)  // RFC 9207 §3
     json.field("claims_parameter_supported", false)
-    json.field("request_parameter_supported", false)
+    json.field("request_parameter_supported", true)
+    json.field("request_object_signing_alg_values_supported", algorithms)
     json.field("request_uri_parameter_supported", false)  // said aloud: the default of Discovery is true
+    appendEndpoints(settings, to: &json)
+    appendProofOfPossession(settings, to: &json)
     json.endObject()
     return json.bytes
+  }
+
+  /// What clients may sign with.
+  private static let algorithms = SignatureAlgorithm.allCases.map(\.rawValue)
+
+  private static func appendEndpoints(_ settings: AuthorizationSettings, to json: inout JSONWriter) {
+    json.field("pushed_authorization_request_endpoint", settings.url(.pushedAuthorizationRequest))  // RFC 9126 §5
+    json.field("require_pushed_authorization_requests", false)
+    json.field("backchannel_authentication_endpoint", settings.url(.backchannelAuthentication))  // CIBA Core §4
+    json.field("backchannel_token_delivery_modes_supported", ["poll"])
+    json.field("backchannel_authentication_request_signing_alg_values_supported", algorithms)
+    json.field("backchannel_user_code_parameter_supported", false)
+    json.field("introspection_endpoint", settings.url(.introspection))  // RFC 8414 §2
+    json.field("introspection_endpoint_auth_methods_supported", ["private_key_jwt"])
+    json.field("introspection_endpoint_auth_signing_alg_values_supported", algorithms)
+    json.field("revocation_endpoint", settings.url(.revocation))
+    json.field("revocation_endpoint_auth_methods_supported", ["private_key_jwt"])
+    json.field("revocation_endpoint_auth_signing_alg_values_supported", algorithms)
+  }
+
+  /// Profile items 4 and 6.
+  private static func appendProofOfPossession(_ settings: AuthorizationSettings, to json: inout JSONWriter) {
+    guard settings.proofOfPossession != .off else { return }
+    json.field("dpop_signing_alg_values_supported", algorithms)
+    guard settings.proofOfPossession == .required else { return }
+    json.field("dpop_bound_access_tokens", true)
+    if !settings.proofClaimsRequired.isEmpty { json.field("camara_dpop_claims_required", settings.proofClaimsRequired) }
   }
 }

@@ -26,8 +26,11 @@ public struct TokenIssuer: Sendable {
   }
 
   /// An access token of a grant (RFC 9068 §2.2). It never outlives the grant.
+  ///
+  /// - Parameter proofKey: the thumbprint of the key that the token is bound to; nil for a bearer token.
   public func accessToken(
-    grant: GrantRecord, scopes: ScopeSet, lifetimeSeconds: Int, jti: String = Random.token(byteCount: 16)
+    grant: GrantRecord, scopes: ScopeSet, lifetimeSeconds: Int, proofKey: String? = nil,
+    jti: String = Random.token(byteCount: 16)
   ) throws -> IssuedToken {
     let now = time.now()
     let expiresAt = min(now.adding(seconds: Int64(lifetimeSeconds)), grant.expiresAt)
@@ -44,6 +47,12 @@ public struct TokenIssuer: Sendable {
     claims.field("grant_id", grant.id.rawValue)
     if let purpose = grant.purpose { claims.field("purpose", purpose.rawValue) }
     if grant.subject != nil { appendAuthentication(of: grant, to: &claims) }
+    if let proofKey {
+      claims.key("cnf")  // RFC 9449 §6.1
+      claims.beginObject()
+      claims.field("jkt", proofKey)
+      claims.endObject()
+    }
     claims.endObject()
     let token = try JWTBuilder.sign(payload: claims.bytes, typ: "at+jwt", key: keys.current)
     return IssuedToken(token: token, jti: jti, expiresAt: expiresAt)

@@ -53,7 +53,12 @@ extension ClientRecord {
     if let method = try reader.optionalString("token_endpoint_auth_method"), method != "private_key_jwt" {
       throw value("token_endpoint_auth_method").error("token_endpoint_auth_method must be private_key_jwt")
     }
-    let jwks = try Self.keys(&reader, json)
+    let jwksURI = try reader.optionalString("jwks_uri")
+    if let jwksURI, let fault = RedirectURI.webFault(in: jwksURI) { throw value("jwks_uri").error("jwks_uri \(fault)") }
+    let jwks = try Self.keys(&reader, json, isRequired: jwksURI == nil)
+    guard jwksURI == nil || jwks.isEmpty else {
+      throw value("jwks_uri").error("jwks and jwks_uri stand for one another: give one")
+    }
     guard let proofKey = ProofKey(rawValue: try reader.optionalString("pkce") ?? "required") else {
       throw value("pkce").error("pkce must be \"required\" or \"optional\"")
     }
@@ -71,6 +76,13 @@ extension ClientRecord {
       quotaPerDay: try reader.optionalInteger("quota_per_day", in: 0...1_000_000_000_000),
       quotaPerMonth: try reader.optionalInteger("quota_per_month", in: 0...1_000_000_000_000),
       languages: languages, isEnabled: try reader.boolean("enabled", default: true))
+    self.jwksURI = jwksURI
+    refreshTokenLifetimeSeconds =
+      try reader.optionalInteger("refresh_token_lifetime_seconds", in: Self.refreshTokenLifetimeSecondsRange)
+      ?? Self.refreshTokenLifetimeSecondsDefault
+    grantTypeRules = try Self.rules(&reader)
+    isTrustedWithNumbers = try reader.boolean("jwt_bearer_tel", default: false)
+    introspectsAllTokens = try reader.boolean("introspects_all_tokens", default: false)
     try reader.finish()
   }
 
@@ -87,11 +99,22 @@ extension ClientRecord {
     writer.field("scope", scopes.description)
     writer.field("purposes", purposes.map(\.rawValue))
     writer.field("token_endpoint_auth_method", "private_key_jwt")
-    writer.key("jwks")
-    writer.raw(jwks)
+    if let jwksURI {
+      writer.field("jwks_uri", jwksURI)
+    } else {
+      writer.key("jwks")
+      writer.raw(jwks)
+    }
     writer.field("pkce", proofKey.rawValue)
     writer.field("access_token_lifetime_seconds", accessTokenLifetimeSeconds)
+    writer.field("refresh_token_lifetime_seconds", refreshTokenLifetimeSeconds)
     writer.field("two_legged_purposes", twoLeggedPurposes.map(\.rawValue))
+    writer.key("grant_type_rules")
+    writer.beginArray()
+    for rule in grantTypeRules { Self.write(rule, to: &writer) }
+    writer.endArray()
+    writer.field("jwt_bearer_tel", isTrustedWithNumbers)
+    writer.field("introspects_all_tokens", introspectsAllTokens)
     if let requestsPerMinute { writer.field("requests_per_minute", requestsPerMinute) }
     if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
     if let quotaPerMonth { writer.field("quota_per_month", quotaPerMonth) }
@@ -122,8 +145,46 @@ extension ClientRecord {
     return purposes
   }
 
-  private static func keys(_ reader: inout ObjectReader, _ json: JSONValue) throws(DocumentError) -> [UInt8] {
-    guard let value = reader.value("jwks") else { throw json.error("jwks is missing: the client's public keys") }
+  private static func rules(_ reader: inout ObjectReader) throws(DocumentError) -> [GrantTypeRule] {
+    var rules: [GrantTypeRule] = []
+    for element in try reader.optionalArray("grant_type_rules") ?? [] {
+      guard rules.count < grantTypeRulesMaximum else {
+        throw element.error("more than \(grantTypeRulesMaximum) grant_type_rules")
+      }
+      var inner = try ObjectReader(element)
+      var rule = GrantTypeRule(grantTypes: try inner.strings("grant_types"))
+      if let text = try inner.optionalString("purpose") {
+        guard let purpose = Purpose(rawValue: text) else { throw element.error("purpose wants the form dpv:Value") }
+        rule.purpose = purpose
+      }
+      if let text = try inner.optionalString("scope") {
+        guard let scope = Scope(rawValue: text), !scope.isPurpose else { throw element.error("scope wants one scope of an API") }
+        rule.scope = scope
+      }
+      for grantType in rule.grantTypes where !knownGrantTypes.contains(grantType) {
+        throw element.error("unknown grant type \"\(grantType)\"")
+      }
+      try inner.finish()
+      rules.append(rule)
+    }
+    return rules
+  }
+
+  private static func write(_ rule: GrantTypeRule, to writer: inout JSONWriter) {
+    writer.beginObject()
+    if let purpose = rule.purpose { writer.field("purpose", purpose.rawValue) }
+    if let scope = rule.scope { writer.field("scope", scope.rawValue) }
+    writer.field("grant_types", rule.grantTypes)
+    writer.endObject()
+  }
+
+  private static func keys(
+    _ reader: inout ObjectReader, _ json: JSONValue, isRequired: Bool
+  ) throws(DocumentError) -> [UInt8] {
+    guard let value = reader.value("jwks") else {
+      guard isRequired else { return [] }
+      throw json.error("jwks is missing: the client's public keys, or jwks_uri, where they are")
+    }
     do {
       _ = try JWKSet(json: value)
     } catch {

@@ -11,7 +11,10 @@ public struct ClientRecord: Sendable, Hashable {
 
   public static let accessTokenLifetimeSecondsRange = 60...3600
   public static let accessTokenLifetimeSecondsDefault = 300
+  public static let refreshTokenLifetimeSecondsRange = 3600...31_536_000
+  public static let refreshTokenLifetimeSecondsDefault = 2_592_000
   public static let redirectURIsMaximum = 32
+  public static let grantTypeRulesMaximum = 256
   /// The grant types that a registration may name; which of them work depends on what is built in.
   public static let knownGrantTypes = [
     "authorization_code", "client_credentials", "refresh_token", "urn:openid:params:grant-type:ciba",
@@ -44,6 +47,17 @@ public struct ClientRecord: Sendable, Hashable {
   public var languages: [String]
   public var isEnabled: Bool
 
+  /// Where its JWK set is fetched from when `jwks` is empty (RFC 7591 §2).
+  public var jwksURI: String?
+  /// Seconds for which a refresh token, and with each rotation the next one, is good.
+  public var refreshTokenLifetimeSeconds = ClientRecord.refreshTokenLifetimeSecondsDefault
+  /// Flows by purpose and scope, narrower than `grantTypes` (CAMARA profile, items 42 and 77).
+  public var grantTypeRules: [GrantTypeRule] = []
+  /// A JWT bearer assertion of this client may name its subject by number (CAMARA profile, item 51).
+  public var isTrustedWithNumbers = false
+  /// A resource server of the operator: it may introspect tokens that are not its own.
+  public var introspectsAllTokens = false
+
   public init(
     id: ClientID, name: String, clientURI: String? = nil, logoURI: String? = nil, redirectURIs: [String] = [],
     grantTypes: [String], scopes: ScopeSet, purposes: [Purpose] = [], jwks: [UInt8], proofKey: ProofKey = .required,
@@ -68,5 +82,26 @@ public struct ClientRecord: Sendable, Hashable {
     self.quotaPerMonth = quotaPerMonth
     self.languages = languages
     self.isEnabled = isEnabled
+  }
+}
+
+/// For some purpose, some scopes or both only these grant types may be used. Rules add up: each that holds must name the type.
+public struct GrantTypeRule: Sendable, Hashable {
+  /// Nil: every purpose.
+  public var purpose: Purpose?
+  /// Nil: every scope.
+  public var scope: Scope?
+  public var grantTypes: [String]
+
+  public init(purpose: Purpose? = nil, scope: Scope? = nil, grantTypes: [String]) {
+    self.purpose = purpose
+    self.scope = scope
+    self.grantTypes = grantTypes
+  }
+
+  /// True when the rule has nothing against a flow.
+  public func allows(_ grantType: String, purpose: Purpose?, scopes: ScopeSet) -> Bool {
+    let holds = (self.purpose == nil || self.purpose == purpose) && (scope.map(scopes.contains) ?? true)
+    return !holds || grantTypes.contains(grantType)
   }
 }

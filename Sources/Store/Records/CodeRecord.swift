@@ -15,10 +15,12 @@ public struct CodeRecord: Sendable, Equatable {
   public var grant: GrantID
   public var scopes: ScopeSet
   public var expiresAt: Timestamp
+  /// The thumbprint of the key that must be proven when the code is redeemed (RFC 9449 §10), when there is one.
+  public var proofKey: String?
 
   public init(
     digest: Digest32, client: ClientID, redirectURI: String, codeChallenge: String?, nonce: String?, grant: GrantID,
-    scopes: ScopeSet, expiresAt: Timestamp
+    scopes: ScopeSet, expiresAt: Timestamp, proofKey: String? = nil
   ) {
     self.digest = digest
     self.client = client
@@ -28,5 +30,6 @@ public struct CodeRecord: Sendable, Equatable {
     self.grant = grant
     self.scopes = scopes
     self.expiresAt = expiresAt
+    self.proofKey = proofKey
   }
 }

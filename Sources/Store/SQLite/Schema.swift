@@ -9,7 +9,11 @@ enum Schema {
     [
       SQLiteSubjectStore.schema, SQLiteClientStore.schema, SQLiteGrantStore.schema, SQLiteCodeStore.schema,
       SQLiteAssertionMemory.schema, SQLiteInteractionStore.schema, SQLiteConsentStore.schema, SQLiteUsageStore.schema,
-    ]
+    ],
+    [
+      SQLitePushedRequestStore.schema, SQLiteBackchannelStore.schema, SQLiteRefreshTokenStore.schema,
+      SQLiteCodeStore.proofKeyColumn,
+    ],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

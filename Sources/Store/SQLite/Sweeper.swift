@@ -13,6 +13,7 @@ final class Sweeper {
   /// What is swept: each statement takes (now in microseconds, rows at most).
   static let statements: [StaticString] = [
     SQLiteAssertionMemory.sweepStatement, SQLiteCodeStore.sweepStatement, SQLiteInteractionStore.sweepStatement,
+    SQLitePushedRequestStore.sweepStatement, SQLiteBackchannelStore.sweepStatement, SQLiteRefreshTokenStore.sweepStatement,
     SQLiteGrantStore.sweepStatement,
   ]
 

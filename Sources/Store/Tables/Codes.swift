@@ -35,13 +35,15 @@ public final class SQLiteCodeStore: CodeStore {
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX codes_by_expiry ON codes (expires_at);
     """
+  /// The second step of the schema.
+  static let proofKeyColumn: StaticString = "ALTER TABLE codes ADD COLUMN proof_key TEXT;"
   private static let byDigest: StaticString = """
-    SELECT digest, client_id, redirect_uri, code_challenge, nonce, grant_id, scopes, expires_at, used_at
+    SELECT digest, client_id, redirect_uri, code_challenge, nonce, grant_id, scopes, expires_at, used_at, proof_key
     FROM codes WHERE digest = ?1
     """
   private static let insertOne: StaticString = """
-    INSERT INTO codes (digest, client_id, redirect_uri, code_challenge, nonce, grant_id, scopes, expires_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    INSERT INTO codes (digest, client_id, redirect_uri, code_challenge, nonce, grant_id, scopes, expires_at, proof_key)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     """
   private static let use: StaticString = "UPDATE codes SET used_at = ?2 WHERE digest = ?1 AND used_at IS NULL"
   /// A used code is remembered for a day, so that a late replay still ends the grant.
@@ -58,7 +60,7 @@ public final class SQLiteCodeStore: CodeStore {
     try await database.write { connection in
       try connection.statement(Self.insertOne).bind(
         record.digest, record.client, record.redirectURI, record.codeChallenge, record.nonce, record.grant, record.scopes,
-        record.expiresAt
+        record.expiresAt, record.proofKey
       ).run()
     }
   }
@@ -84,7 +86,8 @@ public final class SQLiteCodeStore: CodeStore {
     guard try row.step() else { return nil }
     let record = CodeRecord(
       digest: try row.digest(0), client: try row.identifier(1), redirectURI: row.text(2), codeChallenge: row.optionalText(3),
-      nonce: row.optionalText(4), grant: try row.identifier(5), scopes: try row.scopes(6), expiresAt: row.timestamp(7))
+      nonce: row.optionalText(4), grant: try row.identifier(5), scopes: try row.scopes(6), expiresAt: row.timestamp(7),
+      proofKey: row.optionalText(9))
     return (record, !row.isNull(8))
   }
 }

@@ -21,13 +21,14 @@ struct DemoClients {
 
   init(catalogue: Catalogue, folder: String) throws {
     try Files.makeFolder(folder)
-    let everything = ScopeSet([.openID] + catalogue.scopes)
+    let everything = ScopeSet([.openID, .offlineAccess] + catalogue.scopes)
     let few = ScopeSet([.openID] + catalogue.scopes.filter { $0.rawValue.hasSuffix(":retrieve-type") })
     let all = catalogue.purposes.map(\.purpose)
     applications = [
       try Self.application("demo-all", "Aurora Insurance", everything, all, folder) { client in
         client.twoLeggedPurposes = [Self.purpose]
         client.clientURI = "https://aurora.example"
+        client.isTrustedWithNumbers = true
       },
       try Self.application("demo-few", "Birch Deliveries", few, [Self.purpose], folder) { _ in },
       try Self.application("demo-limit", "Cedar Trial (limit: 5 a minute, 10 a day)", everything, [Self.purpose], folder) {
@@ -85,7 +86,7 @@ struct DemoClients {
     }
     var record = ClientRecord(
       id: ClientID(rawValue: id)!, name: name, redirectURIs: redirectURIs,
-      grantTypes: ["authorization_code", "client_credentials"], scopes: scopes, purposes: purposes,
+      grantTypes: ClientRecord.knownGrantTypes, scopes: scopes, purposes: purposes,
       jwks: JWKSet(keys: [key.verificationKey]).json())
     adjust(&record)
     return Application(record: record, keyFile: file, kid: key.kid)

@@ -13,20 +13,24 @@ extension Backbone {
   /// The authorization server and the pages on which it asks people.
   func authorizationServer(simulatedSubscribers: [SimulatedSIM]) -> (server: AuthorizationServer, site: Site) {
     let errorPages = ErrorPages()
+    let phone = simulatedSubscribers.isEmpty ? nil : SimulatedPhone()
     let server = AuthorizationServer(
       settings: authorizationSettings,
       dependencies: AuthorizationDependencies(
-        catalogue: catalogue, clients: stores.clients, grants: stores.grants, codes: stores.codes, assertions: stores.assertions,
-        interactions: stores.interactions, subjects: stores.subjects, consents: consents, ledger: ledger, keys: keys, time: time,
-        recognition: recognition, simulatedSubscribers: simulatedSubscribers, pages: errorPages))
+        catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
+        recognition: recognition, simulatedSubscribers: simulatedSubscribers, channel: phone, pages: errorPages))
     let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty)
-    return (server, Site(server: server, catalogue: catalogue, settings: settings))
+    return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
 
   /// The adapters that recognise a subscriber, in the order in which they are asked.
   private var recognition: [any SubscriberRecognition] {
-    guard let header = configuration.recognition.enrichmentHeader else { return [] }
-    return [HeaderEnrichment(header: header, trustedProxies: configuration.recognition.trustedProxies)]
+    var adapters: [any SubscriberRecognition] = []
+    if let header = configuration.recognition.enrichmentHeader {
+      adapters.append(HeaderEnrichment(header: header, trustedProxies: configuration.recognition.trustedProxies))
+    }
+    adapters.append(NamedNumbers())
+    return adapters
   }
 
   private var authorizationSettings: AuthorizationSettings {

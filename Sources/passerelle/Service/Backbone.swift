@@ -34,7 +34,8 @@ final class Backbone: Sendable {
       throw error
     }
     consents = ConsentRegister(
-      store: stores.consents, catalogue: catalogue, time: time, observer: ConsentLedger(ledger: ledger))
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
+      observer: ConsentLedger(ledger: ledger))
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, price: Backbone.price(catalogue),
       durableSequence: { [ledger] in ledger.lastSequence })

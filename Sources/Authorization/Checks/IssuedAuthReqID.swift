@@ -1,0 +1,42 @@
+import JOSE
+import Store
+
+/// `auth_req_id` is one that was given to this client (CIBA Core §10.1, §11). Another client's is as good as none, and stays as it
+/// is: nobody can use up or slow down what is not theirs (A45).
+enum IssuedAuthReqID {
+  static func examine(_ examination: Examination) throws(Refusal) -> BackchannelRecord {
+    guard let identifier = examination.parameters["auth_req_id"] else {
+      throw Refusal(.invalidRequest, "auth_req_id is missing")
+    }
+    guard identifier.utf8.count <= IssuedCode.bytesMaximum else { throw .authReqIDNotGood("the auth_req_id is too long") }
+    let digest = SHA256.digest(Array(identifier.utf8))
+    let found = try orUnavailable("reading the request") { try examination.dependencies.backchannel.find(digest: digest) }
+    guard let found else { throw .authReqIDNotGood("the auth_req_id is unknown") }
+    guard found.client == examination.client.id else { throw .authReqIDNotGood("the auth_req_id was given to another client") }
+    return found
+  }
+}
+
+/// The poll is not too soon, and the subscriber has agreed; of all polls that find so, one passes (CIBA Core §11, profile item 32).
+enum AuthReqIDPolled {
+  static func examine(_ examination: Examination) async throws(Refusal) {
+    let digest = examination.backchannel.digest
+    let poll = try await orUnavailable("polling") { try await examination.dependencies.backchannel.poll(digest) }
+    switch poll {
+    case .granted: return
+    case .pending: throw Refusal(.authorizationPending, "the subscriber has not decided yet")
+    case .tooSoon: throw Refusal(.slowDown, "wait longer: the interval has grown by five seconds")
+    case .denied: throw Refusal(.accessDenied, "the subscriber did not agree")
+    case .expired: throw Refusal(.expiredToken, "the auth_req_id has expired")
+    case .unknown: throw .authReqIDNotGood("the auth_req_id is unknown")
+    case .redeemedBefore: throw .authReqIDNotGood("the auth_req_id was redeemed before")
+    }
+  }
+}
+
+extension Refusal {
+  /// One answer for all that can be wrong with an `auth_req_id`: the ledger knows which it was.
+  static func authReqIDNotGood(_ detail: String) -> Refusal {
+    Refusal(.invalidGrant, "the auth_req_id is not good here, or not good any more", detail: detail)
+  }
+}
