@@ -66,7 +66,7 @@ extension ClientRecord {
       scopes: scopes, purposes: purposes, jwks: jwks, proofKey: proofKey,
       accessTokenLifetimeSeconds: try reader.optionalInteger(
         "access_token_lifetime_seconds", in: Self.accessTokenLifetimeSecondsRange) ?? Self.accessTokenLifetimeSecondsDefault,
-      twoLeggedPurposes: twoLegged,
+      dpopBoundAccessTokens: try reader.boolean("dpop_bound_access_tokens", default: false), twoLeggedPurposes: twoLegged,
       requestsPerMinute: try reader.optionalInteger("requests_per_minute", in: 1...10_000_000),
       quotaPerDay: try reader.optionalInteger("quota_per_day", in: 0...1_000_000_000_000),
       quotaPerMonth: try reader.optionalInteger("quota_per_month", in: 0...1_000_000_000_000),
@@ -91,6 +91,7 @@ extension ClientRecord {
     writer.raw(jwks)
     writer.field("pkce", proofKey.rawValue)
     writer.field("access_token_lifetime_seconds", accessTokenLifetimeSeconds)
+    writer.field("dpop_bound_access_tokens", dpopBoundAccessTokens)
     writer.field("two_legged_purposes", twoLeggedPurposes.map(\.rawValue))
     if let requestsPerMinute { writer.field("requests_per_minute", requestsPerMinute) }
     if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
