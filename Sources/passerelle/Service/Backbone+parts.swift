@@ -72,6 +72,7 @@ extension Configuration {
       })
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
+    settings.dpop = dpop
     return settings
   }
 
