@@ -128,7 +128,7 @@ struct Authenticator {
     return claims
   }
 
-  static func claims(_ root: JSONValue) -> AccessToken.Claims? {
+  private static func claims(_ root: JSONValue) -> AccessToken.Claims? {
     guard let client = root["client_id"]?.string.flatMap(ClientID.init(rawValue:)),
       let grant = root["grant_id"]?.string.flatMap(GrantID.init(rawValue:)),
       let scopes = root["scope"]?.string.flatMap({ ScopeSet(parsing: $0) }),
