@@ -61,11 +61,12 @@ let package = Package(
     tests(
       "AuthorizationTests",
       ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),
-    tests("GatewayTests", ["Gateway", "Identifiers", "Bytes"]),
+    tests(
+      "GatewayTests", ["Gateway", "Ledger", "Consent", "Policy", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
     tests("SimulatorTests", ["Simulator", "Identifiers"]),
-    tests("PasserelleTests", ["passerelle"]),
+    tests("PasserelleTests", ["passerelle", "Gateway", "Bytes"]),
   ]
 )

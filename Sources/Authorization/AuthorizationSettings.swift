@@ -1,3 +1,5 @@
+import JOSE
+
 /// What the authorization server is told by the configuration.
 public struct AuthorizationSettings: Sendable {
   /// The issuer identifier (RFC 8414 §2), without a slash at the end. The configuration has checked it.
@@ -18,10 +20,8 @@ public struct AuthorizationSettings: Sendable {
   public var backchannelIntervalSeconds = 5
   /// Seconds for which a token of the JWT bearer grant is good at most (profile item 50: short-lived).
   public var assertedTokenLifetimeSecondsMaximum = 120
-  /// Whether a proof of possession is looked at (RFC 9449, profile items 2 to 8).
-  public var proofOfPossession = ProofOfPossessionMode.supported
-  /// The claims that a proof has to have at the gateway, for the metadata (profile item 6).
-  public var proofClaimsRequired: [String] = []
+  /// What becomes of DPoP proofs (RFC 9449, profile items 2 to 8).
+  public var dpop = DPoPSettings()
   /// The languages that the pages speak, for the metadata and for choosing one (RFC 5646 primary tags).
   public var languages = ["en", "fr"]
 
@@ -48,16 +48,6 @@ public struct AuthorizationSettings: Sendable {
 
   /// The full URL of an endpoint.
   public func url(_ endpoint: EndpointPath) -> String { issuer + endpoint.rawValue }
-}
-
-/// What becomes of DPoP proofs (profile items 2 and 3).
-public enum ProofOfPossessionMode: String, Sendable, CaseIterable {
-  /// Ignored: every token is a bearer token.
-  case off
-  /// A token is bound to the key of its request's proof when there is one.
-  case supported
-  /// Every token is bound.
-  case required
 }
 
 /// The paths that the server owns, its pages included.

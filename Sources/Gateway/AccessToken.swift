@@ -17,6 +17,8 @@ final class AccessToken {
     var purpose: Purpose?
     var expiresAt: Timestamp
     var notBefore: Timestamp?
+    /// `cnf.jkt`: the key to which the token is bound (RFC 9449 §6.1); nil for a bearer token.
+    var keyThumbprint: String?
   }
 
   let claims: Claims
@@ -32,6 +34,8 @@ final class AccessToken {
   let grantHash: UInt64
   /// The operations that the token's scopes open, by their dense index: a function of the scope claim and the catalogue.
   let opened: OperationSet
+  /// The key of the last proof that came with the token, so that it is read once.
+  var proofKey: DPoPKey?
   /// The subscriber's number, read once when a call first needs it.
   var number: MSISDN?
   /// The buckets of this client on this loop, by operation; index 0 is the client's own.

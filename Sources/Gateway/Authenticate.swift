@@ -5,7 +5,8 @@ import Policy
 import Store
 import Wire
 
-/// Stage 5: whose call it is, from the bearer token (RFC 6750, RFC 9068 §4).
+/// Stage 5: whose call it is, from the access token (RFC 6750, RFC 9068 §4), and whether it came as it must: a token that is
+/// bound to a key under the scheme `DPoP` (RFC 9449 §7), any other as a bearer token.
 ///
 /// Whatever is wrong, the answer is 401 `UNAUTHENTICATED`; the reason goes to the ledger alone. A verified token is remembered
 /// by its SHA-256; that its client is still enabled and its grant not ended is asked on every call.
@@ -16,13 +17,23 @@ struct Authenticator {
   let clients: any ClientStore
   let grants: any GrantStore
   let catalogue: Catalogue
+  let dpop: DPoPSettings.Mode
 
   /// Seconds by which the clocks of issuer and gateway may differ when a token says "not before".
   static let skewSeconds: Int64 = 5
 
   func run(_ exchange: Exchange, _ memory: inout TokenMemory, now: Timestamp) throws(APIError) -> AccessToken {
-    let bearer = try Self.bearer(exchange)
-    let digest = SHA256.digest(bearer)
+    let value = try Credentials.value(exchange)
+    guard let scheme = Credentials.scheme(value), scheme == .bearer || dpop != .off else {
+      throw APIError(.unauthenticated, "scheme_not_bearer")
+    }
+    let token = try accessToken(Credentials.token(value, scheme), &memory, now)
+    try checkBinding(token, scheme)
+    return token
+  }
+
+  private func accessToken(_ text: Span<UInt8>, _ memory: inout TokenMemory, _ now: Timestamp) throws(APIError) -> AccessToken {
+    let digest = SHA256.digest(text)
     if let known = memory.token(digest) {
       do throws(APIError) {
         try stillStands(known, now)
@@ -32,21 +43,22 @@ struct Authenticator {
         throw error
       }
     }
-    let token = try verify(bearer, now)
+    let token = try verify(text, now)
     memory.remember(token, digest)
     return token
   }
 
-  /// The token of exactly one `Authorization: Bearer` field.
-  @_lifetime(borrow exchange)
-  private static func bearer(_ exchange: Exchange) throws(APIError) -> Span<UInt8> {
-    guard exchange.count(.authorization) == 1, let value = exchange.field(.authorization) else {
-      throw APIError(.unauthenticated, exchange.count(.authorization) == 0 ? "token_missing" : "token_twice")
+  /// RFC 9449 §7.2: a stolen bound token is of no use as a bearer token (A46), and one that is not bound proves nothing.
+  private func checkBinding(_ token: AccessToken, _ scheme: Credentials.Scheme) throws(APIError) {
+    let isBound = token.claims.keyThumbprint != nil
+    guard scheme == .bearer else {
+      guard isBound else { throw APIError(.unauthenticated, "token_not_bound") }
+      return
     }
-    guard value.count > 7, value.extracting(0..<7).equalsIgnoringASCIICase("bearer ") else {
-      throw APIError(.unauthenticated, "scheme_not_bearer")
+    guard !isBound else { throw APIError(.unauthenticated, "bound_token_as_bearer") }
+    guard dpop != .required, dpop == .off || !token.client.dpopBoundAccessTokens else {
+      throw APIError(.unauthenticated, "token_not_bound")
     }
-    return value.extracting(7..<value.count)
   }
 
   /// A remembered token: its time, its client and its grant, as they are now (A24).
@@ -64,8 +76,8 @@ struct Authenticator {
     }
   }
 
-  private func verify(_ bearer: Span<UInt8>, _ now: Timestamp) throws(APIError) -> AccessToken {
-    let claims = try verifiedClaims(bearer)
+  private func verify(_ text: Span<UInt8>, _ now: Timestamp) throws(APIError) -> AccessToken {
+    let claims = try verifiedClaims(text)
     guard now < claims.expiresAt else { throw APIError(.unauthenticated, "token_expired") }
     if let notBefore = claims.notBefore, notBefore > now.adding(seconds: Self.skewSeconds) {
       throw APIError(.unauthenticated, "token_not_yet_valid")
@@ -98,10 +110,10 @@ struct Authenticator {
   }
 
   /// Signature, type, issuer and audience.
-  private func verifiedClaims(_ bearer: Span<UInt8>) throws(APIError) -> AccessToken.Claims {
+  private func verifiedClaims(_ text: Span<UInt8>) throws(APIError) -> AccessToken.Claims {
     let verified: VerifiedJWS
     do {
-      verified = try CompactJWS(parsing: bearer).verified { header in header.kid.flatMap { keys.verificationKey(kid: $0) } }
+      verified = try CompactJWS(parsing: text).verified { header in header.kid.flatMap { keys.verificationKey(kid: $0) } }
     } catch { throw APIError(.unauthenticated, "token_not_verified") }
     // RFC 9068 §2.1 and §4: the type keeps ID tokens and other JWTs of the same issuer out (A7).
     guard let type = verified.header.typ?.lowercased(), type == "at+jwt" || type == "application/at+jwt" else {
@@ -124,8 +136,14 @@ struct Authenticator {
     else { return nil }
     let purpose = root["purpose"].map { $0.string.flatMap(Purpose.init(rawValue:)) }
     if case .some(.none) = purpose { return nil }
+    // A confirmation that is not understood cannot be given (RFC 7800 §3.1): such a token is not taken as an unbound one.
+    let thumbprint = root["cnf"].map { $0["jkt"]?.string.flatMap(Self.thumbprint) }
+    if case .some(.none) = thumbprint { return nil }
     return AccessToken.Claims(
       client: client, grant: grant, scopes: scopes, purpose: purpose ?? nil, expiresAt: Timestamp(seconds: Int64(expires)),
-      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) })
+      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) }, keyThumbprint: thumbprint ?? nil)
   }
+
+  /// SHA-256 in base64url (RFC 9449 §6.1).
+  private static func thumbprint(_ text: String) -> String? { Base64URL.decode(text)?.count == 32 ? text : nil }
 }

@@ -7,7 +7,7 @@ import Wire
 
 /// One API call from its complete request to its answer. The order of the stages is written here and nowhere else:
 ///
-/// correlate, route, authenticate, authorize, limit, subject, consent | forward | filter, record | respond
+/// correlate, route, authenticate, prove, authorize, limit, subject, consent | forward | filter, record | respond
 ///
 /// At each bar the call waits: for the backend, for the ledger. One `Call` serves all requests of a connection, one after
 /// another, so that a warm connection allocates next to nothing. Confined to its loop.
@@ -73,6 +73,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     self.operation = operation
     let token = try gateway.authenticator.run(exchange, &loop.tokens, now: now)
     self.token = token
+    if let thumbprint = token.claims.keyThumbprint { try gateway.proofs.run(exchange, token, thumbprint, now: now) }
     try Authorize.run(token, operation)
     taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
     subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamBody)

@@ -33,6 +33,7 @@ public struct GatewaySettings: Sendable {
   public var upstreams: [String: Upstream]
   public var tokensRemembered = 50_000
   public var consentsRemembered = 50_000
+  public var dpop = DPoPSettings()
 
   public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
     self.issuer = issuer
@@ -80,6 +81,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let settings: GatewaySettings
   let dependencies: GatewayDependencies
   let authenticator: Authenticator
+  let proofs: ProofCheck
   let limiter: Limiter
   let subjects: SubjectFinder
   let consent: ConsentCheck
@@ -98,12 +100,16 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     let catalogue = dependencies.catalogue
     authenticator = Authenticator(
       keys: dependencies.keys, issuer: settings.issuer, audience: settings.audience, clients: dependencies.clients,
-      grants: dependencies.grants, catalogue: catalogue)
+      grants: dependencies.grants, catalogue: catalogue, dpop: settings.dpop.mode)
+    guard let origin = TargetURI(settings.issuer) else { preconditionFailure("an issuer is a URL") }
+    proofs = ProofCheck(
+      origin: origin, demanded: settings.dpop.demandedClaims,
+      memory: ProofMemory(countMaximum: settings.dpop.proofsRemembered, start: dependencies.time.now()))
     limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(baseline: dependencies.quotaUsed))
     subjects = SubjectFinder(subjects: dependencies.subjects)
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
-    responder = Responder(realm: settings.issuer)
+    responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     upstreams = catalogue.operationsByIndex.map { settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"] }
     forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
     self.loops = []

@@ -5,14 +5,7 @@ import Wire
 /// Stage 13: what the client gets. An answer of success is what the filter released; every refusal is a CAMARA `ErrorInfo`
 /// (`status`, `code`, `message`) with the codes of the API's own version.
 struct Responder {
-  /// The `WWW-Authenticate` of a call without a token, and of one whose token is no good (RFC 6750 §3).
-  private let challenge: String
-  private let challengeInvalid: String
-
-  init(realm: String) {
-    challenge = "Bearer realm=\"\(realm)\""
-    challengeInvalid = "Bearer realm=\"\(realm)\", error=\"invalid_token\""
-  }
+  let challenges: Challenges
 
   func send(_ exchange: Exchange, status: Int, body: [UInt8], correlator: [UInt8], standing: Limiter.Standing?) {
     exchange.beginResponse(status: status)
@@ -29,8 +22,8 @@ struct Responder {
     let answer = errors.answer(error.kind)
     exchange.beginResponse(status: answer.status)
     commonFields(exchange, correlator, standing)
-    if answer.status == 401 {
-      exchange.addField("www-authenticate: ", error.reasonIs("token_missing") ? challenge : challengeInvalid)
+    for challenge in challenges.challenges(for: error, status: answer.status) {
+      exchange.addField("www-authenticate: ", challenge)
     }
     if let seconds = error.retryAfterSeconds { exchange.addField("retry-after: ", seconds) }
     if let allow = error.allow { exchange.addField("allow: ", allow) }

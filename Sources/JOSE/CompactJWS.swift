@@ -1,6 +1,7 @@
 import Bytes
 
 /// The header of a JWS, as far as it is listened to. `jwk`, `jku`, `x5u` and `x5c` are not: a token does not choose its key (A4).
+/// `DPoPProof` reads a header's key, and only as that.
 public struct JWTHeader: Sendable, Equatable {
   public let algorithm: SignatureAlgorithm
   public let typ: String?

@@ -5,5 +5,7 @@
 /// There is no symmetric signature and no "none": `SignatureAlgorithm` cannot express them (A1, A2). A `VerifiedJWS` comes from
 /// verification alone, and the algorithm is the key's, never the header's.
 ///
+/// A token does not choose its key. The one exception is `DPoPProof`, whose header's key proves nothing but its possession.
+///
 /// Begin with `CompactJWS.swift`; keys are in `SigningKey.swift` and `VerificationKey.swift`; the keys of an installation in
 /// `KeyRing.swift`.

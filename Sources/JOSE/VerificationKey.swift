@@ -18,7 +18,18 @@ public final class VerificationKey: Sendable {
 
   /// Reads a JWK (RFC 7517 §4): EC on P-256 or P-384, RSA, or Ed25519. `alg` fixes the algorithm; without it, it follows from the
   /// key's type (RSA: RS256). A key for encryption, with private parts, or symmetric is refused.
-  public convenience init(jwk: JSONValue) throws(JOSEError) {
+  public convenience init(jwk: JSONValue) throws(JOSEError) { try self.init(jwk: jwk, otherwise: nil) }
+
+  /// Reads a JWK for one algorithm.
+  ///
+  /// - Throws: `unsupportedAlgorithm` when the key's `alg` or its type says another.
+  convenience init(jwk: JSONValue, algorithm: SignatureAlgorithm) throws(JOSEError) {
+    try self.init(jwk: jwk, otherwise: algorithm)
+    guard self.algorithm == algorithm else { throw .unsupportedAlgorithm }
+  }
+
+  /// - Parameter otherwise: the algorithm of a key that does not state its own.
+  private convenience init(jwk: JSONValue, otherwise: SignatureAlgorithm?) throws(JOSEError) {
     guard jwk.kind == .object else { throw .badKey("a JWK is an object") }
     guard jwk["d"] == nil, jwk["k"] == nil else { throw .badKey("it holds a secret; register the public part only") }
     if let use = jwk["use"], use.string != "sig" { throw .badKey("use is not sig") }
@@ -26,10 +37,11 @@ public final class VerificationKey: Sendable {
       throw .badKey("key_ops has no verify")
     }
     let kid = try Self.optionalText(jwk, "kid")
-    let algorithm = try Self.optionalText(jwk, "alg").map { name throws(JOSEError) in
-      guard let algorithm = SignatureAlgorithm(rawValue: name) else { throw .unsupportedAlgorithm }
-      return algorithm
-    }
+    let algorithm =
+      try Self.optionalText(jwk, "alg").map { name throws(JOSEError) in
+        guard let algorithm = SignatureAlgorithm(rawValue: name) else { throw .unsupportedAlgorithm }
+        return algorithm
+      } ?? otherwise
     switch try Self.text(jwk, "kty") {
     case "EC": try self.init(elliptic: jwk, algorithm, kid)
     case "RSA": try self.init(rsa: jwk, algorithm, kid)

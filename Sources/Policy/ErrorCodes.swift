@@ -4,6 +4,8 @@ import Bytes
 public enum ErrorKind: Hashable, Sendable {
   case invalidArgument, outOfRange
   case unauthenticated
+  /// The DPoP proof is missing or not of this request.
+  case invalidProof
   case permissionDenied, invalidTokenContext
   case notFound
   /// Nobody is known by the identifier.
@@ -43,10 +45,13 @@ public struct ErrorCodes: Sendable {
     return answers[kind]!
   }
 
-  /// The kind of a backend's error, when the API knows one with that status and code.
+  /// The kind of a backend's error, when the API knows one with that status and code. Proofs are the gateway's business: no
+  /// backend sees one.
   public func kind(status: Int, code: String) -> ErrorKind? {
     if let index = specific.firstIndex(where: { $0.status == status && $0.code == code }) { return .specific(index) }
-    return (overridden + Self.table.map(\.kind)).first { answers[$0].map { $0.status == status && $0.code == code } ?? false }
+    return (overridden + Self.table.map(\.kind)).first { kind in
+      kind != .invalidProof && answers[kind].map { $0.status == status && $0.code == code } ?? false
+    }
   }
 
   /// Reads a policy's `errors`: overrides by name of kind, and `specific`, a list of the API's own.
@@ -89,6 +94,9 @@ public struct ErrorCodes: Sendable {
     row(
       "unauthenticated", .unauthenticated, 401, "UNAUTHENTICATED",
       "Request not authenticated due to missing, invalid, or expired credentials. A new authentication is required."),
+    // CAMARA profile item 7: status and spelling are OAuth's (RFC 9449 §5), not those of the design guide's codes.
+    row(
+      "invalidProof", .invalidProof, 400, "invalid_dpop_proof", "The DPoP proof is missing, malformed, or not of this request."),
     row(
       "permissionDenied", .permissionDenied, 403, "PERMISSION_DENIED",
       "Client does not have sufficient permissions to perform this action."),

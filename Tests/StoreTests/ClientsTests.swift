@@ -28,13 +28,15 @@ struct ClientsTests {
     #expect(plain.accessTokenLifetimeSeconds == 300)
     #expect(plain.isEnabled)
     #expect(plain.requestsPerMinute == nil)
+    #expect(!plain.dpopBoundAccessTokens)
     let full = try Self.record([
       "client_uri": "\"https://shop.example\"", "logo_uri": "\"https://shop.example/logo.png\"", "pkce": "\"optional\"",
       "access_token_lifetime_seconds": "60", "two_legged_purposes": "[\"dpv:ServiceProvision\"]", "requests_per_minute": "5",
       "quota_per_day": "100", "quota_per_month": "1000", "languages": "[\"fr\",\"en-GB\"]", "enabled": "false",
-      "token_endpoint_auth_method": "\"private_key_jwt\"",
+      "token_endpoint_auth_method": "\"private_key_jwt\"", "dpop_bound_access_tokens": "true",
     ])
     #expect(!full.isEnabled)
+    #expect(full.dpopBoundAccessTokens)
     for record in [plain, full] {
       let document = try JSONDocument(record.json(), file: "again")
       #expect(try ClientRecord(json: document.root) == record)
@@ -53,6 +55,7 @@ struct ClientsTests {
       ("pkce", "\"plain\"", "pkce"), ("access_token_lifetime_seconds", "59", "access_token_lifetime_seconds"),
       ("access_token_lifetime_seconds", "3601", "access_token_lifetime_seconds"),
       ("token_endpoint_auth_method", "\"client_secret_basic\"", "private_key_jwt"), ("languages", "[\"fr_FR!\"]", "languages"),
+      ("dpop_bound_access_tokens", "\"true\"", "dpop_bound_access_tokens"),
       ("clientname", "\"x\"", "client_name"), ("client_uri", "\"ftp://x.example\"", "client_uri"),
     ] as [(String, String?, String)])
   func refused(key: String, value: String?, word: String) {

@@ -55,10 +55,11 @@ enum Metadata {
 
   /// Profile items 4 and 6.
   private static func appendProofOfPossession(_ settings: AuthorizationSettings, to json: inout JSONWriter) {
-    guard settings.proofOfPossession != .off else { return }
+    guard settings.dpop.mode != .off else { return }
     json.field("dpop_signing_alg_values_supported", algorithms)
-    guard settings.proofOfPossession == .required else { return }
+    guard settings.dpop.mode == .required else { return }
     json.field("dpop_bound_access_tokens", true)
-    if !settings.proofClaimsRequired.isEmpty { json.field("camara_dpop_claims_required", settings.proofClaimsRequired) }
+    let claims = settings.dpop.demandedClaims.names
+    if !claims.isEmpty { json.field("camara_dpop_claims_required", claims) }
   }
 }

@@ -71,7 +71,7 @@ extension ClientRecord {
       scopes: scopes, purposes: purposes, jwks: jwks, proofKey: proofKey,
       accessTokenLifetimeSeconds: try reader.optionalInteger(
         "access_token_lifetime_seconds", in: Self.accessTokenLifetimeSecondsRange) ?? Self.accessTokenLifetimeSecondsDefault,
-      twoLeggedPurposes: twoLegged,
+      dpopBoundAccessTokens: try reader.boolean("dpop_bound_access_tokens", default: false), twoLeggedPurposes: twoLegged,
       requestsPerMinute: try reader.optionalInteger("requests_per_minute", in: 1...10_000_000),
       quotaPerDay: try reader.optionalInteger("quota_per_day", in: 0...1_000_000_000_000),
       quotaPerMonth: try reader.optionalInteger("quota_per_month", in: 0...1_000_000_000_000),
@@ -108,6 +108,7 @@ extension ClientRecord {
     writer.field("pkce", proofKey.rawValue)
     writer.field("access_token_lifetime_seconds", accessTokenLifetimeSeconds)
     writer.field("refresh_token_lifetime_seconds", refreshTokenLifetimeSeconds)
+    writer.field("dpop_bound_access_tokens", dpopBoundAccessTokens)
     writer.field("two_legged_purposes", twoLeggedPurposes.map(\.rawValue))
     writer.key("grant_type_rules")
     writer.beginArray()

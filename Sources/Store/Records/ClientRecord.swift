@@ -37,6 +37,8 @@ public struct ClientRecord: Sendable, Hashable {
   public var jwks: [UInt8]
   public var proofKey: ProofKey
   public var accessTokenLifetimeSeconds: Int
+  /// It always sends DPoP proofs, and its tokens are of no use without (RFC 9449 §5.2).
+  public var dpopBoundAccessTokens: Bool
   /// Purposes for which client credentials may reach personal data (CAMARA profile, item 42). A part of `purposes`.
   public var twoLeggedPurposes: [Purpose]
   /// Nil: the limits of the policies alone.
@@ -61,8 +63,9 @@ public struct ClientRecord: Sendable, Hashable {
   public init(
     id: ClientID, name: String, clientURI: String? = nil, logoURI: String? = nil, redirectURIs: [String] = [],
     grantTypes: [String], scopes: ScopeSet, purposes: [Purpose] = [], jwks: [UInt8], proofKey: ProofKey = .required,
-    accessTokenLifetimeSeconds: Int = ClientRecord.accessTokenLifetimeSecondsDefault, twoLeggedPurposes: [Purpose] = [],
-    requestsPerMinute: Int? = nil, quotaPerDay: Int? = nil, quotaPerMonth: Int? = nil, languages: [String] = [],
+    accessTokenLifetimeSeconds: Int = ClientRecord.accessTokenLifetimeSecondsDefault, dpopBoundAccessTokens: Bool = false,
+    twoLeggedPurposes: [Purpose] = [], requestsPerMinute: Int? = nil, quotaPerDay: Int? = nil, quotaPerMonth: Int? = nil,
+    languages: [String] = [],
     isEnabled: Bool = true
   ) {
     self.id = id
@@ -76,6 +79,7 @@ public struct ClientRecord: Sendable, Hashable {
     self.jwks = jwks
     self.proofKey = proofKey
     self.accessTokenLifetimeSeconds = accessTokenLifetimeSeconds
+    self.dpopBoundAccessTokens = dpopBoundAccessTokens
     self.twoLeggedPurposes = twoLeggedPurposes
     self.requestsPerMinute = requestsPerMinute
     self.quotaPerDay = quotaPerDay

@@ -7,6 +7,8 @@ import JOSE
 public protocol AssertionMemory: Sendable {
   /// True the first time, once that is durable; false when this client used this `jti` before.
   func useOnce(client: ClientID, jti: String, expiresAt: Timestamp) async throws -> Bool
+  /// The same for a DPoP proof (RFC 9449 §11.1), by the thumbprint of its key.
+  func useOnce(proofKey: String, jti: String, expiresAt: Timestamp) async throws -> Bool
 }
 
 public final class SQLiteAssertionMemory: AssertionMemory {
@@ -32,8 +34,16 @@ public final class SQLiteAssertionMemory: AssertionMemory {
 
   public func useOnce(client: ClientID, jti: String, expiresAt: Timestamp) async throws -> Bool {
     // A client id holds no NUL, so the pair cannot be read in two ways.
-    let digest = SHA256.digest(Array(client.rawValue.utf8) + [0] + Array(jti.utf8))
-    return try await database.write { connection in
+    try await useOnce(SHA256.digest(Array(client.rawValue.utf8) + [0] + Array(jti.utf8)), expiresAt)
+  }
+
+  public func useOnce(proofKey: String, jti: String, expiresAt: Timestamp) async throws -> Bool {
+    // Nor does it begin with one, so a proof is never taken for an assertion; a thumbprint has 43 characters always.
+    try await useOnce(SHA256.digest([0] + Array(proofKey.utf8) + Array(jti.utf8)), expiresAt)
+  }
+
+  private func useOnce(_ digest: Digest32, _ expiresAt: Timestamp) async throws -> Bool {
+    try await database.write { connection in
       try connection.statement(Self.insert).bind(digest, expiresAt).run()
       return connection.changes == 1
     }

@@ -1,5 +1,7 @@
 import Authorization
 import Bytes
+import JOSE
+import JOSE
 import Wire
 
 extension Configuration {
@@ -30,6 +32,7 @@ extension Configuration {
     recognition =
       try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value) } ?? Recognition()
     consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()
+    dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
     try reader.finish()
@@ -127,6 +130,27 @@ extension Configuration.Consent {
   init(_ value: JSONValue) throws(DocumentError) {
     var reader = try ObjectReader(value)
     lifetimeDays = try reader.optionalInteger("lifetimeDays", in: 1...3650) ?? lifetimeDays
+    try reader.finish()
+  }
+}
+
+extension DPoPSettings {
+  init(_ value: JSONValue) throws(DocumentError) {
+    self.init()
+    var reader = try ObjectReader(value)
+    if let name = try reader.optionalString("mode") {
+      guard let mode = Mode(rawValue: name) else {
+        throw (value["mode"] ?? value).error("mode wants \"off\", \"supported\" or \"required\"")
+      }
+      self.mode = mode
+    }
+    for name in try reader.optionalStrings("claims") ?? [] {
+      guard let claim = DPoPProof.RequestClaims(name: name) else {
+        throw (value["claims"] ?? value).error("claims wants \"camara:bh\" and \"camara:qh\", or one of them, or none")
+      }
+      demandedClaims.insert(claim)
+    }
+    proofsRemembered = try reader.optionalInteger("proofsRemembered", in: 1024...100_000_000) ?? proofsRemembered
     try reader.finish()
   }
 }

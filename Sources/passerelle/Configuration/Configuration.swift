@@ -1,5 +1,6 @@
 import Authorization
 import Bytes
+import JOSE
 
 /// What `passerelle serve` is told: one JSON file (comments and trailing commas allowed), every key documented in
 /// `deploy/passerelle.example.json`. A key that is not known is refused with file, line and the nearest known key.
@@ -22,6 +23,7 @@ struct Configuration: Sendable {
   var upstreams: [String: Upstream]
   var recognition: Recognition
   var consent: Consent
+  var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits
 

@@ -37,6 +37,7 @@ extension Backbone {
     var settings = AuthorizationSettings(issuer: configuration.issuer)
     settings.audience = configuration.audience
     settings.consentLifetimeSeconds = consentLifetimeSeconds
+    settings.dpop = configuration.dpop
     return settings
   }
 
@@ -76,6 +77,7 @@ extension Configuration {
       })
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
+    settings.dpop = dpop
     return settings
   }
 
