@@ -166,6 +166,9 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
     _ = passerelle_epoll_control(epoll, 3, descriptor, events, tag)
   }
 
+  /// Lets another be told about a descriptor; the tag stays.
+  func handOver(_ descriptor: Int32, to target: any Pollable) { slots[Int(descriptor)].target = target }
+
   /// Forgets a descriptor; to be called before it is closed.
   func remove(_ descriptor: Int32) {
     guard Int(descriptor) < slots.count, slots[Int(descriptor)].target != nil else { return }

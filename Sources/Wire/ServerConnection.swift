@@ -100,7 +100,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
       buffer.upper += count
       process()
     case .wouldBlock: releaseBufferIfEmpty()
-    case .closed: peerClosed()
+    case .closed, .broken: peerClosed()
     }
   }
 
@@ -247,7 +247,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     case .bytes(let count) where count == loop.output.count: finish(closes: closes)
     case .bytes(let count): wait(from: count, closes: closes)
     case .wouldBlock: wait(from: 0, closes: closes)
-    case .closed: close()
+    case .closed, .broken: close()
     }
   }
 
@@ -273,7 +273,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
       setInterest(writable: false)
       finish(closes: isPoisoned)
     case .wouldBlock: break
-    case .closed: close()
+    case .closed, .broken: close()
     }
   }
 
@@ -327,7 +327,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
         lingeredBytes += count
         guard lingeredBytes <= Self.lingerBytesMaximum else { close(); return }
       case .wouldBlock: return
-      case .closed: close(); return
+      case .closed, .broken: close(); return
       }
     }
   }

@@ -6,11 +6,13 @@ enum IOResult {
   case bytes(Int)
   /// Nothing now; epoll will tell.
   case wouldBlock
-  /// The peer has closed its side (reading), or the connection is gone.
+  /// The peer has closed its side in order: what came before is all that it wanted to send. Reading only.
   case closed
+  /// The connection is gone. What came before may be a part only.
+  case broken
 }
 
-/// The way of bytes between a connection and its socket. Plain TCP now; TLS will be another one. Confined to a loop.
+/// The way of bytes between a connection and its socket: `PlainTransport` or `TLSTransport`. Confined to a loop.
 protocol Transport: AnyObject {
   var descriptor: Int32 { get }
   func read(into buffer: UnsafeMutableRawBufferPointer) -> IOResult
@@ -28,8 +30,12 @@ final class PlainTransport: Transport {
   /// Takes over a connected, non-blocking socket.
   init(descriptor: Int32) {
     self.descriptor = descriptor
+    Self.sendAtOnce(descriptor)
+  }
+
+  /// Messages are written whole; waiting for more to send would only delay them.
+  static func sendAtOnce(_ descriptor: Int32) {
     var one: Int32 = 1
-    // Answers are written whole; waiting for more to send would only delay them.
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
   }
 
@@ -39,7 +45,7 @@ final class PlainTransport: Transport {
       if count > 0 { return .bytes(count) }
       if count == 0 { return .closed }
       if errno == EINTR { continue }
-      return errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .closed
+      return errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .broken
     }
   }
 
@@ -48,7 +54,7 @@ final class PlainTransport: Transport {
       let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
       if count >= 0 { return .bytes(count) }
       if errno == EINTR { continue }
-      return errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .closed
+      return errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .broken
     }
   }
 

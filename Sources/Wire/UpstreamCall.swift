@@ -2,19 +2,30 @@ import Bytes
 
 /// A backend's address.
 public struct UpstreamTarget: Sendable, Hashable {
-  /// A numeric address or a name.
+  /// A numeric address or a name. With TLS, what the certificate must be for.
   public let host: String
   public let port: Int
+  /// How connections are secured; nil for plain TCP.
+  public let tls: TLSClientContext?
 
+  /// A backend that is spoken to in the clear.
   public init(host: String, port: Int) {
     self.host = host
     self.port = port
+    tls = nil
+  }
+
+  /// A backend that is spoken to over TLS.
+  public init(host: String, port: Int, tls: TLSClientContext) {
+    self.host = host
+    self.port = port
+    self.tls = tls
   }
 
   /// The value of `Host`.
   public var authority: String {
     let name = host.utf8.contains(0x3A) ? "[\(host)]" : host
-    return port == 80 ? name : "\(name):\(port)"
+    return port == (tls == nil ? 80 : 443) ? name : "\(name):\(port)"
   }
 }
 
@@ -38,6 +49,8 @@ public struct UpstreamLimits: Sendable {
 public enum UpstreamFailure: Error, Sendable, Equatable {
   /// No connection: refused, no such host, too many calls waiting. Nothing was sent.
   case unreachable
+  /// No TLS connection: the handshake failed, or the certificate is not good for this backend. Nothing was sent.
+  case untrusted(TLSFault)
   /// The answer is not HTTP, or the connection broke before it was complete.
   case broken
   /// The deadline has passed.

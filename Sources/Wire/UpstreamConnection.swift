@@ -16,8 +16,10 @@ final class UpstreamConnection: Pollable, TimerTarget {
 
   private unowned let pool: UpstreamPool
   private var loop: EventLoop { pool.loop }
-  private var addresses: [SocketAddress]
+  private var dialer: Dialer?
   private var transport: (any Transport)?
+  /// The transport, when it is TLS: what plain TCP does not need is asked of this one.
+  private var tls: TLSTransport?
   private var tag: UInt64 = 0
   private var phase = Phase.connecting
   private var call: (any UpstreamCall)?
@@ -32,9 +34,8 @@ final class UpstreamConnection: Pollable, TimerTarget {
   private var hasAnswerBegun = false
   private lazy var timer = LoopTimer(self)
 
-  init(pool: UpstreamPool, addresses: [SocketAddress]) {
+  init(pool: UpstreamPool) {
     self.pool = pool
-    self.addresses = addresses
     var limits = HeadParser.Limits()
     limits.headBytesMaximum = pool.limits.headBytesMaximum
     parser = HeadParser(.response, limits: limits)
@@ -42,54 +43,31 @@ final class UpstreamConnection: Pollable, TimerTarget {
 
   // MARK: Connecting
 
-  /// Connects, then sends the call.
-  func open(_ call: any UpstreamCall) {
+  /// Connects to the first address that answers, then sends the call.
+  func open(_ call: any UpstreamCall, addresses: [SocketAddress]) {
     self.call = call
-    connectNext()
+    let dialer = Dialer(
+      loop: loop, target: pool.target, addresses: addresses, secondsMaximum: pool.limits.connectSecondsMaximum,
+      deadlineNanoseconds: call.deadlineNanoseconds, tell: { self.dialed($0) })
+    self.dialer = dialer
+    dialer.start()
   }
 
-  private func connectNext() {
-    guard !addresses.isEmpty else { close(.unreachable); return }
-    let address = addresses.removeFirst()
-    let descriptor = passerelle_tcp_socket(address.family)
-    guard descriptor >= 0 else { close(.unreachable); return }
-    let result = address.withSystemAddress { connect(descriptor, $0, $1) }
-    guard result == 0 || errno == EINPROGRESS else {
-      Glibc.close(descriptor)
-      connectNext()
-      return
+  private func dialed(_ outcome: Dialer.Outcome) {
+    dialer = nil
+    switch outcome {
+    case .failed(let failure): close(failure)
+    case .connected(let transport, let tls, let tag):
+      self.transport = transport
+      self.tls = tls
+      self.tag = tag
+      loop.handOver(transport.descriptor, to: self)
+      loop.modify(transport.descriptor, tag, readable: true, writable: false)
+      guard let call else { close(nil); return }
+      self.call = nil
+      phase = .idle
+      _ = send(call)
     }
-    let transport = PlainTransport(descriptor: descriptor)
-    guard let tag = try? loop.add(descriptor, self, writable: true) else {
-      transport.close()
-      close(.unreachable)
-      return
-    }
-    self.transport = transport
-    self.tag = tag
-    isWriting = true
-    let limit = loop.nowNanoseconds + UInt64(pool.limits.connectSecondsMaximum) * 1_000_000_000
-    loop.timers.set(timer, at: min(limit, call?.deadlineNanoseconds ?? limit))
-  }
-
-  private func connected() {
-    guard let transport else { return }
-    var code: Int32 = 0
-    var length = socklen_t(MemoryLayout<Int32>.size)
-    getsockopt(transport.descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
-    guard code == 0 else { connectionRefused(); return }
-    isWriting = false
-    loop.modify(transport.descriptor, tag, readable: true, writable: false)
-    guard let call else { close(nil); return }
-    self.call = nil
-    phase = .idle
-    _ = send(call)
-  }
-
-  /// This address does not answer: the next one.
-  private func connectionRefused() {
-    dropTransport()
-    connectNext()
   }
 
   // MARK: Sending
@@ -116,9 +94,9 @@ final class UpstreamConnection: Pollable, TimerTarget {
     switch result {
     case .bytes(let count):
       sent += count
-      setWriting(sent < request.count)
-    case .wouldBlock: setWriting(true)
-    case .closed: broken()
+      setWriting(sent < request.count || tls?.readNeedsWriting == true)
+    case .wouldBlock: setWriting(tls?.writeNeedsReading != true || tls?.readNeedsWriting == true)
+    case .closed, .broken: broken()
     }
   }
 
@@ -129,19 +107,24 @@ final class UpstreamConnection: Pollable, TimerTarget {
   }
 
   func becameWritable() {
-    switch phase {
-    case .connecting: connected()
-    case .head, .body: if sent < request.count { write() }
-    case .idle, .closed: break
-    }
+    if tls?.readNeedsWriting == true { becameReadable() }
+    guard phase == .head || phase == .body else { return }
+    if sent < request.count { write() } else { setWriting(tls?.readNeedsWriting == true) }
   }
 
   // MARK: Reading
 
   func becameReadable() {
-    guard let transport else { return }
     // Bytes or an end between calls: whatever it is, it belongs to no call.
-    guard phase == .head || phase == .body else { close(nil); return }
+    guard phase == .head || phase == .body else { if tls?.isStillQuiet != true { close(nil) }; return }
+    guard read(), let tls else { return }
+    if tls.writeNeedsReading { write() }
+    while tls.hasMore, phase == .head || phase == .body { guard read() else { return } }
+  }
+
+  /// False when nothing came.
+  private func read() -> Bool {
+    guard let transport else { return false }
     let buffer = self.buffer ?? loop.buffers.take()
     self.buffer = buffer
     if buffer.room.isEmpty { buffer.grow(to: buffer.capacity * 2) }
@@ -150,9 +133,12 @@ final class UpstreamConnection: Pollable, TimerTarget {
       hasAnswerBegun = true
       buffer.upper += count
       process(buffer)
-    case .wouldBlock: break
+      return true
+    case .wouldBlock: if tls?.readNeedsWriting == true { setWriting(true) }
     case .closed: peerClosed(buffer)
+    case .broken: broken()
     }
+    return false
   }
 
   private func process(_ buffer: ReadBuffer) {
@@ -219,6 +205,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
     // What follows an answer that nobody asked for could be taken for the answer to the next call.
     let isClean =
       buffer.upper == messageEnd && sent == request.count && parser.framing != .untilClose && parser.keepsConnection(buffer.bytes)
+      && (tls?.hasMore != true || tls?.isStillQuiet == true)
     phase = .idle
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
     isReused = true
@@ -248,21 +235,18 @@ final class UpstreamConnection: Pollable, TimerTarget {
 
   func becameDead() {
     switch phase {
-    case .connecting: connectionRefused()
     case .head, .body: becameReadable()
     case .idle: close(nil)
-    case .closed: break
+    case .connecting, .closed: break
     }
   }
 
   func timerFired(_ timer: LoopTimer) {
     switch phase {
-    case .connecting:
-      guard let call, call.deadlineNanoseconds > loop.nowNanoseconds else { close(.timedOut); return }
-      connectionRefused()
     case .head, .body: close(.timedOut)
     case .idle: close(nil)
-    case .closed: break
+    // The dialer has a timer of its own.
+    case .connecting, .closed: break
     }
   }
 
@@ -271,6 +255,8 @@ final class UpstreamConnection: Pollable, TimerTarget {
     guard phase != .closed else { return }
     phase = .closed
     loop.timers.cancel(timer)
+    dialer?.cancel()
+    dialer = nil
     dropTransport()
     let call = call
     self.call = nil
@@ -285,5 +271,6 @@ final class UpstreamConnection: Pollable, TimerTarget {
     loop.remove(transport.descriptor)
     transport.close()
     self.transport = nil
+    tls = nil
   }
 }

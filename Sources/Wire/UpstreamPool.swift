@@ -1,6 +1,5 @@
 import Bytes
 import Dispatch
-import Glibc
 
 /// The connections of one loop to one backend: kept open between calls, limited in number, with a bounded queue before them.
 /// Confined to its loop.
@@ -11,7 +10,7 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
   private var idle: [UpstreamConnection] = []
   private var connections: [ObjectIdentifier: UpstreamConnection] = [:]
   private var waiting: [any UpstreamCall] = []
-  private var resolver: Resolver
+  private var resolver: UpstreamResolver
   private lazy var timer = LoopTimer(self)
   private var isClosed = false
 
@@ -19,7 +18,18 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
     self.loop = loop
     self.target = target
     self.limits = limits
-    resolver = Resolver(target: target)
+    resolver = UpstreamResolver(target: target)
+  }
+
+  /// A pool that connects to these addresses whatever the target's name stands for; the name is still what `Host`, the server
+  /// name and the certificate are about.
+  ///
+  /// - Precondition: at least one address.
+  init(loop: EventLoop, target: UpstreamTarget, addresses: [SocketAddress], limits: UpstreamLimits) {
+    self.loop = loop
+    self.target = target
+    self.limits = limits
+    resolver = UpstreamResolver(fixed: addresses)
   }
 
   /// Sends a call over a kept connection, a new one, or the next that becomes free. On the loop.
@@ -56,9 +66,9 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
   }
 
   private func connect(_ call: any UpstreamCall, _ addresses: [SocketAddress]) {
-    let connection = UpstreamConnection(pool: self, addresses: addresses)
+    let connection = UpstreamConnection(pool: self)
     connections[ObjectIdentifier(connection)] = connection
-    connection.open(call)
+    connection.open(call, addresses: addresses)
   }
 
   private func wait(_ call: any UpstreamCall) {
@@ -101,7 +111,7 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
     let target = target
     // getaddrinfo blocks: it must not hold up the loop.
     DispatchQueue.global().async { [weak self, loop] in
-      let addresses = Resolver.look(up: target)
+      let addresses = NameLookup.blocking(target.host, port: target.port)
       loop.execute { [weak self] in self?.resolved(addresses) }
     }
   }
@@ -111,57 +121,5 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
     let calls = waiting
     waiting = []
     for call in calls { open(for: call) }
-  }
-}
-
-/// What a target's name stands for, remembered for 30 s; a failure for 1 s.
-private struct Resolver {
-  enum Answer {
-    case known([SocketAddress])
-    case failed
-    case asked
-    case unknown
-  }
-
-  private let numeric: SocketAddress?
-  private var addresses: [SocketAddress] = []
-  private var goodUntil: UInt64 = 0
-  var isAsked = false
-
-  init(target: UpstreamTarget) { numeric = SocketAddress(ip: target.host, port: target.port) }
-
-  func addresses(at now: UInt64) -> Answer {
-    if let numeric { return .known([numeric]) }
-    if isAsked { return .asked }
-    guard now < goodUntil else { return .unknown }
-    return addresses.isEmpty ? .failed : .known(addresses)
-  }
-
-  mutating func learn(_ addresses: [SocketAddress], at now: UInt64) {
-    self.addresses = addresses
-    isAsked = false
-    goodUntil = now + (addresses.isEmpty ? 1_000_000_000 : 30_000_000_000)
-  }
-
-  /// Blocks.
-  static func look(up target: UpstreamTarget) -> [SocketAddress] {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    var list: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(target.host, nil, &hints, &list) == 0 else { return [] }
-    defer { freeaddrinfo(list) }
-    var addresses: [SocketAddress] = []
-    var next = list
-    while let entry = next?.pointee {
-      if let address = entry.ai_addr {
-        var storage = sockaddr_storage()
-        withUnsafeMutableBytes(of: &storage) {
-          $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min($0.count, Int(entry.ai_addrlen))))
-        }
-        if let found = SocketAddress(ip: SocketAddress(storage: storage).host, port: target.port) { addresses.append(found) }
-      }
-      next = entry.ai_next
-    }
-    return addresses
   }
 }

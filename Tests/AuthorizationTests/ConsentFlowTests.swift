@@ -270,16 +270,4 @@ struct RecognitionTests {
       #expect(await server.server.respond(to: request).error == error)
     }
   }
-
-  @Test("an address range is read strictly")
-  func ranges() {
-    for text in ["10.0.0.0/8", "192.0.2.1", "::/0", "0.0.0.0/0", "2001:db8::/32", "::1/128"] {
-      #expect(AddressRange(text) != nil)
-    }
-    for text in [
-      "10.1.0.0/8", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/", "10.0.0", "", "/8", "localhost", "2001:db8::/129",
-    ] {
-      #expect(AddressRange(text) == nil, "\(text)")
-    }
-  }
 }

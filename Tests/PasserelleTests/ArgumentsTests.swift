@@ -32,18 +32,3 @@ import Testing
     #expect(throws: UsageError.self) { try arguments.seconds("--ttl", default: 1, maximum: 86_400) }
   }
 }
-
-@Suite struct PlainURLTests {
-  @Test(arguments: [
-    ("http://127.0.0.1:9101", "127.0.0.1", 9101, ""), ("https://api.example.com", "api.example.com", 443, ""),
-    ("http://[::1]:80/x", "::1", 80, "/x"), ("http://localhost", "localhost", 80, ""),
-  ]) func aPlainURLIsRead(_ text: String, _ host: String, _ port: Int, _ path: String) {
-    let url = PlainURL(text)
-    #expect(url?.host == host && url?.port == port && url?.path == path)
-  }
-
-  @Test(arguments: [
-    "", "ftp://x", "http://", "http://a@b", "http://a:0", "http://a:65536", "http://a:x", "http://[::1", "http://a b", "//a",
-  ])
-  func anythingElseIsNot(_ text: String) { #expect(PlainURL(text) == nil) }
-}

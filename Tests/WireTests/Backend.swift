@@ -144,7 +144,7 @@ final class TestPool {
   private let time: any TimeSource
 
   init(
-    port: Int? = nil, host: String = "127.0.0.1", time: any TimeSource = SystemTime(),
+    port: Int? = nil, host: String = "127.0.0.1", tls: TLSClientContext? = nil, time: any TimeSource = SystemTime(),
     limits adjust: (inout UpstreamLimits) -> Void = { _ in },
     _ script: @escaping Backend.Script
   ) throws {
@@ -152,7 +152,9 @@ final class TestPool {
     adjust(&limits)
     backend = port == nil ? try Backend(script) : nil
     loop = try EventLoop(index: 0, time: time)
-    pool = UpstreamPool(loop: loop, target: UpstreamTarget(host: host, port: port ?? backend!.port), limits: limits)
+    let plain = UpstreamTarget(host: host, port: port ?? backend!.port)
+    let target = tls.map { UpstreamTarget(host: host, port: plain.port, tls: $0) } ?? plain
+    pool = UpstreamPool(loop: loop, target: target, limits: limits)
     self.time = time
     loop.start()
   }
@@ -182,4 +184,7 @@ final class TestPool {
     loop.execute { pool.send(call) }
     return call
   }
+
+  /// Sends one call and waits for what becomes of it.
+  func outcome() -> CallResult? { withExtendedLifetime(self) { send().wait() } }
 }

@@ -121,7 +121,7 @@ extension EventLoop {
 
 /// A client that writes and reads bytes as they are. Reads give up after 30 seconds.
 final class RawClient: @unchecked Sendable {
-  private var descriptor: Int32
+  private(set) var descriptor: Int32
   /// The server that it talks to goes on for as long as there is a client.
   fileprivate var server: TestServer?
   private var early: [UInt8] = []

@@ -115,6 +115,17 @@ import Testing
     #expect(SystemTime().monotonicNanoseconds() - start < 20_000_000_000)
   }
 
+  /// A reset is not the end that an answer without a length waits for.
+  @Test func aResetBreaksAnAnswerWithoutALength() throws {
+    let pool = try TestPool { connection, _ in
+      _ = connection.readRequest()
+      connection.send("HTTP/1.1 200 OK\r\n\r\nhalf of it")
+      usleep(50_000)
+      connection.reset()
+    }
+    #expect(pool.outcome() == .failed(.broken))
+  }
+
   @Test func aLargeAnswerArrivesWhole() throws {
     let body = String(repeating: "0123456789abcdef", count: 1 << 18)
     #expect(try result(Array("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)) == .ok(body))

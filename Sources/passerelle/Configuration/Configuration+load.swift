@@ -41,10 +41,10 @@ extension Configuration {
   /// RFC 8414 §2: a URL with a scheme and a host and neither query nor fragment; plain HTTP only on loopback.
   private static func checkIssuer(_ issuer: String, _ root: JSONValue) throws(DocumentError) {
     let place = root["issuer"] ?? root
-    guard let url = PlainURL(issuer), !issuer.hasSuffix("/"), !issuer.contains("?"), !issuer.contains("#") else {
+    guard let url = WebAddress(issuer), !issuer.hasSuffix("/"), !issuer.contains("?"), !issuer.contains("#") else {
       throw place.error("issuer wants a URL such as https://api.example.com, without a slash, query or fragment at the end")
     }
-    guard url.scheme == "https" || url.isLoopback else { throw place.error("issuer wants https; http is for loopback alone") }
+    guard url.isSecure || url.isLoopback else { throw place.error("issuer wants https; http is for loopback alone") }
   }
 
   private static func upstreams(_ value: JSONValue?, _ root: JSONValue) throws(DocumentError) -> [String: Upstream] {
@@ -94,10 +94,10 @@ extension Configuration.Upstream {
   init(_ value: JSONValue) throws(DocumentError) {
     var reader = try ObjectReader(value)
     let text = try reader.string("url")
-    guard let url = PlainURL(text), url.path.isEmpty || url.path == "/" else {
+    guard let url = WebAddress(text), url.target == "/" else {
       throw (value["url"] ?? value).error("url wants a scheme, a host and a port, such as http://127.0.0.1:9101, and no path")
     }
-    guard url.scheme == "http" else {
+    guard !url.isSecure else {
       throw (value["url"] ?? value).error("url: https upstreams are not supported yet; put a TLS proxy of your own between")
     }
     host = url.host

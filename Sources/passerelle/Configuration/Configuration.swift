@@ -1,6 +1,7 @@
 import Authorization
 import Bytes
 import JOSE
+import Wire
 
 /// What `passerelle serve` is told: one JSON file (comments and trailing commas allowed), every key documented in
 /// `deploy/passerelle.example.json`. A key that is not known is refused with file, line and the nearest known key.

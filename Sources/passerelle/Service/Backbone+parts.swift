@@ -66,10 +66,9 @@ extension Backbone {
 
 extension Configuration {
   var gatewaySettings: GatewaySettings {
-    let url = PlainURL(issuer)
     var settings = GatewaySettings(
       issuer: issuer, audience: audience, host: String(issuer.drop { $0 != "/" }.dropFirst(2)),
-      isSecure: url?.scheme == "https",
+      isSecure: WebAddress(issuer)?.isSecure == true,
       upstreams: upstreams.mapValues {
         GatewaySettings.Upstream(
           target: UpstreamTarget(host: $0.host, port: $0.port), timeoutMilliseconds: $0.timeoutMilliseconds,

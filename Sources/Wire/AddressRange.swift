@@ -1,6 +1,3 @@
-import Bytes
-import Wire
-
 /// A block of IP addresses in CIDR form: `10.0.0.0/8`, `2001:db8::/32`, or one address.
 public struct AddressRange: Sendable, Hashable {
   private let network: [UInt8]

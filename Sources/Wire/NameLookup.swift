@@ -1,0 +1,62 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Looks names up with the system's resolver, away from the loops: `getaddrinfo` blocks, for many seconds when it must.
+///
+/// Names that clients gave are looked up here. So many look-ups can be under way at a time, and no more wait: somebody whose
+/// name server never answers can hold up others of this kind, but neither the memory nor the backends, which do without it.
+final class NameLookup: Sendable {
+  static let shared = NameLookup(countMaximum: 32)
+
+  private let countMaximum: Int
+  private let count = Mutex(0)
+  private let queue = DispatchQueue(label: "passerelle.names", attributes: .concurrent)
+  private let resolve: @Sendable (_ name: String, _ port: Int) -> [SocketAddress]
+
+  /// - Parameter resolve: blocks; tests put their own in its place.
+  init(
+    countMaximum: Int, resolve: @escaping @Sendable (String, Int) -> [SocketAddress] = { NameLookup.blocking($0, port: $1) }
+  ) {
+    self.countMaximum = countMaximum
+    self.resolve = resolve
+  }
+
+  /// Looks a name up and tells what it stands for, on some thread; nothing for a name that is none, and at once when too many
+  /// look-ups are under way.
+  func addresses(of name: String, port: Int, tell: @escaping @Sendable ([SocketAddress]) -> Void) {
+    let isTaken = count.withLock { count in
+      guard count < countMaximum else { return false }
+      count += 1
+      return true
+    }
+    guard isTaken else { tell([]); return }
+    queue.async { [self] in
+      let addresses = resolve(name, port)
+      count.withLock { $0 -= 1 }
+      tell(addresses)
+    }
+  }
+
+  /// Blocks the calling thread.
+  static func blocking(_ name: String, port: Int) -> [SocketAddress] {
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var list: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
+    defer { freeaddrinfo(list) }
+    var addresses: [SocketAddress] = []
+    var next = list
+    while let entry = next?.pointee {
+      if let address = entry.ai_addr {
+        var storage = sockaddr_storage()
+        withUnsafeMutableBytes(of: &storage) {
+          $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min($0.count, Int(entry.ai_addrlen))))
+        }
+        if let found = SocketAddress(ip: SocketAddress(storage: storage).host, port: port) { addresses.append(found) }
+      }
+      next = entry.ai_next
+    }
+    return addresses
+  }
+}

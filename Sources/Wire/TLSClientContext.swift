@@ -1,0 +1,90 @@
+import COpenSSL
+import COpenSSLSystem
+
+/// What all TLS connections to other servers have in common. Make one, and use it from all loops.
+///
+/// TLS 1.2 (with forward secrecy and authenticated encryption only, RFC 9325 §4.2) and TLS 1.3. Certificates are always
+/// verified, against the system's authorities and those of one file; there is no switch that turns this off. The name in the
+/// certificate must be the one that was asked for, and stand where RFC 9525 §6.3 wants it: a common name does not count.
+public final class TLSClientContext: Sendable, Hashable {
+  // Sound: OpenSSL counts references to a context with atomics, and nothing changes it after `init`.
+  nonisolated(unsafe) private let context: OpaquePointer
+
+  /// - Parameters:
+  ///   - caFile: further authorities in PEM, beside the system's.
+  ///   - certificateFile: the client's own certificate in PEM, followed by those between it and its authority.
+  ///   - keyFile: its private key in PEM, without a passphrase.
+  public init(
+    caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil
+  ) throws(TLSContextError) {
+    ERR_clear_error()
+    guard let context = SSL_CTX_new(TLS_client_method()) else { throw .system(OpenSSLErrors.takeReason()) }
+    self.context = context
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+    passerelle_tls_set_modes(context)
+    // RFC 7301 §3.1: one protocol, its length before it. The call returns 0 when it is good.
+    let protocols = [UInt8(8)] + Array("http/1.1".utf8)
+    guard passerelle_tls_set_versions(context, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
+      SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK") == 1,
+      SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count)) == 0,
+      SSL_CTX_set_default_verify_paths(context) == 1
+    else { throw .system(OpenSSLErrors.takeReason()) }
+    if let caFile, SSL_CTX_load_verify_file(context, caFile) != 1 {
+      throw .badFile(caFile, reason: "not a readable file of certificates in PEM (\(OpenSSLErrors.takeReason()))")
+    }
+    try Self.use(certificateFile, keyFile, in: context)
+    ERR_clear_error()
+  }
+
+  deinit { SSL_CTX_free(context) }
+
+  private static func use(
+    _ certificateFile: String?, _ keyFile: String?, in context: OpaquePointer
+  ) throws(TLSContextError) {
+    guard let certificateFile, let keyFile else {
+      guard certificateFile == nil, keyFile == nil else { throw .certificateWithoutKey }
+      return
+    }
+    // The callback answers "no passphrase": without it OpenSSL would ask on the terminal.
+    SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in 0 }
+    guard SSL_CTX_use_certificate_chain_file(context, certificateFile) == 1 else {
+      throw .badFile(certificateFile, reason: "not a readable certificate in PEM (\(OpenSSLErrors.takeReason()))")
+    }
+    guard SSL_CTX_use_PrivateKey_file(context, keyFile, SSL_FILETYPE_PEM) == 1, SSL_CTX_check_private_key(context) == 1 else {
+      throw .badFile(keyFile, reason: "not the certificate's key in PEM without a passphrase (\(OpenSSLErrors.takeReason()))")
+    }
+  }
+
+  /// A session that will accept a certificate for this host alone; nil without memory. The caller frees it.
+  ///
+  /// - Parameter host: a name, or a numeric address without brackets.
+  func makeSession(host: String) -> OpaquePointer? {
+    ERR_clear_error()
+    guard let session = SSL_new(context) else { return nil }
+    let parameters = SSL_get0_param(session)
+    let isGood: Bool
+    if SocketAddress(ip: host, port: 0) != nil {
+      // RFC 6066 §3: an address is not sent as a server name.
+      isGood = X509_VERIFY_PARAM_set1_ip_asc(parameters, host) == 1
+    } else {
+      // The dot that says that a name is complete is not a part of it in TLS (RFC 6066 §3).
+      let name = host.hasSuffix(".") ? String(host.dropLast()) : host
+      X509_VERIFY_PARAM_set_hostflags(
+        parameters, UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT) | UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+      // An empty name would switch the check off.
+      isGood =
+        !name.isEmpty && X509_VERIFY_PARAM_set1_host(parameters, name, name.utf8.count) == 1
+        && passerelle_tls_set_server_name(session, name) == 1
+    }
+    guard isGood else {
+      SSL_free(session)
+      return nil
+    }
+    SSL_set_connect_state(session)
+    return session
+  }
+
+  /// Two contexts are equal when they are the same one: connections are never shared between different settings.
+  public static func == (left: TLSClientContext, right: TLSClientContext) -> Bool { left === right }
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
