@@ -6,4 +6,4 @@
 /// verification alone, and the algorithm is the key's, never the header's.
 ///
 /// Begin with `CompactJWS.swift`; keys are in `SigningKey.swift` and `VerificationKey.swift`; the keys of an installation in
-/// `KeyRing.swift`.
+/// `KeyRing.swift`, those that others publish in `RemoteKeySet.swift`.
