@@ -4,11 +4,11 @@ import Synchronization
 /// The keys that somebody else publishes: a JWK set that is fetched when it is needed and remembered. Safe from any thread.
 ///
 /// A set is kept for its lifetime, and fetched before that only for a key that is not in it: whoever publishes it has changed
-/// keys. Fetches never come closer together than 30 s, so that forged `kid`s cannot make us hammer somebody (A20), and there is
-/// never more than one: callers wait for the one that is under way. When a fetch fails the last good set serves on, for up to a
+/// keys. There are never more than two fetches in 30 s, so that forged `kid`s cannot make us hammer somebody (A20), but a key that
+/// was changed just after the first fetch is found; and there is never more than one at a time: callers wait for the one that is under way. When a fetch fails the last good set serves on, for up to a
 /// day from when it was fetched.
 public final class RemoteKeySet: Sendable {
-  /// Between the beginnings of two fetches, whatever became of the first.
+  /// In so many seconds there are at most two fetches, whatever becomes of them.
   public static let refetchSecondsMinimum = 30
   /// After this a set that could not be renewed is no longer believed.
   public static let staleSecondsMaximum = 86_400
@@ -29,7 +29,8 @@ public final class RemoteKeySet: Sendable {
   private struct Memory {
     var set: JWKSet?
     var fetchedNanoseconds: UInt64 = 0
-    var attemptedNanoseconds: UInt64?
+    /// The beginnings of the last fetch and of the one before.
+    var attemptedNanoseconds: (last: UInt64?, before: UInt64?)
     var lastProblem: Problem?
     var isFetching = false
     var waiting: [CheckedContinuation<Void, Never>] = []
@@ -98,11 +99,11 @@ public final class RemoteKeySet: Sendable {
       let now = time.monotonicNanoseconds()
       if let key = memory.key(kid, algorithm, youngerThan: lifetimeSeconds, at: now) { return .settled(key) }
       if memory.isFetching { return .wait }
-      if let last = memory.attemptedNanoseconds, now - last < UInt64(Self.refetchSecondsMinimum) * 1_000_000_000 {
+      if let before = memory.attemptedNanoseconds.before, now - before < UInt64(Self.refetchSecondsMinimum) * 1_000_000_000 {
         return .settled(memory.key(kid, algorithm, youngerThan: Self.staleSecondsMaximum, at: now))
       }
       memory.isFetching = true
-      memory.attemptedNanoseconds = now
+      memory.attemptedNanoseconds = (now, memory.attemptedNanoseconds.last)
       return .fetch
     }
   }
