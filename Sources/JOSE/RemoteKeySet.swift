@@ -99,7 +99,10 @@ public final class RemoteKeySet: Sendable {
       let now = time.monotonicNanoseconds()
       if let key = memory.key(kid, algorithm, youngerThan: lifetimeSeconds, at: now) { return .settled(key) }
       if memory.isFetching { return .wait }
-      if let before = memory.attemptedNanoseconds.before, now - before < UInt64(Self.refetchSecondsMinimum) * 1_000_000_000 {
+      // One more after a good fetch; none too soon after a bad one.
+      let attempts = memory.attemptedNanoseconds
+      let decisive = memory.lastProblem == nil ? attempts.before : attempts.last
+      if let decisive, now - decisive < UInt64(Self.refetchSecondsMinimum) * 1_000_000_000 {
         return .settled(memory.key(kid, algorithm, youngerThan: Self.staleSecondsMaximum, at: now))
       }
       memory.isFetching = true
