@@ -1,17 +1,18 @@
-import Dispatch
 import Glibc
 import Synchronization
 
 /// Looks names up with the system's resolver, away from the loops: `getaddrinfo` blocks, for many seconds when it must.
 ///
-/// Names that clients gave are looked up here. So many look-ups can be under way at a time, and no more wait: somebody whose
-/// name server never answers can hold up others of this kind, but neither the memory nor the backends, which do without it.
+/// Each look-up has a thread of its own, so that one whose name server never answers holds up no other: the shared pool of
+/// Dispatch has few threads. So many can be under way at a time, and none waits beside them.
 final class NameLookup: Sendable {
-  static let shared = NameLookup(countMaximum: 32)
+  /// For names that the operator configured.
+  static let forBackends = NameLookup(countMaximum: 256)
+  /// For names that others gave; whatever becomes of these, the others are looked up.
+  static let forOthers = NameLookup(countMaximum: 32)
 
   private let countMaximum: Int
   private let count = Mutex(0)
-  private let queue = DispatchQueue(label: "passerelle.names", attributes: .concurrent)
   private let resolve: @Sendable (_ name: String, _ port: Int) -> [SocketAddress]
 
   /// - Parameter resolve: blocks; tests put their own in its place.
@@ -31,10 +32,35 @@ final class NameLookup: Sendable {
       return true
     }
     guard isTaken else { tell([]); return }
-    queue.async { [self] in
+    let work = Work { [self] in
       let addresses = resolve(name, port)
       count.withLock { $0 -= 1 }
       tell(addresses)
+    }
+    guard !work.start() else { return }
+    count.withLock { $0 -= 1 }
+    tell([])
+  }
+
+  /// What a thread does, once.
+  private final class Work: Sendable {
+    private let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    /// False when the system has no thread left.
+    func start() -> Bool {
+      var id = pthread_t()
+      let retained = Unmanaged.passRetained(self)
+      let result = pthread_create(
+        &id, nil,
+        { argument in
+          Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().body()
+          return nil
+        }, retained.toOpaque())
+      guard result == 0 else { retained.release(); return false }
+      pthread_detach(id)
+      return true
     }
   }
 

@@ -117,8 +117,9 @@ final class UpstreamConnection: Pollable, TimerTarget {
   func becameReadable() {
     // Bytes or an end between calls: whatever it is, it belongs to no call.
     guard phase == .head || phase == .body else { if tls?.isStillQuiet != true { close(nil) }; return }
-    guard read(), let tls else { return }
-    if tls.writeNeedsReading { write() }
+    _ = read()
+    guard let tls else { return }
+    if tls.writeNeedsReading, sent < request.count { write() }
     while tls.hasMore, phase == .head || phase == .body { guard read() else { return } }
   }
 

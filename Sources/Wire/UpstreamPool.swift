@@ -1,5 +1,4 @@
 import Bytes
-import Dispatch
 
 /// The connections of one loop to one backend: kept open between calls, limited in number, with a bounded queue before them.
 /// Confined to its loop.
@@ -108,10 +107,7 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
 
   private func resolve() {
     resolver.isAsked = true
-    let target = target
-    // getaddrinfo blocks: it must not hold up the loop.
-    DispatchQueue.global().async { [weak self, loop] in
-      let addresses = NameLookup.blocking(target.host, port: target.port)
+    NameLookup.forBackends.addresses(of: target.host, port: target.port) { [weak self, loop] addresses in
       loop.execute { [weak self] in self?.resolved(addresses) }
     }
   }

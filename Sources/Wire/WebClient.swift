@@ -14,7 +14,7 @@ public final class WebClient: Sendable {
   private let names: NameLookup
 
   /// - Parameter loop: does the work; running.
-  public convenience init(loop: EventLoop, tls: TLSClientContext) { self.init(loop: loop, tls: tls, names: .shared) }
+  public convenience init(loop: EventLoop, tls: TLSClientContext) { self.init(loop: loop, tls: tls, names: .forOthers) }
 
   init(loop: EventLoop, tls: TLSClientContext, names: NameLookup) {
     self.loop = loop

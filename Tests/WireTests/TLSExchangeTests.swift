@@ -32,6 +32,22 @@ import Testing
     backend.stop()
   }
 
+  @Test func manyCallsAtTheSameTimeGetTheirOwnAnswers() throws {
+    let backend = try TLSBackend { connection, _ in
+      while let request = connection.readRequest() {
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(request.body.count)\r\n\r\n\(request.text)")
+      }
+    }
+    let pool = try pool(backend) { $0.connectionsMaximum = 4 }
+    let calls = (0..<200).map { number in
+      let body = String(repeating: "\(number),", count: number * 10 + 1)
+      return (body, pool.send("POST / HTTP/1.1\r\nHost: b\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"))
+    }
+    for (body, call) in calls { #expect(call.wait() == .ok(body)) }
+    #expect(backend.connectionCount == 4)
+    backend.stop()
+  }
+
   @Test func anAnswerInManyRecords() throws {
     let backend = try TLSBackend { connection, _ in
       while connection.readRequest() != nil {

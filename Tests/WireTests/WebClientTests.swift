@@ -75,6 +75,21 @@ import Testing
     backend.stop()
   }
 
+  @Test(arguments: [("a.wild.test", true), ("A.Wild.test.", true), ("a.b.wild.test", false), ("wild.test", false)])
+  func aWildcardStandsForOneLabel(_ name: String, _ fits: Bool) throws {
+    let asked = Mutex("")
+    let backend = try TLSBackend { connection, _ in
+      asked.withLock { $0 = connection.serverName ?? "" }
+      connection.answerAll(TLSHandshakeTests.ok)
+    }
+    let host = name.lowercased()
+    let get = { try send("https://\(name):\(backend.port)/", names: [host: ["127.0.0.1"]]) }
+    if fits { #expect(try get().status == 200) } else { #expect(throws: WebFailure.self) { try get() } }
+    // RFC 6066 §3: without the dot at the end.
+    if fits { #expect(asked.withLock { $0 } == "a.wild.test") }
+    backend.stop()
+  }
+
   @Test func redirectsAreNotFollowed() throws {
     let reached = Mutex(false)
     let target = try Backend { _, _ in reached.withLock { $0 = true } }
