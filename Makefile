@@ -36,6 +36,7 @@ lint:
 bench: build bench-dependencies
 	swift run -c release measure-parsers Tests/Fuzz
 	$(PYTHON) Benchmarks/hot_path.py
+	$(PYTHON) Benchmarks/tokens.py
 
 clean:
 	rm -rf .build .venv $(DEMO_DATA)

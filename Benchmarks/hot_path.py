@@ -148,4 +148,5 @@ def main():
         print(f"| {what} | {connections} | {rate:,.0f} | {used} | {p50} | {p99} | {memory} |")
 
 
-main()
+if __name__ == "__main__":
+    main()
