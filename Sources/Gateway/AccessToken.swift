@@ -32,6 +32,8 @@ final class AccessToken {
   var grantStamp: UInt64
   /// The place of the grant on the change board.
   let grantHash: UInt64
+  /// Issued elsewhere: there is no grant of ours that could end.
+  let isForeign: Bool
   /// The operations that the token's scopes open, by their dense index: a function of the scope claim and the catalogue.
   let opened: OperationSet
   /// The key of the last proof that came with the token, so that it is read once.
@@ -47,7 +49,7 @@ final class AccessToken {
 
   init(
     claims: Claims, grant: GrantRecord, client: ClientRecord, clientGeneration: UInt64, grantHash: UInt64,
-    grantStamp: UInt64, opened: OperationSet
+    grantStamp: UInt64, isForeign: Bool = false, opened: OperationSet
   ) {
     self.claims = claims
     self.grant = grant
@@ -55,6 +57,7 @@ final class AccessToken {
     self.clientGeneration = clientGeneration
     self.grantHash = grantHash
     self.grantStamp = grantStamp
+    self.isForeign = isForeign
     self.opened = opened
     var entry = LedgerMembers()
     entry.client(claims.client)

@@ -18,34 +18,57 @@ struct Authenticator {
   let grants: any GrantStore
   let catalogue: Catalogue
   let dpop: DPoPSettings.Mode
+  let trustedIssuers: [TrustedIssuer]
 
   /// Seconds by which the clocks of issuer and gateway may differ when a token says "not before".
   static let skewSeconds: Int64 = 5
 
-  func run(_ exchange: Exchange, _ memory: inout TokenMemory, now: Timestamp) throws(APIError) -> AccessToken {
+  /// A token that is known now, or one that somebody else has to be asked about.
+  enum Authentication {
+    case known(AccessToken)
+    case foreign(ForeignToken)
+  }
+
+  func run(_ exchange: Exchange, _ memory: inout TokenMemory, now: Timestamp) throws(APIError) -> Authentication {
     let value = try Credentials.value(exchange)
     guard let scheme = Credentials.scheme(value), scheme == .bearer || dpop != .off else {
       throw APIError(.unauthenticated, "scheme_not_bearer")
     }
-    let token = try accessToken(Credentials.token(value, scheme), &memory, now)
-    try checkBinding(token, scheme)
-    return token
+    let authentication = try accessToken(Credentials.token(value, scheme), &memory, now)
+    if case .known(let token) = authentication { try checkBinding(token, scheme) }
+    return authentication
   }
 
-  private func accessToken(_ text: Span<UInt8>, _ memory: inout TokenMemory, _ now: Timestamp) throws(APIError) -> AccessToken {
+  /// Takes in what was found out about a foreign token, on the loop whose memory it is.
+  func admit(
+    _ parts: AccessTokenParts, _ foreign: ForeignToken, _ memory: inout TokenMemory
+  ) throws(APIError) {
+    let generation = clients.generation
+    let client = try enabledClient(parts.claims.client)
+    memory.remember(
+      AccessToken(
+        claims: parts.claims, grant: parts.grant, client: client, clientGeneration: generation, grantHash: 0, grantStamp: 0,
+        isForeign: true, opened: catalogue.operations(openedBy: parts.claims.scopes)), foreign.digest)
+  }
+
+  private func accessToken(_ text: Span<UInt8>, _ memory: inout TokenMemory, _ now: Timestamp) throws(APIError)
+    -> Authentication
+  {
     let digest = SHA256.digest(text)
     if let known = memory.token(digest) {
       do throws(APIError) {
         try stillStands(known, now)
-        return known
+        return .known(known)
       } catch {
         memory.forget(digest)
-        throw error
+        // What its issuer said of it holds for a while only, and is asked for again.
+        guard known.isForeign else { throw error }
       }
     }
+    if let foreign = ForeignToken(text, digest, among: trustedIssuers) { return .foreign(foreign) }
     let token = try verify(text, now)
     memory.remember(token, digest)
-    return token
+    return .known(token)
   }
 
   /// RFC 9449 §7.2: a stolen bound token is of no use as a bearer token (A46), and one that is not bound proves nothing.
@@ -69,6 +92,7 @@ struct Authenticator {
       token.client = try enabledClient(token.claims.client)
       token.clientGeneration = generation
     }
+    guard !token.isForeign else { return }
     let stamp = grants.changes.stamp(token.grantHash)
     if stamp != token.grantStamp {
       token.grant = try liveGrant(token.claims)
@@ -145,5 +169,5 @@ struct Authenticator {
   }
 
   /// SHA-256 in base64url (RFC 9449 §6.1).
-  private static func thumbprint(_ text: String) -> String? { Base64URL.decode(text)?.count == 32 ? text : nil }
+  static func thumbprint(_ text: String) -> String? { Base64URL.decode(text)?.count == 32 ? text : nil }
 }

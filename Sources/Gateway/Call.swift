@@ -48,8 +48,12 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   func begin() {
     reset()
+    proceed()
+  }
+
+  private func proceed() {
     do throws(APIError) {
-      try admit()
+      if let foreign = try admit() { return ask(foreign) }
       if let subject, subject.pseudonym == nil { return name(subject.number) }
       try forward()
     } catch { refuse(error) }
@@ -66,18 +70,35 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     }
   }
 
-  private func admit() throws(APIError) {
+  /// A token of another authorization server: its issuer, or its issuer's keys, are asked first; then the call begins again.
+  private func ask(_ foreign: ForeignToken) {
+    loop.loop.spawn { [self] in
+      do throws(APIError) {
+        let parts = try await gateway.foreignAuthenticator.run(foreign, now: gateway.dependencies.time.now())
+        try gateway.authenticator.admit(parts, foreign, &loop.tokens)
+      } catch { return refuse(error) }
+      proceed()
+    }
+  }
+
+  /// Gives the token that has to be asked about before the call can go on, if there is one.
+  private func admit() throws(APIError) -> ForeignToken? {
     let now = gateway.dependencies.time.now()
     try Correlate.run(exchange, into: &correlator)
     let operation = try Route.run(exchange, gateway.dependencies.catalogue)
     self.operation = operation
-    let token = try gateway.authenticator.run(exchange, &loop.tokens, now: now)
+    let token: AccessToken
+    switch try gateway.authenticator.run(exchange, &loop.tokens, now: now) {
+    case .known(let known): token = known
+    case .foreign(let foreign): return foreign
+    }
     self.token = token
     if let thumbprint = token.claims.keyThumbprint { try gateway.proofs.run(exchange, token, thumbprint, now: now) }
     try Authorize.run(token, operation)
     taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
     subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamBody)
     permission = try gateway.consent.run(loop.consents, operation, token, subject, now: now)
+    return nil
   }
 
   private func forward() throws(APIError) {

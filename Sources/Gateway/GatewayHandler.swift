@@ -34,6 +34,8 @@ public struct GatewaySettings: Sendable {
   public var tokensRemembered = 50_000
   public var consentsRemembered = 50_000
   public var dpop = DPoPSettings()
+  /// Whose access tokens are good here beside our own.
+  public var trustedIssuers: [TrustedIssuer] = []
 
   public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
     self.issuer = issuer
@@ -81,6 +83,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let settings: GatewaySettings
   let dependencies: GatewayDependencies
   let authenticator: Authenticator
+  let foreignAuthenticator: ForeignAuthenticator
   let proofs: ProofCheck
   let limiter: Limiter
   let subjects: SubjectFinder
@@ -100,7 +103,10 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     let catalogue = dependencies.catalogue
     authenticator = Authenticator(
       keys: dependencies.keys, issuer: settings.issuer, audience: settings.audience, clients: dependencies.clients,
-      grants: dependencies.grants, catalogue: catalogue, dpop: settings.dpop.mode)
+      grants: dependencies.grants, catalogue: catalogue, dpop: settings.dpop.mode,
+      trustedIssuers: settings.trustedIssuers)
+    foreignAuthenticator = ForeignAuthenticator(
+      clients: dependencies.clients, subjects: dependencies.subjects, catalogue: catalogue)
     guard let origin = TargetURI(settings.issuer) else { preconditionFailure("an issuer is a URL") }
     proofs = ProofCheck(
       origin: origin, demanded: settings.dpop.demandedClaims,

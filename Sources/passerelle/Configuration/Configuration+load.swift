@@ -32,6 +32,7 @@ extension Configuration {
     upstreams = try Self.upstreams(reader.value("upstreams"), root)
     recognition =
       try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value) } ?? Recognition()
+    trustedIssuers = try Self.trustedIssuers(&reader, folder: folder)
     outbound =
       try reader.value("outbound").map { value throws(DocumentError) in try Outbound(value, folder: folder) } ?? Outbound()
     consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()

@@ -26,6 +26,8 @@ struct Configuration: Sendable {
   var upstreams: [String: Upstream]
   var recognition: Recognition
   var outbound: Outbound
+  /// Other authorization servers whose access tokens are accepted at the gateway.
+  var trustedIssuers: [TrustedIssuer]
   var consent: Consent
   var dpop: DPoPSettings
   var ledger: Ledger

@@ -34,9 +34,14 @@ final class Outbound: Sendable {
   /// The JWK set of a client's `jwks_uri`: 5 s, 256 KiB, no redirects, public addresses alone (A20).
   func keySet(_ address: String) async throws -> [UInt8] {
     guard let url = WebAddress(address) else { throw WebFailure.unresolvable }
+    return try await get(url, answerBytesMaximum: RemoteKeySet.documentBytesMaximum, rule: rule)
+  }
+
+  /// A JSON document, in 5 s, without redirects.
+  func get(_ address: WebAddress, answerBytesMaximum: Int, rule: AddressRule = .any) async throws -> [UInt8] {
     let answer = try await web().send(
-      "GET", to: url, fields: [("accept", "application/jwk-set+json, application/json")], timeoutSeconds: 5,
-      answerBytesMaximum: RemoteKeySet.documentBytesMaximum, rule: rule)
+      "GET", to: address, fields: [("accept", "application/jwk-set+json, application/json")], timeoutSeconds: 5,
+      answerBytesMaximum: answerBytesMaximum, rule: rule)
     guard answer.status == 200 else { throw WebFailure.broken }
     return answer.body
   }

@@ -33,11 +33,13 @@ final class Service {
     rotation = KeyRotation(
       keys: backbone.keys, ledger: backbone.ledger, time: backbone.time, days: configuration.signingKeyDays,
       loop: adminLoop.loops[0])
-    let authorization = try backbone.authorizationServer(
-      simulatedSubscribers: simulatedSubscribers, outbound: Outbound(configuration.outbound, loop: adminLoop.loops[0]))
+    let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
+    let authorization = backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
+    var gatewaySettings = configuration.gatewaySettings
+    gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     let door = FrontDoor(
       gateway: GatewayHandler(
-        settings: configuration.gatewaySettings, dependencies: backbone.gatewayDependencies, loops: loops.loops),
+        settings: gatewaySettings, dependencies: backbone.gatewayDependencies, loops: loops.loops),
       authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
