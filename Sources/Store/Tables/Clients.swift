@@ -35,8 +35,18 @@ public final class SQLiteClientStore: ClientStore {
     """
   private static let enable: StaticString = "UPDATE clients SET enabled = ?2, updated_at = ?3 WHERE client_id = ?1"
 
+  /// Registrations that are remembered; beyond it the memory starts over.
+  private static let rememberedMaximum = 4096
+
+  private struct Remembered {
+    var generation: UInt64 = 0
+    var clients: [ClientID: ClientRecord] = [:]
+  }
+
   private let database: Database
   private let changes = Counter()
+  /// As they were last read, good until any registration changes: reading one means parsing it, which costs more than the row.
+  private let remembered = Mutex(Remembered())
 
   public init(database: Database) {
     self.database = database
@@ -46,9 +56,25 @@ public final class SQLiteClientStore: ClientStore {
   public var generation: UInt64 { changes.value }
 
   public func client(_ id: ClientID) throws -> ClientRecord? {
-    try database.read { connection in
+    // The generation is read before the row: a change in between makes the next reader read again.
+    let generation = changes.value
+    let known = remembered.withLock { $0.generation == generation ? $0.clients[id] : nil }
+    if let known { return known }
+    let record: ClientRecord? = try database.read { connection in
       let statement = try connection.statement(Self.byID).bind(id)
       return try statement.step() ? try Self.record(statement) : nil
+    }
+    if let record { remember(record, generation) }
+    return record
+  }
+
+  /// Unknown clients are not remembered, so only registered ones take room.
+  private func remember(_ record: ClientRecord, _ generation: UInt64) {
+    remembered.withLock { remembered in
+      if remembered.generation < generation { remembered = Remembered(generation: generation) }
+      guard remembered.generation == generation else { return }
+      if remembered.clients.count >= Self.rememberedMaximum { remembered.clients.removeAll(keepingCapacity: true) }
+      remembered.clients[record.id] = record
     }
   }
 
