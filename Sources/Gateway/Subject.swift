@@ -16,8 +16,8 @@ struct CallSubject {
 
 /// Stage 8: the body against its schema (400), then who the call is about, by the rule of the operation (422, 403, 404).
 ///
-/// What the backend gets holds exactly one identifier, the one that consent was looked up for: two that name different
-/// subscribers could otherwise make the backend answer about somebody who was never asked.
+/// What the backend gets holds exactly one identifier, the one that consent was looked up for, and nothing that the schema does
+/// not name: whatever else could name a subscriber could make the backend answer about somebody who was never asked.
 struct SubjectFinder {
   let subjects: any SubjectStore
 
@@ -27,7 +27,7 @@ struct SubjectFinder {
     _ upstreamBody: inout [UInt8]
   ) throws(APIError) -> CallSubject? {
     let hasDocument = try Self.check(exchange, operation, &tape)
-    let request = SubjectBody(bytes: exchange.body, tape: tape, hasDocument: hasDocument)
+    let request = SubjectBody(bytes: exchange.body, tape: tape, hasDocument: hasDocument, schema: operation.requestSchema)
     switch operation.subject {
     case .none:
       request.copy(to: &upstreamBody)
