@@ -6,7 +6,8 @@ import Store
 import Wire
 
 extension AdminAPI {
-  /// `GET /admin/v1/consents?subject=&client_id=&purpose=&status=&limit=`; `subject` is a `tel:` number or a pseudonym.
+  /// `GET /admin/v1/consents?subject=&client_id=&purpose=&status=&limit=&after=`, by id; `subject` is a `tel:` number or
+  /// a pseudonym, `after` the last id of the page before.
   func listConsents(_ request: AdminRequest) throws -> HTTPResponse {
     var filter = ConsentFilter(limit: try request.limit())
     if let subject = request.query["subject"] {
@@ -16,6 +17,10 @@ extension AdminAPI {
     filter.client = try request.query["client_id"].map(Self.clientID)
     filter.purpose = try request.query["purpose"].map(Self.purpose)
     filter.status = request.query["status"]
+    filter.after = try request.query["after"].map { text in
+      guard let id = ConsentID(rawValue: text) else { throw AdminError.invalid("after wants the id of a consent") }
+      return id
+    }
     var writer = JSONWriter()
     writer.beginArray()
     for row in try dependencies.stores.consents.search(filter) { write(row, events: nil, to: &writer) }

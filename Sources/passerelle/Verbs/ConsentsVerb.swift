@@ -5,7 +5,7 @@ enum ConsentsVerb: Verb {
   static let name = "consents"
   static let summary = "list, show, grant and revoke subscribers' consents"
   static let usage = [
-    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--json]",
+    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--after ID] [--json]",
     "consents show ID --config FILE [--json]",
     "consents grant --config FILE --subject tel:+33... --client ID --purpose dpv:... --scope \"...\" --reason TEXT [--json]",
     "consents revoke ID --config FILE [--reason TEXT] [--json]",
@@ -16,7 +16,7 @@ enum ConsentsVerb: Verb {
     .value("--status", "STATUS", "granted, denied, revoked, expired, objected or pending"),
     .value("--scope", "SCOPES", "scopes of APIs, separated by spaces"),
     .value("--reason", "TEXT", "why, and over which channel; kept in the record's history"),
-    .value("--limit", "N", "how many at most (1000)"),
+    .value("--limit", "N", "how many at most (1000; 10000 at most)"), .value("--after", "ID", "go on behind this consent"),
   ]
 
   private static let columns = [
@@ -39,7 +39,7 @@ enum ConsentsVerb: Verb {
       arguments,
       [
         ("--subject", "subject"), ("--client", "client_id"), ("--purpose", "purpose"), ("--status", "status"),
-        ("--limit", "limit"),
+        ("--limit", "limit"), ("--after", "after"),
       ])
     let rows = try await Command.send(arguments, "GET", "/consents" + query)
     Command.print(rows, arguments, columns: columns, none: "no consents")
