@@ -9,9 +9,11 @@ public struct HTTPClientRequest: Sendable {
   public var target: String
   public var fields: [(name: String, value: String)]
   public var body: [UInt8]
+  public var answerBytesMaximum: Int
 
   public init(
-    host: String, port: Int, method: String, target: String, fields: [(name: String, value: String)] = [], body: [UInt8] = []
+    host: String, port: Int, method: String, target: String, fields: [(name: String, value: String)] = [], body: [UInt8] = [],
+    answerBytesMaximum: Int = UpstreamLimits().answerBytesMaximum
   ) {
     self.host = host
     self.port = port
@@ -19,6 +21,7 @@ public struct HTTPClientRequest: Sendable {
     self.target = target
     self.fields = fields
     self.body = body
+    self.answerBytesMaximum = answerBytesMaximum
   }
 }
 
@@ -33,7 +36,9 @@ public enum HTTPClient {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<HTTPResponse, UpstreamFailure>, Never>) in
       loop.execute {
-        let pool = UpstreamPool(loop: loop, target: UpstreamTarget(host: request.host, port: request.port))
+        var limits = UpstreamLimits()
+        limits.answerBytesMaximum = request.answerBytesMaximum
+        let pool = UpstreamPool(loop: loop, target: UpstreamTarget(host: request.host, port: request.port), limits: limits)
         let deadline = loop.nowNanoseconds + UInt64(timeoutSeconds) * 1_000_000_000
         pool.send(ClientCall(request, deadline: deadline, pool: pool, continuation))
       }
