@@ -51,6 +51,7 @@ public struct AdminAPI: Sendable {
     ("GET", ["consents"], { try $0.listConsents($1) }),
     ("POST", ["consents"], { try await $0.grantConsent($1) }),
     ("GET", ["consents", "*"], { try $0.showConsent($1) }),
+    ("POST", ["consents", "object"], { try await $0.objectToProcessing($1) }),
     ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),
     ("POST", ["clients"], { try await $0.addClient($1) }),
