@@ -43,6 +43,7 @@ struct PolicyReader {
     var reader = try ObjectReader(member.value)
     let request = try reader.optionalObject("request")
     let (bodyRequired, schema) = try Self.request(request, frame.schemas)
+    let query = try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
     let subject = try Self.subject(reader.value("subject"))
     let personalData = try reader.boolean("personalData", default: subject != .none)
     guard subject == .none || schema != nil else {
@@ -56,7 +57,7 @@ struct PolicyReader {
       api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
       method: try Self.method(reader.required("method")), pathTemplate: frame.basePath + (try Self.path(reader.required("path"))),
       scopeAlternatives: try Self.scopes(reader.required("scopes")), legs: try Self.legs(reader.value("legs")),
-      personalData: personalData, subject: subject, bodyRequired: bodyRequired, requestSchema: schema, response: response,
+      personalData: personalData, subject: subject, query: query, bodyRequired: bodyRequired, requestSchema: schema, response: response,
       bodyBytesMaximum: try reader.optionalInteger("bodyBytesMaximum", in: 1...(64 << 20)),
       limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
       timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,

@@ -84,6 +84,14 @@ def test_a22_what_the_api_does_not_know_stays_here(world, extra):
     assert [json.loads(body) for _, body in world.seen] == [{"device": {"phoneNumber": ALICE}}] * 2 + [{"phoneNumber": ALICE}]
 
 
+@pytest.mark.parametrize("query", ["phoneNumber=%2B33639980002", "device.phoneNumber=x", "x", "a=1&b=2", "%64evice=x"])
+def test_a22_a_query_that_the_api_does_not_have_is_refused(world, query):
+    refused(world.demo.call(world.alice, V03 + "/retrieve-identifier?" + query), 400, "INVALID_ARGUMENT")
+    assert world.seen == []
+    assert world.demo.call(world.alice, V03 + "/retrieve-identifier?").status_code == 200
+    assert world.seen[-1][0] == V03 + "/retrieve-identifier"
+
+
 # What comes from a backend.
 
 @pytest.mark.parametrize("change", [
