@@ -51,6 +51,7 @@ public struct AdminAPI: Sendable {
     ("GET", ["consents"], { try $0.listConsents($1) }),
     ("POST", ["consents"], { try await $0.grantConsent($1) }),
     ("GET", ["consents", "*"], { try $0.showConsent($1) }),
+    ("POST", ["consents", "object"], { try await $0.objectToProcessing($1) }),
     ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),
     ("POST", ["clients"], { try await $0.addClient($1) }),
@@ -59,7 +60,7 @@ public struct AdminAPI: Sendable {
     ("POST", ["clients", "*", "disable"], { try await $0.setClient($1, enabled: false) }),
     ("GET", ["keys"], { api, _ in api.listKeys() }),
     ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
-    ("GET", ["usage"], { try $0.reportUsage($1) }),
+    ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("POST", ["tokens"], { try await $0.issueTokens($1) }),
   ]
 
@@ -114,8 +115,8 @@ struct AdminRequest: Sendable {
 
   func limit(default fallback: Int = 1000) throws -> Int {
     guard let text = query["limit"] else { return fallback }
-    guard let number = Int(text), (1...1_000_000).contains(number) else {
-      throw AdminError.invalid("limit wants a whole number from 1 to 1000000")
+    guard let number = Int(text), (1...ConsentFilter.limitMaximum).contains(number) else {
+      throw AdminError.invalid("limit wants a whole number from 1 to \(ConsentFilter.limitMaximum)")
     }
     return number
   }
@@ -159,10 +160,10 @@ enum PercentEncoding {
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
       guard byte == 0x25 else { bytes.append(byte == 0x2B ? 0x20 : byte); continue }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+      guard let high = rest.first.flatMap(Hex.value), let low = rest.dropFirst().first.flatMap(Hex.value) else {
         throw AdminError.invalid("a percent sign without two hexadecimal digits")
       }
-      bytes.append(value)
+      bytes.append(high << 4 | low)
       rest = rest.dropFirst(2)
     }
     guard let decoded = String(validating: bytes, as: UTF8.self) else { throw AdminError.invalid("text that is not UTF-8") }

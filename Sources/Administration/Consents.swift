@@ -6,7 +6,8 @@ import Store
 import Wire
 
 extension AdminAPI {
-  /// `GET /admin/v1/consents?subject=&client_id=&purpose=&status=&limit=`; `subject` is a `tel:` number or a pseudonym.
+  /// `GET /admin/v1/consents?subject=&client_id=&purpose=&status=&limit=&after=`, by id; `subject` is a `tel:` number or
+  /// a pseudonym, `after` the last id of the page before.
   func listConsents(_ request: AdminRequest) throws -> HTTPResponse {
     var filter = ConsentFilter(limit: try request.limit())
     if let subject = request.query["subject"] {
@@ -16,6 +17,10 @@ extension AdminAPI {
     filter.client = try request.query["client_id"].map(Self.clientID)
     filter.purpose = try request.query["purpose"].map(Self.purpose)
     filter.status = request.query["status"]
+    filter.after = try request.query["after"].map { text in
+      guard let id = ConsentID(rawValue: text) else { throw AdminError.invalid("after wants the id of a consent") }
+      return id
+    }
     var writer = JSONWriter()
     writer.beginArray()
     for row in try dependencies.stores.consents.search(filter) { write(row, events: nil, to: &writer) }
@@ -44,7 +49,7 @@ extension AdminAPI {
     guard let scopes = ScopeSet(parsing: try body.string("scope")), !scopes.apiScopes.isEmpty else {
       throw AdminError.invalid("scope wants one scope of an API or more, separated by spaces")
     }
-    let reason = try body.string("reason")
+    let reason = try Self.reason(body.string("reason"))
     let named = try body.optionalStrings("categories")
     try body.finish()
     guard let registration = try dependencies.stores.clients.client(client) else { throw AdminError.invalid("No such client.") }
@@ -74,13 +79,39 @@ extension AdminAPI {
     var reason = "operator"
     if !request.body.isEmpty {
       var body = try request.object()
-      reason = try body.optionalString("reason") ?? reason
+      reason = try Self.reason(body.optionalString("reason") ?? reason)
       try body.finish()
     }
     let row = try await dependencies.consents.revoke(id, actor: "operator", reason: reason)
     var writer = JSONWriter()
     write(row, events: nil, to: &writer)
     return HTTPResponse.json(200, writer.bytes)
+  }
+
+  /// `POST /admin/v1/consents/object`: the subscriber objects to what is done without their consent (call centre, shop). It holds
+  /// for the next call, and only the subscriber takes it back.
+  func objectToProcessing(_ request: AdminRequest) async throws -> HTTPResponse {
+    var body = try request.object()
+    guard let number = MSISDN(tel: try body.string("subject")) else {
+      throw AdminError.invalid("subject wants the form tel:+33612345678")
+    }
+    let client = try Self.clientID(body.string("client_id"))
+    let purpose = try Self.purpose(body.string("purpose"))
+    let reason = try Self.reason(body.string("reason"))
+    try body.finish()
+    guard try dependencies.stores.clients.client(client) != nil else { throw AdminError.invalid("No such client.") }
+    let row = try await dependencies.consents.object(
+      subject: try await dependencies.stores.subjects.findOrCreate(number), client: client, purpose: purpose, actor: "operator",
+      reason: reason)
+    var writer = JSONWriter()
+    write(row, events: nil, to: &writer)
+    return HTTPResponse.json(200, writer.bytes)
+  }
+
+  /// Why, in a few words. It is kept for ever and goes to the ledger in the clear.
+  private static func reason(_ text: String) throws -> String {
+    guard text.unicodeScalars.count <= 200 else { throw AdminError.invalid("reason wants 200 characters at most") }
+    return text
   }
 
   /// The pseudonym behind `tel:+33…`; a text that is no number stands for itself.
@@ -118,6 +149,7 @@ extension AdminAPI {
     writer.field("status", isPast ? "expired" : row.status)
     if let time = row.grantedAt { writer.field("granted_at", time.rfc3339) }
     if let time = row.expiresAt { writer.field("expires_at", time.rfc3339) }
+    if let time = row.objectedAt { writer.field("objected_at", time.rfc3339) }
     if let events {
       writer.key("events")
       writer.beginArray()

@@ -1,4 +1,5 @@
 import Bytes
+import Dispatch
 import Identifiers
 import Ledger
 import Store
@@ -7,17 +8,28 @@ import Wire
 extension AdminAPI {
   /// `GET /admin/v1/usage?client_id=&api=&operation=&from=&to=&by=hour|day|month`: what was used, counted from the ledger up to
   /// its last durable entry.
-  func reportUsage(_ request: AdminRequest) throws -> HTTPResponse {
-    _ = try dependencies.usage.advance()
+  func reportUsage(_ request: AdminRequest) async throws -> HTTPResponse {
     var filter = UsageFilter()
     filter.client = try request.query["client_id"].map(Self.clientID)
     filter.api = request.query["api"]
+    filter.operation = request.query["operation"]
     filter.fromHour = try request.query["from"].map(Self.hour)
     filter.toHour = try request.query["to"].map(Self.hour)
-    guard let period = UsageReport.Period(rawValue: request.query["by"] ?? "day") else {
+    guard let period = UsagePeriod(rawValue: request.query["by"] ?? "day") else {
       throw AdminError.invalid("by wants hour, day or month")
     }
-    return HTTPResponse.json(200, UsageReport.json(try dependencies.stores.usage.rows(filter), by: period))
+    // Reading the ledger and a year of rows takes its time; the loop goes on meanwhile.
+    return try await offLoop { [dependencies, filter] in
+      _ = try dependencies.usage.advance()
+      return HTTPResponse.json(200, UsageReport.json(try dependencies.stores.usage.sums(filter, by: period), by: period))
+    }
+  }
+
+  /// Runs what blocks on a thread that may be blocked.
+  private func offLoop<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      DispatchQueue.global().async { continuation.resume(with: Result { try work() }) }
+    }
   }
 
   /// Hours since 1970, UTC.
@@ -29,81 +41,40 @@ extension AdminAPI {
   }
 }
 
-/// Usage, summed over periods for people and invoices.
+/// Usage, summed over periods, for people and invoices.
 enum UsageReport {
-  enum Period: String {
-    case hour, day, month
-
-    /// The start of the period of an hour, as RFC 3339 cut to what matters: `2026-11`, `2026-11-21`, `2026-11-21T14:00Z`.
-    func name(_ time: Timestamp) -> String {
-      let text = time.rfc3339
-      switch self {
-      case .month: return String(text.prefix(7))
-      case .day: return String(text.prefix(10))
-      case .hour: return text.prefix(13) + ":00Z"
-      }
-    }
-  }
-
-  private struct Key: Hashable, Comparable {
-    var period, client, api, operation, currency: String
-
-    func isSame(as other: Key) -> Bool {
-      (period, client, api, operation) == (other.period, other.client, other.api, other.operation)
-    }
-
-    static func < (left: Key, right: Key) -> Bool {
-      (left.period, left.client, left.api, left.operation, left.currency)
-        < (right.period, right.client, right.api, right.operation, right.currency)
-    }
-  }
-
-  private struct Sum {
-    var calls = 0
-    var succeeded = 0
-    var refused = 0
-    var failed = 0
-    var amountMicros = 0
-  }
-
-  static func json(_ rows: [UsageRow], by period: Period) -> [UInt8] {
-    var sums: [Key: Sum] = [:]
-    // What cost nothing has no currency of its own: it is counted in the row of what did.
-    for row in rows.sorted(by: { $0.currency > $1.currency }) {
-      var key = Key(
-        period: period.name(row.period), client: row.client.rawValue, api: row.api, operation: row.operation,
-        currency: row.currency)
-      if key.currency.isEmpty, let priced = sums.keys.first(where: { $0.isSame(as: key) }) { key = priced }
-      var sum = sums[key] ?? Sum()
-      sum.calls += row.calls
-      sum.succeeded += row.succeeded
-      sum.refused += row.refused
-      sum.failed += row.failed
-      sum.amountMicros += row.amountMicros
-      sums[key] = sum
-    }
+  static func json(_ sums: [UsageSum], by period: UsagePeriod) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginArray()
-    for (key, sum) in sums.sorted(by: { $0.key < $1.key }) { write(key, sum, to: &writer) }
+    for sum in sums { write(sum, name(sum.start, period), to: &writer) }
     writer.endArray()
     return writer.bytes
   }
 
+  /// The start of a period, as RFC 3339 cut to what matters: `2026-11`, `2026-11-21`, `2026-11-21T14:00Z`.
+  private static func name(_ start: Timestamp, _ period: UsagePeriod) -> String {
+    switch period {
+    case .month: String(start.rfc3339.prefix(7))
+    case .day: String(start.rfc3339.prefix(10))
+    case .hour: start.rfc3339.prefix(13) + ":00Z"
+    }
+  }
+
   /// The row of DESIGN section 8. The amount is a decimal number with as many digits as it needs: no binary fraction comes near
   /// money.
-  private static func write(_ key: Key, _ sum: Sum, to writer: inout JSONWriter) {
+  private static func write(_ sum: UsageSum, _ period: String, to writer: inout JSONWriter) {
     writer.beginObject()
-    writer.field("client_id", key.client)
-    writer.field("api", key.api)
-    writer.field("operation", key.operation)
-    writer.field("period", key.period)
+    writer.field("client_id", sum.client.rawValue)
+    writer.field("api", sum.api)
+    writer.field("operation", sum.operation)
+    writer.field("period", period)
     writer.field("calls", sum.calls)
     writer.field("succeeded", sum.succeeded)
     writer.field("refused", sum.refused)
     writer.field("failed", sum.failed)
     writer.key("amount")
     writer.raw(Array(decimal(micros: sum.amountMicros).utf8))
-    if !key.currency.isEmpty { writer.field("currency", key.currency) }
+    if !sum.currency.isEmpty { writer.field("currency", sum.currency) }
     writer.endObject()
   }
 

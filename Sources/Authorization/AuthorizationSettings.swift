@@ -46,6 +46,12 @@ public struct AuthorizationSettings: Sendable {
     flow == .jwtBearer ? [url(.token)] : [issuer, url(.token), url(flow.endpoint)]
   }
 
+  /// The same for a signed request: the issuer, the endpoint that it came to, and, where it was pushed, the authorization endpoint that
+  /// it is for (profile items 15 and 27).
+  func requestAudiences(of flow: Flow) -> Set<String> {
+    flow == .pushed ? [issuer, url(.authorize), url(flow.endpoint)] : [issuer, url(flow.endpoint)]
+  }
+
   /// The full URL of an endpoint.
   public func url(_ endpoint: EndpointPath) -> String { issuer + endpoint.rawValue }
 }

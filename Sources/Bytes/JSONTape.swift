@@ -99,8 +99,11 @@ public struct JSONTape: Sendable {
   }
 
   public func member(_ name: String, of object: Int, in bytes: Span<UInt8>) -> Int? {
-    let wanted = Array(name.utf8)
-    return member(of: object) { stringEquals($0, wanted, in: bytes) }
+    member(Array(name.utf8), of: object, in: bytes)
+  }
+
+  public func member(_ name: [UInt8], of object: Int, in bytes: Span<UInt8>) -> Int? {
+    member(of: object) { stringEquals($0, name, in: bytes) }
   }
 
   private func member(of object: Int, where isWanted: (Int) -> Bool) -> Int? {

@@ -8,10 +8,13 @@ public typealias FieldMask = UInt128
 public struct Projection: Sendable {
   /// What becomes of one value.
   public indirect enum Rule: Sendable {
-    /// Released as it stands when one of these categories is allowed; never, when the mask is 0.
+    /// A string, a number or a truth value, released as it stands when one of these categories is allowed; never, when the mask
+    /// is 0.
     case release(whenAny: FieldMask)
-    /// Released as it stands, always.
+    /// A string, a number or a truth value, released as it stands, always.
     case always
+    /// Released with all that is in it, whatever it is, when one of these categories is allowed; nil: always.
+    case whole(whenAny: FieldMask?)
     /// An object of which only the named fields leave, each by its own rule.
     case object([Field])
     /// An array; the rule is for each element.
@@ -24,11 +27,14 @@ public struct Projection: Sendable {
     public var rule: Rule
     /// The API's schema demands it: an answer without it must not leave.
     public var required: Bool
+    /// `null` is a value that the API has. Otherwise it is none: a required field is missing with it.
+    public var nullable: Bool
 
-    public init(name: String, rule: Rule, required: Bool = false) {
+    public init(name: String, rule: Rule, required: Bool = false, nullable: Bool = false) {
       self.name = name
       self.rule = rule
       self.required = required
+      self.nullable = nullable
     }
   }
 
@@ -39,7 +45,7 @@ public struct Projection: Sendable {
     case withheldRequired(String)
     /// A required field is not in the answer.
     case missingRequired(String)
-    /// A value is not an object or an array where the API has one.
+    /// A value is not an object or an array where the API has one, or is one where it has none: what is in it was never agreed to.
     case wrongShape(String)
   }
 

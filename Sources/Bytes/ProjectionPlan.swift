@@ -1,7 +1,7 @@
 /// A rule of the filter as flat tables, so that the walk over an answer touches no reference count.
 struct ProjectionPlan: Sendable {
   struct Step {
-    enum Kind { case always, release, object, array }
+    enum Kind { case leaf, whole, object, array }
     let kind: Kind
     /// Something below leaves when one of these is allowed.
     let mask: FieldMask
@@ -21,10 +21,11 @@ struct ProjectionPlan: Sendable {
     let name: ByteRange
     let fingerprint: UInt32
     let required: Bool
+    let nullable: Bool
     let step: Step
   }
 
-  private(set) var root = Step(kind: .release, mask: 0, isAlways: false)
+  private(set) var root = Step(kind: .leaf, mask: 0, isAlways: false)
   /// The fields of every object, side by side.
   private(set) var fields: [Field] = []
   private(set) var elements: [Step] = []
@@ -34,8 +35,9 @@ struct ProjectionPlan: Sendable {
 
   private mutating func compile(_ rule: Projection.Rule) -> Step {
     switch rule {
-    case .always: return Step(kind: .always, mask: 0, isAlways: true)
-    case .release(let mask): return Step(kind: .release, mask: mask, isAlways: false)
+    case .always: return Step(kind: .leaf, mask: 0, isAlways: true)
+    case .release(let mask): return Step(kind: .leaf, mask: mask, isAlways: false)
+    case .whole(let mask): return Step(kind: .whole, mask: mask ?? 0, isAlways: mask == nil)
     case .array(let element):
       let step = compile(element)
       elements.append(step)
@@ -46,7 +48,7 @@ struct ProjectionPlan: Sendable {
         let name = ByteRange(start: names.count, count: field.name.utf8.count)
         names += field.name.utf8
         return Field(
-          name: name, fingerprint: JSONKey.fingerprint(Array(field.name.utf8)), required: field.required,
+          name: name, fingerprint: JSONKey.fingerprint(Array(field.name.utf8)), required: field.required, nullable: field.nullable,
           step: compile(field.rule))
       }
       fields += compiled

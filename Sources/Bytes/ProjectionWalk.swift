@@ -25,9 +25,10 @@ struct ProjectionWalk: ~Escapable {
   @_lifetime(self: copy self)
   mutating func value(_ node: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
     switch step.kind {
-    case .always, .release:
+    case .leaf, .whole:
       // A field was asked before; an element of an array, or a whole answer, cannot be left out.
       guard step.isVisible(allowed) else { fault = .withheldRequired("element"); return }
+      guard isScalar(node) || step.kind == .whole else { fault = .wrongShape("value"); return }
       released |= step.mask & allowed
       copy(from: node, through: node, &output)
     case .object: object(node, step, &output)
@@ -42,19 +43,19 @@ struct ProjectionWalk: ~Escapable {
     var (isFirst, start) = (true, node + 1)
     for index in step.first..<step.first + step.count {
       let field = fields[index]
-      guard field.step.isVisible(allowed) else {
+      guard field.step.isVisible(allowed), canStand(field.step) else {
         // Whether it is there or not: the subscriber's choice comes first.
         if field.required { fault = .withheldRequired(names.slice(field.name).string()); return }
         continue
       }
-      guard let key = find(field, of: node, from: start) else {
+      guard let key = find(field, of: node, from: start), field.nullable || !field.required || nodes[key + 1].kind != .null else {
         if field.required { fault = .missingRequired(names.slice(field.name).string()); return }
         continue
       }
       start = Int(nodes[key + 1].next)
       if !isFirst { output.append(0x2C) }
       isFirst = false
-      member(key, field.step, &output)
+      member(key, field, &output)
       guard fault == nil else { return }
     }
     output.append(0x7D)
@@ -62,9 +63,15 @@ struct ProjectionWalk: ~Escapable {
 
   @_lifetime(self: copy self)
   @inline(__always)
-  private mutating func member(_ key: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+  private mutating func member(_ key: Int, _ field: ProjectionPlan.Field, _ output: inout [UInt8]) {
+    let step = field.step
+    if field.nullable, nodes[key + 1].kind == .null { return copy(from: key, through: key + 1, &output) }
     switch step.kind {
-    case .always, .release:
+    case .leaf, .whole:
+      guard isScalar(key + 1) || step.kind == .whole else {
+        fault = .wrongShape(names.slice(field.name).string())
+        return
+      }
       released |= step.mask & allowed
       // The name, the colon and the value stand in one piece.
       copy(from: key, through: key + 1, &output)
@@ -72,6 +79,23 @@ struct ProjectionWalk: ~Escapable {
       copy(from: key, through: key, &output)
       output.append(0x3A)
       value(key + 1, step, &output)
+    }
+  }
+
+  /// A value without anything in it.
+  @inline(__always)
+  private func isScalar(_ node: Int) -> Bool { nodes[node].kind != .object && nodes[node].kind != .array }
+
+  /// False for an object that the API would not have without a field that was not agreed to; it is left out as a whole.
+  private func canStand(_ step: ProjectionPlan.Step) -> Bool {
+    switch step.kind {
+    case .leaf, .whole: return true
+    case .array: return canStand(elements[step.first])
+    case .object:
+      for index in step.first..<step.first + step.count where fields[index].required {
+        guard fields[index].step.isVisible(allowed), canStand(fields[index].step) else { return false }
+      }
+      return true
     }
   }
 

@@ -34,17 +34,21 @@ public final class ConsentMemory: @unchecked Sendable {
 
   /// The decision for one call.
   ///
-  /// - Parameter subject: nil when the call is about nobody, or about a number that has never been seen here.
+  /// - Parameters:
+  ///   - subject: nil when the call is about nobody, or about a number that has never been seen here.
+  ///   - grantedAt: when the grant of a 3-legged token was made; nil for a 2-legged one.
   /// - Throws: `StoreError` when the record cannot be read; the call is then refused.
   public func decide(
-    operation: OperationPolicy, scopes: ScopeSet, subject: SubjectPseudonym?, client: ClientID, purpose: Purpose?, now: Timestamp
+    operation: OperationPolicy, scopes: ScopeSet, subject: SubjectPseudonym?, client: ClientID, purpose: Purpose?,
+    grantedAt: Timestamp?, now: Timestamp
   ) throws -> Decision {
     guard operation.personalData, let purpose else {
-      return DecisionFunction.decide(operation: operation, scopes: scopes, basis: nil, record: nil, now: now)
+      return DecisionFunction.decide(operation: operation, scopes: scopes, basis: nil, record: nil, grantedAt: grantedAt, now: now)
     }
     let basis = register.catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client)
     let record = try subject.flatMap { try self.record(Key(subject: $0, client: client, purpose: purpose)) }
-    return DecisionFunction.decide(operation: operation, scopes: scopes, basis: basis, record: record, now: now)
+    return DecisionFunction.decide(
+      operation: operation, scopes: scopes, basis: basis, record: record, grantedAt: grantedAt, now: now)
   }
 
   private func record(_ key: Key) throws -> ConsentRecord? {

@@ -80,8 +80,10 @@ public final class ConsentRegister: Sendable {
 
   /// What may be granted of some scopes of APIs: the decision function, scope by scope. A scope is granted when at least one of
   /// the operations that it opens is permitted.
+  ///
+  /// - Parameter grantedAt: when the grant was made of which more is wanted (a code, a refresh token); nil for a new one.
   public func decide(
-    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, grantedAt: Timestamp? = nil
   ) throws -> [(Scope, ScopeOutcome)] {
     let record = try record(subject: subject, client: client, purpose: purpose)
     let now = time.now()
@@ -90,7 +92,8 @@ public final class ConsentRegister: Sendable {
       let decisions = operations.map { operation in
         DecisionFunction.decide(
           operation: operation, scopes: scopes,
-          basis: catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client), record: record, now: now)
+          basis: catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client), record: record,
+          grantedAt: grantedAt, now: now)
       }
       for case .permitted(let permission) in decisions { return (scope, .granted(permission.consent)) }
       let isAskable = operations.contains {
@@ -141,10 +144,24 @@ public final class ConsentRegister: Sendable {
         at: time.now(), scopes: row.scopes, categories: row.categories, flow: actor, actor: actor, reason: reason))
   }
 
-  /// The store first, then the board: who asks after this has returned gets the new record.
+  /// The subscriber objects to what is done without their consent (GDPR article 21). It holds like a withdrawal, and outlives
+  /// every later consent.
+  public func object(
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, actor: String, reason: String
+  ) async throws -> ConsentRow {
+    try await append(
+      ConsentEventRow(
+        consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
+        legalBasis: LegalBasis.legitimateInterest.rawValue, kind: "objected", at: time.now(), flow: actor, actor: actor,
+        reason: reason))
+  }
+
+  /// The store first, then the board, on the writer's thread: a caller that is busy holds no withdrawal up. Who asks after this
+  /// has returned gets the new record.
   private func write(_ event: ConsentEventRow) async throws -> ConsentRow {
-    let row = try await store.append(event)
-    changes.changed(Self.changeHash(event.subject, event.client, event.purpose))
+    let row = try await store.append(event) { [changes] in
+      changes.changed(Self.changeHash(event.subject, event.client, event.purpose))
+    }
     // A later consent is for other grants: what was withdrawn is not refreshed back to life.
     if event.kind == "revoked" || event.kind == "objected" { try await refreshTokens.end(consent: row.id) }
     return row

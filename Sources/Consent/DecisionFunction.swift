@@ -71,9 +71,11 @@ public enum DecisionFunction {
   ///   - scopes: of the token, or those that a token is asked for.
   ///   - basis: nil when no purpose is declared.
   ///   - record: of subscriber, client and purpose; nil when there is none.
+  ///   - grantedAt: when the grant that the token or the request belongs to was made; nil when there is none yet, or when it is
+  ///     about no subscriber. What was granted before a withdrawal does not live again by a later consent.
   ///   - now: expiry is by the clock, and no job has to run for it.
   public static func decide(
-    operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, now: Timestamp
+    operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, grantedAt: Timestamp?, now: Timestamp
   ) -> Decision {
     let offered = operation.requiredCategories | operation.optionalCategories
     guard operation.personalData else {
@@ -82,16 +84,19 @@ public enum DecisionFunction {
     guard let basis else { return .refused(.purposeMissing) }
     switch basis {
     case .consent:
-      return consented(operation, scopes, record, now)
-    case .legitimateInterest where record?.row.status == "objected":
+      return consented(operation, scopes, record, grantedAt, now)
+    case .legitimateInterest where record?.row.objectedAt != nil || record?.row.status == "objected":
       return .refused(.objected)
+    // Who withdrew everything is not asked for less than who objected.
+    case .legitimateInterest where record?.row.status == "revoked":
+      return .refused(.revoked)
     case .legitimateInterest, .contract, .legalObligation, .vitalInterest, .publicInterest:
       return .permitted(Permission(categories: ConsentedCategories(offered), basis: basis, consent: nil))
     }
   }
 
   private static func consented(
-    _ operation: OperationPolicy, _ scopes: ScopeSet, _ record: ConsentRecord?, _ now: Timestamp
+    _ operation: OperationPolicy, _ scopes: ScopeSet, _ record: ConsentRecord?, _ grantedAt: Timestamp?, _ now: Timestamp
   ) -> Decision {
     guard let record else { return .refused(.noConsent) }
     switch record.row.status(at: now) {
@@ -102,6 +107,7 @@ public enum DecisionFunction {
     case "objected": return .refused(.objected)
     default: return .refused(.noConsent)
     }
+    if let grantedAt, let withdrawnAt = record.row.withdrawnAt, grantedAt < withdrawnAt { return .refused(.revoked) }
     // The token's scopes and the subscriber's: neither alone is enough.
     guard operation.scopeAlternatives.contains(where: { $0.allSatisfy { scopes.contains($0) && record.row.scopes.contains($0) } })
     else { return .refused(.scopeNotConsented) }

@@ -7,7 +7,7 @@ import Wire
 
 /// One API call from its complete request to its answer. The order of the stages is written here and nowhere else:
 ///
-/// correlate, route, authenticate, prove, authorize, limit, subject, consent | forward | filter, record | respond
+/// route, correlate, authenticate, prove, authorize, limit, subject, consent | forward | filter, record | respond
 ///
 /// At each bar the call waits: for the backend, for the ledger. One `Call` serves all requests of a connection, one after
 /// another, so that a warm connection allocates next to nothing. Confined to its loop.
@@ -19,11 +19,14 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   // What the stages learnt, in their order.
   private var correlator: [UInt8] = []
   private var operation: OperationPolicy?
+  /// The codes of the API that the path belongs to, where it leads to no operation of it.
+  private var errorsWithoutOperation: ErrorCodes?
   private var token: AccessToken?
   private var standing: Limiter.Standing?
   private var taken = Limiter.Taken()
   private var subject: CallSubject?
   private var permission: Permission?
+  private var upstreamQuery: [UInt8] = []
   private var upstreamBody: [UInt8] = []
   private var upstreamStatus: Int?
 
@@ -84,9 +87,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   /// Gives the token that has to be asked about before the call can go on, if there is one.
   private func admit() throws(APIError) -> ForeignToken? {
     let now = gateway.dependencies.time.now()
-    try Correlate.run(exchange, into: &correlator)
-    let operation = try Route.run(exchange, gateway.dependencies.catalogue)
-    self.operation = operation
+    let operation = try route()
+    try Route.negotiate(exchange)
     let token: AccessToken
     switch try gateway.authenticator.run(exchange, &loop.tokens, now: now) {
     case .known(let known): token = known
@@ -96,9 +98,25 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     if let thumbprint = token.claims.keyThumbprint { try gateway.proofs.run(exchange, token, thumbprint, now: now) }
     try Authorize.run(token, operation)
     taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
-    subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamBody)
+    subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamQuery, &upstreamBody)
     permission = try gateway.consent.run(loop.consents, operation, token, subject, now: now)
     return nil
+  }
+
+  /// What a refusal belongs to is known before anything is refused: it decides the codes, and whether there is an entry.
+  private func route() throws(APIError) -> OperationPolicy {
+    let match = gateway.dependencies.catalogue.routes.match(path: exchange.path, method: exchange.methodBytes)
+    switch match {
+    case .operation(let found): operation = found
+    case .methodNotAllowed(_, let errors), .unknown(let errors): errorsWithoutOperation = errors
+    case .notOurs: break
+    }
+    try Correlate.run(exchange, into: &correlator)
+    if case .methodNotAllowed(let allowed, _) = match {
+      throw APIError(.methodNotAllowed, "method_not_allowed", allow: allowed)
+    }
+    guard let operation else { throw APIError(.notFound, "no_such_operation") }
+    return operation
   }
 
   private func forward() throws(APIError) {
@@ -117,7 +135,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       ForwardRequest.Call(
         correlator: correlator, client: token.claims.client, clientAddress: exchange.remoteAddress,
         isSecure: gateway.settings.isSecure),
-      body: upstreamBody, to: &output)
+      query: upstreamQuery, body: upstreamBody, to: &output)
   }
 
   // MARK: From the backend's answer to the ledger
@@ -186,7 +204,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     case .released(let status):
       gateway.responder.send(exchange, status: status, body: answer, correlator: correlator, standing: standing)
     case .refused(let error):
-      let errors = operation?.errors ?? gateway.dependencies.catalogue.commonErrors
+      let errors = operation?.errors ?? errorsWithoutOperation ?? gateway.dependencies.catalogue.commonErrors
       let body = gateway.responder.errorInfo(error, errors)
       gateway.responder.refuse(exchange, error, errors, body: body, correlator: correlator, standing: standing)
     }
@@ -194,11 +212,13 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   private func reset() {
     operation = nil
+    errorsWithoutOperation = nil
     token = nil
     standing = nil
     taken = Limiter.Taken()
     subject = nil
     permission = nil
+    upstreamQuery.removeAll(keepingCapacity: true)
     upstreamBody.removeAll(keepingCapacity: true)
     upstreamStatus = nil
     answer.removeAll(keepingCapacity: true)

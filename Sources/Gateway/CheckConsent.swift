@@ -15,7 +15,7 @@ struct ConsentCheck {
     do {
       decision = try memory.decide(
         operation: operation, scopes: token.claims.scopes, subject: subject?.pseudonym, client: token.claims.client,
-        purpose: token.claims.purpose, now: now)
+        purpose: token.claims.purpose, grantedAt: token.subject == nil ? nil : token.grant.createdAt, now: now)
     } catch { throw APIError(.unavailable, "consent_store_failed") }
     switch decision {
     case .permitted(let permission): return permission

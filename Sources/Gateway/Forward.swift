@@ -5,7 +5,8 @@ import Wire
 
 /// Stage 10: the request that the backend gets.
 ///
-/// It is written anew: the path byte for byte as it was matched, the body with one identifier, and the fields below. No field
+/// It is written anew: the path byte for byte as it was matched, the query parameters that the policy names, the body with one
+/// identifier, and the fields below. No field
 /// of the client's passes except trace context and languages; what a client says about identity, or nominates in
 /// `Connection`, cannot reach the backend (A27, A28).
 struct ForwardRequest {
@@ -27,10 +28,11 @@ struct ForwardRequest {
     var isSecure: Bool
   }
 
-  func append(_ exchange: Exchange, _ call: Call, body: [UInt8], to output: inout [UInt8]) {
+  func append(_ exchange: Exchange, _ call: Call, query: [UInt8], body: [UInt8], to output: inout [UInt8]) {
     output.append(exchange.methodBytes)
     output.append(0x20)
-    output.append(exchange.target)
+    output.append(exchange.path)
+    output.append(contentsOf: query)
     output.append(contentsOf: constantFields)
     field("x-correlator: ", call.correlator, &output)
     field("x-passerelle-client-id: ", call.client.rawValue, &output)

@@ -56,13 +56,13 @@ public struct GatewayDependencies: Sendable {
   public var consents: ConsentRegister
   public var ledger: LedgerWriter
   public var time: any TimeSource
-  /// Calls of a client that count against its quota, in the day and in the month (UTC) of a time.
-  public var quotaUsed: @Sendable (ClientID, Timestamp) throws -> (day: Int, month: Int)
+  /// Calls of each client that count against its quota, in the day and in the month (UTC) of now: all that the ledger has.
+  public var quotaUsed: [ClientID: QuotaCounts]
 
   public init(
     catalogue: Catalogue, keys: KeyRing, clients: any ClientStore, grants: any GrantStore, subjects: any SubjectStore,
     consents: ConsentRegister, ledger: LedgerWriter, time: any TimeSource,
-    quotaUsed: @escaping @Sendable (ClientID, Timestamp) throws -> (day: Int, month: Int)
+    quotaUsed: [ClientID: QuotaCounts]
   ) {
     self.catalogue = catalogue
     self.keys = keys
@@ -111,7 +111,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     proofs = ProofCheck(
       origin: origin, demanded: settings.dpop.demandedClaims,
       memory: ProofMemory(countMaximum: settings.dpop.proofsRemembered, start: dependencies.time.now()))
-    limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(baseline: dependencies.quotaUsed))
+    limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: dependencies.quotaUsed, at: dependencies.time.now()))
     subjects = SubjectFinder(subjects: dependencies.subjects)
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)

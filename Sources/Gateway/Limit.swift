@@ -12,9 +12,10 @@ struct Limiter {
   struct Taken {
     fileprivate(set) var quota: (counters: QuotaCounters.ClientCounters, day: UInt32, month: UInt32)?
 
-    /// The call was refused after this stage: it is not charged to the quota. The rate token stays spent.
-    func giveBackQuota() {
+    /// The call was refused after this stage: it is not charged to the quota. The rate token stays spent. Works once.
+    mutating func giveBackQuota() {
       guard let quota else { return }
+      self.quota = nil
       quota.counters.day.giveBack(period: quota.day)
       quota.counters.month.giveBack(period: quota.month)
     }
@@ -65,28 +66,23 @@ struct Limiter {
   }
 
   private func takeQuota(_ token: AccessToken, _ now: Timestamp) throws(APIError) -> Taken {
-    let (perDay, perMonth) = (token.client.quotaPerDay, token.client.quotaPerMonth)
-    guard perDay != nil || perMonth != nil else { return Taken() }
-    let counters = try counters(of: token, now)
-    let (day, month) = (QuotaCounters.day(now), QuotaCounters.month(now))
-    // Both are counted as soon as one of them is limited: a limit that is added later finds the right number.
-    guard counters.day.take(period: day, limit: perDay ?? .max) else {
+    let counters = counters(of: token)
+    // Counted also where there is no limit: one that is set later finds the right number.
+    guard let day = counters.day.take(period: QuotaCounters.day(now), limit: token.client.quotaPerDay ?? .max) else {
       throw APIError(.quotaExceeded, "quota_day", retryAfterSeconds: Int(86_400 - now.seconds % 86_400))
     }
-    guard counters.month.take(period: month, limit: perMonth ?? .max) else {
+    guard let month = counters.month.take(period: QuotaCounters.month(now), limit: token.client.quotaPerMonth ?? .max) else {
       counters.day.giveBack(period: day)
       throw APIError(.quotaExceeded, "quota_month", retryAfterSeconds: Self.secondsToNextMonth(now))
     }
     return Taken(quota: (counters, day, month))
   }
 
-  private func counters(of token: AccessToken, _ now: Timestamp) throws(APIError) -> QuotaCounters.ClientCounters {
+  private func counters(of token: AccessToken) -> QuotaCounters.ClientCounters {
     if let counters = token.quota { return counters }
-    do {
-      let counters = try quotas.counters(of: token.claims.client, at: now)
-      token.quota = counters
-      return counters
-    } catch { throw APIError(.unavailable, "quota_unreadable") }
+    let counters = quotas.counters(of: token.claims.client)
+    token.quota = counters
+    return counters
   }
 
   /// The buckets of a token follow its client's registration.

@@ -1,30 +1,43 @@
 import Bytes
 import Identifiers
+import Store
 import Synchronization
 
 /// How many calls a client has had in the current day and month (UTC), shared by all loops.
 ///
 /// A count is one atomic word, period and number together, so that the change of a day cannot let a call slip between. The
-/// number starts from the ledger's usage when a client is first seen after a start, and counts on from there: what was
-/// answered before a restart, or before a crash, stays counted.
+/// numbers start from the ledger's usage, read once at the start, and every call of every client is counted from there on, with
+/// a limit or without: what was answered before a restart or a crash stays counted, and a quota that is set later finds the
+/// right number.
 final class QuotaCounters: Sendable {
   /// A count within one period.
+  ///
+  /// Periods only go up: who comes late with the day before (two loops at midnight), or with a clock that was set back, is
+  /// counted in the period that has begun, or the count of that one would be lost.
   final class Counter: Sendable {
+    private static let countBits: UInt64 = 40
+    private static let countMaximum: UInt64 = 1 << countBits - 1
     private let word: Atomic<UInt64>
 
-    init(period: UInt32, count: Int) { word = Atomic(Self.pack(period, UInt32(clamping: count))) }
+    init(period: UInt32, count: Int) { word = Atomic(Self.pack(period, min(UInt64(max(0, count)), Self.countMaximum))) }
 
-    private static func pack(_ period: UInt32, _ count: UInt32) -> UInt64 { UInt64(period) << 32 | UInt64(count) }
+    /// 24 bits of period and 40 of count: days until the year 47904, and more calls than any limit may be.
+    private static func pack(_ period: UInt32, _ count: UInt64) -> UInt64 { UInt64(period) << countBits | count }
 
-    /// Takes one of `limit` in this period; false when none is left.
-    func take(period: UInt32, limit: Int) -> Bool {
+    /// Takes one of `limit`; nil when none is left.
+    ///
+    /// - Parameter limit: `.max` for none: there is always one left, also when the count cannot go higher.
+    /// - Returns: the period that it was taken from, for `giveBack`.
+    func take(period: UInt32, limit: Int) -> UInt32? {
       var seen = word.load(ordering: .relaxed)
       while true {
-        let count = UInt32(seen >> 32) == period ? UInt32(truncatingIfNeeded: seen) : 0
-        guard Int(count) < limit else { return false }
+        let stored = UInt32(seen >> Self.countBits)
+        let count = period > stored ? 0 : seen & Self.countMaximum
+        guard count < UInt64(max(0, limit)) else { return nil }
+        let desired = Self.pack(max(period, stored), min(count + 1, Self.countMaximum))
         let (exchanged, original) = word.compareExchange(
-          expected: seen, desired: Self.pack(period, count + 1), ordering: .acquiringAndReleasing)
-        if exchanged { return true }
+          expected: seen, desired: desired, ordering: .acquiringAndReleasing)
+        if exchanged { return max(period, stored) }
         seen = original
       }
     }
@@ -32,7 +45,7 @@ final class QuotaCounters: Sendable {
     /// Gives one back when the call came to nothing that counts. Nothing happens when the period has changed meanwhile.
     func giveBack(period: UInt32) {
       var seen = word.load(ordering: .relaxed)
-      while UInt32(seen >> 32) == period, UInt32(truncatingIfNeeded: seen) > 0 {
+      while UInt32(seen >> Self.countBits) == period, seen & Self.countMaximum > 0 {
         let (exchanged, original) = word.compareExchange(
           expected: seen, desired: seen - 1, ordering: .acquiringAndReleasing)
         if exchanged { return }
@@ -51,23 +64,24 @@ final class QuotaCounters: Sendable {
     }
   }
 
-  /// What was counted before: calls of a client in the day and in the month of a time.
-  typealias Baseline = @Sendable (ClientID, Timestamp) throws -> (day: Int, month: Int)
+  /// A client that is not here has no counted call.
+  private let clients: Mutex<[ClientID: ClientCounters]>
 
-  private let baseline: Baseline
-  private let clients = Mutex<[ClientID: ClientCounters]>([:])
+  /// - Parameters:
+  ///   - used: the calls of each client in the day and the month of `now`, as the ledger has them.
+  init(used: [ClientID: QuotaCounts], at now: Timestamp) {
+    clients = Mutex(
+      used.mapValues { before in
+        ClientCounters(
+          day: Counter(period: Self.day(now), count: before.day), month: Counter(period: Self.month(now), count: before.month))
+      })
+  }
 
-  init(baseline: @escaping Baseline) { self.baseline = baseline }
-
-  /// The counters of a client, the same for every loop.
-  ///
-  /// - Throws: what the baseline throws; the call is then refused, for a quota that cannot be read is not a free one.
-  func counters(of client: ClientID, at now: Timestamp) throws -> ClientCounters {
-    try clients.withLock { clients in
+  /// The counters of a client, the same for every loop. A lock and no more: nothing is read.
+  func counters(of client: ClientID) -> ClientCounters {
+    clients.withLock { clients in
       if let counters = clients[client] { return counters }
-      let before = try baseline(client, now)
-      let counters = ClientCounters(
-        day: Counter(period: Self.day(now), count: before.day), month: Counter(period: Self.month(now), count: before.month))
+      let counters = ClientCounters(day: Counter(period: 0, count: 0), month: Counter(period: 0, count: 0))
       clients[client] = counters
       return counters
     }

@@ -1,31 +1,29 @@
 import Bytes
-import Policy
 import Wire
 
-/// Stage 4: one operation of one policy for path and method, and what the exchange of JSON asks of the headers.
+/// Stage 4: what the exchange of JSON asks of the headers, once path and method have led to one operation of one policy.
 ///
 /// The path that is matched is the path that is forwarded, byte for byte (A25): nothing is decoded, folded or cut here.
 enum Route {
-  static func run(_ exchange: Exchange, _ catalogue: Catalogue) throws(APIError) -> OperationPolicy {
-    switch catalogue.routes.match(path: exchange.path, method: exchange.methodBytes) {
-    case .operation(let operation):
-      try negotiate(exchange, operation)
-      return operation
-    case .methodNotAllowed(let allowed):
-      throw APIError(.methodNotAllowed, "method_not_allowed", allow: allowed)
-    case .unknown, .notOurs:
-      throw APIError(.notFound, "no_such_operation")
-    }
-  }
-
   /// `Accept` must admit JSON (406), and a body must say that it is JSON (415).
-  private static func negotiate(_ exchange: Exchange, _ operation: OperationPolicy) throws(APIError) {
-    if let accept = exchange.field(.accept), !admitsJSON(accept) { throw APIError(.notAcceptable, "accept_without_json") }
+  static func negotiate(_ exchange: Exchange) throws(APIError) {
+    guard exchange.count(.accept) == 0 || acceptsJSON(exchange) else { throw APIError(.notAcceptable, "accept_without_json") }
     guard exchange.hasBody, !exchange.body.isEmpty else { return }
     guard exchange.count(.contentType) == 1, let type = exchange.field(.contentType), isJSON(type) else {
       throw APIError(.unsupportedMediaType, "content_type_not_json")
     }
     guard exchange.field(.contentEncoding) == nil else { throw APIError(.unsupportedMediaType, "content_encoding") }
+  }
+
+  /// Several fields of a name are one list (RFC 9110 §5.3).
+  private static func acceptsJSON(_ exchange: Exchange) -> Bool {
+    if exchange.count(.accept) == 1, let accept = exchange.field(.accept) { return admitsJSON(accept) }
+    var list: [UInt8] = []
+    for index in 0..<exchange.fieldCount where exchange.fieldName(index).equalsIgnoringASCIICase("accept") {
+      if !list.isEmpty { list.append(0x2C) }
+      list.append(exchange.fieldValue(index))
+    }
+    return admitsJSON(list.span)
   }
 
   /// RFC 9110 §12.5.1, for the one media type that there is: a range that covers `application/json` with a weight above 0.

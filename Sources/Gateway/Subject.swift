@@ -14,20 +14,24 @@ struct CallSubject {
   var isOneOfSeveral: Bool
 }
 
-/// Stage 8: the body against its schema (400), then who the call is about, by the rule of the operation (422, 403, 404).
+/// Stage 8: query and body against their schemas (400), then who the call is about, by the rule of the operation (422, 403, 404).
 ///
-/// What the backend gets holds exactly one identifier, the one that consent was looked up for: two that name different
-/// subscribers could otherwise make the backend answer about somebody who was never asked.
+/// What the backend gets holds exactly one identifier, the one that consent was looked up for, and nothing that the schema does
+/// not name: whatever else could name a subscriber could make the backend answer about somebody who was never asked.
 struct SubjectFinder {
   let subjects: any SubjectStore
 
-  /// Checks the body and finds the subject; nil where an operation is about nobody. `upstreamBody` gets the body to forward.
+  /// Checks query and body and finds the subject; nil where an operation is about nobody. `upstreamQuery` (with its `?`) and
+  /// `upstreamBody` get what is to be forwarded.
   func run(
     _ exchange: Exchange, _ operation: OperationPolicy, _ token: AccessToken, _ tape: inout JSONTape,
-    _ upstreamBody: inout [UInt8]
+    _ upstreamQuery: inout [UInt8], _ upstreamBody: inout [UInt8]
   ) throws(APIError) -> CallSubject? {
+    if let violation = operation.query.check(exchange.query, into: &upstreamQuery) {
+      throw APIError(.invalidArgument, "query_schema", message: violation.message)
+    }
     let hasDocument = try Self.check(exchange, operation, &tape)
-    let request = SubjectBody(bytes: exchange.body, tape: tape, hasDocument: hasDocument)
+    let request = SubjectBody(bytes: exchange.body, tape: tape, hasDocument: hasDocument, schema: operation.requestSchema)
     switch operation.subject {
     case .none:
       request.copy(to: &upstreamBody)

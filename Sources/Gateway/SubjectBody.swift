@@ -23,17 +23,20 @@ struct NamedIdentifiers {
   var isEmpty: Bool { count == 0 }
 }
 
-/// The body of a request, read for its subject and written anew with exactly one.
+/// The body of a request, read for its subject and written anew with exactly one, and with nothing that the API does not know.
 struct SubjectBody: ~Copyable, ~Escapable {
   private let bytes: Span<UInt8>
   private let tape: JSONTape
   private let hasDocument: Bool
+  private let schema: RequestSchema?
 
+  /// - Parameter schema: of the body, which was found right by it; nil only where no subject stands in the body.
   @_lifetime(copy bytes)
-  init(bytes: Span<UInt8>, tape: JSONTape, hasDocument: Bool) {
+  init(bytes: Span<UInt8>, tape: JSONTape, hasDocument: Bool, schema: RequestSchema?) {
     self.bytes = bytes
     self.tape = tape
     self.hasDocument = hasDocument
+    self.schema = schema
   }
 
   /// CAMARA's names for the ways to identify a device.
@@ -60,37 +63,23 @@ struct SubjectBody: ~Copyable, ~Escapable {
     }
   }
 
-  /// Appends the body unchanged.
-  func copy(to output: inout [UInt8]) { append(0..<bytes.count, to: &output) }
-
-  /// Appends the body with the number as its only identifier at the place; every other byte stays as it was sent.
-  func write(_ number: MSISDN, at place: SubjectPlace, to output: inout [UInt8]) {
-    guard hasDocument, !place.path.isEmpty else {
-      // The device is the whole body (device-identifier 0.1.0), or there is no body yet.
-      guard place.path.isEmpty else { Self.wrap(number, place, place.path[...], to: &output); return }
-      Self.appendValue(number, place.kind, to: &output)
-      return
-    }
-    if let node = node(at: place.path[...]) {
-      let range = tape.range(node)
-      append(0..<range.lower, to: &output)
-      Self.appendValue(number, place.kind, to: &output)
-      append(range.upper..<bytes.count, to: &output)
-      return
-    }
-    insert(number, place, to: &output)
+  /// Appends the body as the API knows it: what the schema does not name is left out.
+  func copy(to output: inout [UInt8]) {
+    guard hasDocument else { return }
+    guard let schema else { output.append(bytes); return }
+    schema.copy(bytes, tape: tape, to: &output)
   }
 
-  /// Inserts the missing tail of the path as the first member of the deepest object that is there.
-  private func insert(_ number: MSISDN, _ place: SubjectPlace, to output: inout [UInt8]) {
-    var depth = place.path.count - 1
-    while depth > 0, node(at: place.path[..<depth]) == nil { depth -= 1 }
-    guard let parent = node(at: place.path[..<depth]) else { return }
-    let afterBrace = tape.range(parent).lower + 1
-    append(0..<afterBrace, to: &output)
-    Self.appendMember(number, place, place.path[depth...], to: &output)
-    if tape.childCount(parent) > 0 { output.append(0x2C) }
-    append(afterBrace..<bytes.count, to: &output)
+  /// Appends the body as the API knows it, with the number as its only identifier at the place.
+  func write(_ number: MSISDN, at place: SubjectPlace, to output: inout [UInt8]) {
+    // Without a document, or where the device is the whole body (device-identifier 0.1.0), nothing of the body is kept.
+    guard hasDocument, !place.path.isEmpty, let schema else {
+      RequestSchema.wrap(place.path[...], to: &output) { Self.appendValue(number, place.kind, to: &$0) }
+      return
+    }
+    schema.copy(bytes, tape: tape, placingAt: place.path[...], to: &output) {
+      Self.appendValue(number, place.kind, to: &$0)
+    }
   }
 
   private func node(at path: ArraySlice<String>) -> Int? {
@@ -107,27 +96,6 @@ struct SubjectBody: ~Copyable, ~Escapable {
   private func number(_ node: Int) -> MSISDN? {
     guard let text = tape.string(node, in: bytes) else { return nil }
     return MSISDN(e164: text.hasPrefix("+") ? text : "+" + text)
-  }
-
-  private func append(_ range: Range<Int>, to output: inout [UInt8]) {
-    let part = bytes.extracting(range)
-    output.reserveCapacity(output.count + part.count)
-    for index in part.indices { output.append(part[index]) }
-  }
-
-  private static func wrap(_ number: MSISDN, _ place: SubjectPlace, _ path: ArraySlice<String>, to output: inout [UInt8]) {
-    output.append(0x7B)
-    appendMember(number, place, path, to: &output)
-    output.append(0x7D)
-  }
-
-  private static func appendMember(_ number: MSISDN, _ place: SubjectPlace, _ path: ArraySlice<String>, to output: inout [UInt8])
-  {
-    output.append(0x22)
-    output.append(contentsOf: path[path.startIndex].utf8)
-    output.append(contentsOf: [0x22, 0x3A])
-    let rest = path.dropFirst()
-    if rest.isEmpty { appendValue(number, place.kind, to: &output) } else { wrap(number, place, rest, to: &output) }
   }
 
   private static func appendValue(_ number: MSISDN, _ kind: SubjectKind, to output: inout [UInt8]) {

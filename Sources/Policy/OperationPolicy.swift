@@ -54,6 +54,7 @@ public final class OperationPolicy: Sendable {
   /// The answer is about a person: a purpose is needed, and a legal basis is asked for.
   public let personalData: Bool
   public let subject: SubjectRule
+  public let query: QuerySchema
   public let bodyRequired: Bool
   public let requestSchema: RequestSchema?
   /// What of the answer may leave; nil for an answer without a body.
@@ -87,6 +88,7 @@ public final class OperationPolicy: Sendable {
     legs = parts.legs
     personalData = parts.personalData
     subject = parts.subject
+    query = parts.query
     bodyRequired = parts.bodyRequired
     requestSchema = parts.requestSchema
     projection = parts.response.projection
@@ -121,6 +123,7 @@ public final class OperationPolicy: Sendable {
     var legs: Set<Int>
     var personalData: Bool
     var subject: SubjectRule
+    var query: QuerySchema
     var bodyRequired: Bool
     var requestSchema: RequestSchema?
     var response: ResponsePolicy

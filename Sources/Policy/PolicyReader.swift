@@ -43,8 +43,12 @@ struct PolicyReader {
     var reader = try ObjectReader(member.value)
     let request = try reader.optionalObject("request")
     let (bodyRequired, schema) = try Self.request(request, frame.schemas)
+    let query = try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
     let subject = try Self.subject(reader.value("subject"))
     let personalData = try reader.boolean("personalData", default: subject != .none)
+    guard subject == .none || schema != nil else {
+      throw member.error("\(member.name) has a subject, so its request wants a schema: what no schema names is not forwarded")
+    }
     let response = try ResponsePolicy(reader.required("response"), categories: categories)
     if personalData, response.required | response.optional == 0 {
       throw member.error("\(member.name) is about a person, but no field of its answer has a category")
@@ -53,7 +57,7 @@ struct PolicyReader {
       api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
       method: try Self.method(reader.required("method")), pathTemplate: frame.basePath + (try Self.path(reader.required("path"))),
       scopeAlternatives: try Self.scopes(reader.required("scopes")), legs: try Self.legs(reader.value("legs")),
-      personalData: personalData, subject: subject, bodyRequired: bodyRequired, requestSchema: schema, response: response,
+      personalData: personalData, subject: subject, query: query, bodyRequired: bodyRequired, requestSchema: schema, response: response,
       bodyBytesMaximum: try reader.optionalInteger("bodyBytesMaximum", in: 1...(64 << 20)),
       limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
       timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,
@@ -128,7 +132,7 @@ struct PolicyReader {
     try reader.finish()
     guard let kind = SubjectKind(rawValue: kindName) else { throw value.error("kind is device or phoneNumber") }
     let path = at.isEmpty ? [] : at.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard path.allSatisfy({ !$0.isEmpty }), path.count <= 8 else { throw value.error("at wants names separated by dots") }
+    guard path.count <= 8, path.allSatisfy(isPlainName) else { throw value.error("at wants names separated by dots") }
     switch rule {
     case "none": return .none
     case "tokenOrBody": return .tokenOrBody(path, kind)
@@ -136,6 +140,14 @@ struct PolicyReader {
     case "alwaysInBody": return .alwaysInBody(path, kind, mustMatchToken: mustMatch)
     default: throw value.error("rule is one of none, tokenOrBody, mayConfirm, alwaysInBody")
     }
+  }
+
+  /// Letters, digits, `_` and `-`: nothing that JSON would escape.
+  private static func isPlainName(_ name: String) -> Bool {
+    !name.isEmpty
+      && name.utf8.allSatisfy {
+        ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5A) || ($0 >= 0x61 && $0 <= 0x7A) || $0 == 0x5F || $0 == 0x2D
+      }
   }
 
   private static func request(

@@ -39,9 +39,11 @@ struct SchemaReader {
 
   private func properties(
     _ value: JSONValue?, _ depth: Int
-  ) throws(DocumentError) -> [(name: String, node: RequestSchema.Node)] {
-    var properties: [(name: String, node: RequestSchema.Node)] = []
-    for member in value?.keys ?? [] { properties.append((member.name, try node(member.value, depth: depth + 1))) }
+  ) throws(DocumentError) -> [RequestSchema.Property] {
+    var properties: [RequestSchema.Property] = []
+    for member in value?.keys ?? [] {
+      properties.append(RequestSchema.Property(name: member.name, node: try node(member.value, depth: depth + 1)))
+    }
     return properties
   }
 
@@ -52,7 +54,7 @@ struct SchemaReader {
 
   /// `{"property": name, "values": {value: schema}}`.
   private func cases(
-    _ value: JSONValue?, _ properties: [(name: String, node: RequestSchema.Node)], _ depth: Int
+    _ value: JSONValue?, _ properties: [RequestSchema.Property], _ depth: Int
   ) throws(DocumentError) -> RequestSchema.Cases? {
     guard let value else { return nil }
     var reader = try ObjectReader(value)
@@ -75,7 +77,7 @@ struct SchemaReader {
   }
 
   private func checkNames(
-    _ names: [String], _ properties: [(name: String, node: RequestSchema.Node)], _ value: JSONValue
+    _ names: [String], _ properties: [RequestSchema.Property], _ value: JSONValue
   ) throws(DocumentError) {
     for name in names where !properties.contains(where: { $0.name == name }) {
       throw value.error("\"\(name)\" is required but is no property")

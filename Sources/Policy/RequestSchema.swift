@@ -38,11 +38,37 @@ public struct RequestSchema: Sendable {
   /// Rules that depend on the value of one property.
   final class Cases: Sendable {
     let property: String
-    let nodes: [(value: String, node: Node)]
+    let propertyBytes: [UInt8]
+    let nodes: [(value: [UInt8], node: Node)]
 
     init(property: String, nodes: [(value: String, node: Node)]) {
       self.property = property
-      self.nodes = nodes
+      propertyBytes = Array(property.utf8)
+      self.nodes = nodes.map { (Array($0.value.utf8), $0.node) }
+    }
+
+    /// The rules that hold for an object, by its value of the property.
+    func matching(_ object: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Node? {
+      guard let value = tape.member(propertyBytes, of: object, in: bytes) else { return nil }
+      return nodes.first { tape.stringEquals(value, $0.value, in: bytes) }?.node
+    }
+  }
+
+  /// A property that an object may have.
+  struct Property: Sendable {
+    let name: String
+    let nameBytes: [UInt8]
+    /// `"name":`, as it is written.
+    let key: [UInt8]
+    let node: Node
+
+    init(name: String, node: Node) {
+      self.name = name
+      nameBytes = Array(name.utf8)
+      var writer = JSONWriter()
+      writer.string(name)
+      key = writer.bytes + [0x3A]
+      self.node = node
     }
   }
 
@@ -50,7 +76,7 @@ public struct RequestSchema: Sendable {
   final class Node: Sendable {
     let type: ValueType
     let isNullable: Bool
-    let properties: [(name: String, node: Node)]
+    let properties: [Property]
     let required: [String]
     /// At least one of these lists of properties must be there (`anyOf` of `required`).
     let anyRequired: [[String]]
@@ -69,7 +95,7 @@ public struct RequestSchema: Sendable {
     let message: String?
 
     init(
-      type: ValueType, isNullable: Bool, properties: [(name: String, node: Node)], required: [String], anyRequired: [[String]],
+      type: ValueType, isNullable: Bool, properties: [Property], required: [String], anyRequired: [[String]],
       isClosed: Bool, cases: Cases?, countRange: ClosedRange<Int>, items: Node?, options: [String]?, pattern: Pattern?,
       format: Format?,
       numberRange: ClosedRange<Double>?, message: String?
@@ -88,6 +114,11 @@ public struct RequestSchema: Sendable {
       self.format = format
       self.numberRange = numberRange
       self.message = message
+    }
+
+    /// The property that a key names.
+    func property(_ key: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Property? {
+      properties.first { tape.stringEquals(key, $0.nameBytes, in: bytes) }
     }
   }
 }
@@ -121,8 +152,8 @@ private struct SchemaCheck {
     var key = node + 1
     for _ in 0..<tape.childCount(node) {
       defer { key = tape.next(key + 1) }
-      guard let property = schema.properties.first(where: { tape.stringEquals(key, Array($0.name.utf8), in: bytes) }) else {
-        guard schema.isClosed else { continue }
+      guard let property = schema.property(key, tape, bytes) else {
+        guard schema.isClosed || isVariant(key, of: schema, bytes) else { continue }
         return fail(schema, "has a property that the API does not know")
       }
       path.append(property.name)
@@ -134,10 +165,15 @@ private struct SchemaCheck {
   }
 
   private mutating func check(_ node: Int, _ cases: RequestSchema.Cases, _ bytes: Span<UInt8>) {
-    guard let property = tape.member(cases.property, of: node, in: bytes), let value = tape.string(property, in: bytes),
-      let match = cases.nodes.first(where: { $0.value == value })
-    else { return }
-    self.value(node, match.node, bytes)
+    guard let match = cases.matching(node, tape, bytes) else { return }
+    value(node, match, bytes)
+  }
+
+  /// True when a name differs from one of the API's in nothing but case: a reader that does not mind case would take the one for
+  /// the other (A30).
+  private func isVariant(_ key: Int, of schema: RequestSchema.Node, _ bytes: Span<UInt8>) -> Bool {
+    guard let name = tape.string(key, in: bytes)?.lowercased() else { return false }
+    return schema.properties.contains { $0.name.lowercased() == name }
   }
 
   private mutating func array(_ node: Int, _ schema: RequestSchema.Node, _ bytes: Span<UInt8>) {

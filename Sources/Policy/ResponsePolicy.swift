@@ -35,10 +35,11 @@ struct ResponsePolicy {
     var fields: [Projection.Field] = []
     for member in value.keys {
       let isThisRequired = member.value["required"]?.boolean ?? false
+      let isNullable = member.value["nullable"]?.boolean ?? false
       fields.append(
         Projection.Field(
           name: member.name, rule: try rule(member.value, categories, isRequired: isRequired && isThisRequired),
-          required: isThisRequired))
+          required: isThisRequired, nullable: isNullable))
     }
     return .object(fields)
   }
@@ -49,16 +50,22 @@ struct ResponsePolicy {
   ) throws(DocumentError) -> Projection.Rule {
     var reader = try ObjectReader(value)
     _ = try reader.boolean("required", default: false)
+    _ = try reader.boolean("nullable", default: false)
+    let isWhole = try reader.boolean("whole", default: false)
     let (category, release, fields, items) =
       (reader.value("category"), reader.value("release"), reader.value("fields"), reader.value("items"))
     try reader.finish()
     guard [category, release, fields, items].compactMap({ $0 }).count == 1 else {
       throw value.error("a field wants exactly one of category, release, fields and items")
     }
-    if let category { return .release(whenAny: try mask(category, categories, isRequired: isRequired)) }
+    guard !isWhole || category != nil || release != nil else { throw value.error("whole goes with category or release") }
+    if let category {
+      let mask = try mask(category, categories, isRequired: isRequired)
+      return isWhole ? .whole(whenAny: mask) : .release(whenAny: mask)
+    }
     if let release {
       guard release.string == "always" else { throw release.error("release knows \"always\" alone") }
-      return .always
+      return isWhole ? .whole(whenAny: nil) : .always
     }
     if let fields { return try object(fields, categories, isRequired: isRequired) }
     return .array(of: try rule(items!, categories, isRequired: isRequired))

@@ -3,10 +3,10 @@ import Bytes
 /// What a path and a method lead to.
 public enum RouteMatch {
   case operation(OperationPolicy)
-  /// The path is known; these methods are, separated by commas.
-  case methodNotAllowed(String)
-  /// The path lies below the base path of an API, but leads to nothing.
-  case unknown
+  /// The path is known; these methods are, separated by commas. With the errors of its API.
+  case methodNotAllowed(String, ErrorCodes)
+  /// The path lies below the base path of an API, but leads to nothing. With the errors of that API.
+  case unknown(ErrorCodes)
   /// The path belongs to no API.
   case notOurs
 }
@@ -30,14 +30,14 @@ public struct RoutingTable: Sendable {
 
   private var literals: [UInt64: [Route]] = [:]
   private var templates: [Template] = []
-  private var bases: [UInt64: [[UInt8]]] = [:]
+  private var bases: [UInt64: [(path: [UInt8], errors: ErrorCodes)]] = [:]
   /// How many segments base paths have, each number once.
   private var baseSegmentCounts: [Int] = []
 
   /// - Parameter operations: no two with one path and method; the loader has seen to it.
   init(_ apis: [APIPolicy]) {
     for api in apis {
-      addBase(Array(api.basePath.utf8))
+      addBase(Array(api.basePath.utf8), api.operations[0].errors)
       for operation in api.operations { add(operation) }
     }
     // Where two templates fit, the one with more literal segments is meant.
@@ -47,28 +47,33 @@ public struct RoutingTable: Sendable {
   }
 
   /// True when the path lies below the base path of an API.
-  public func owns(_ path: Span<UInt8>) -> Bool {
+  public func owns(_ path: Span<UInt8>) -> Bool { base(path) != nil }
+
+  /// The place of the API below whose base path a path lies.
+  private func base(_ path: Span<UInt8>) -> (hash: UInt64, index: Int)? {
     for count in baseSegmentCounts {
       guard let end = Self.end(ofSegment: count, in: path) else { continue }
       let prefix = path.extracting(0..<end)
-      if let candidates = bases[Self.hash(prefix)], candidates.contains(where: { prefix.equals($0.span) }) { return true }
+      let hash = Self.hash(prefix)
+      if let index = bases[hash]?.firstIndex(where: { prefix.equals($0.path.span) }) { return (hash, index) }
     }
-    return false
+    return nil
   }
 
   public func match(path: Span<UInt8>, method: Span<UInt8>) -> RouteMatch {
     for route in literals[Self.hash(path)] ?? [] where path.equals(route.path.span) { return Self.match(route, method) }
     for template in templates where Self.fits(template.segments, path) { return Self.match(template.route, method) }
-    return owns(path) ? .unknown : .notOurs
+    guard let (hash, index) = base(path), let errors = bases[hash]?[index].errors else { return .notOurs }
+    return .unknown(errors)
   }
 
   private static func match(_ route: Route, _ method: Span<UInt8>) -> RouteMatch {
     for entry in route.methods where method.equals(entry.name.span) { return .operation(entry.operation) }
-    return .methodNotAllowed(route.allow)
+    return .methodNotAllowed(route.allow, route.methods[0].operation.errors)
   }
 
-  private mutating func addBase(_ path: [UInt8]) {
-    bases[Self.hash(path.span), default: []].append(path)
+  private mutating func addBase(_ path: [UInt8], _ errors: ErrorCodes) {
+    bases[Self.hash(path.span), default: []].append((path, errors))
     let count = path.count { $0 == 0x2F }
     if !baseSegmentCounts.contains(count) { baseSegmentCounts.append(count) }
   }

@@ -9,9 +9,11 @@ public struct HTTPClientRequest: Sendable {
   public var target: String
   public var fields: [(name: String, value: String)]
   public var body: [UInt8]
+  public var answerBytesMaximum: Int
 
   public init(
-    host: String, port: Int, method: String, target: String, fields: [(name: String, value: String)] = [], body: [UInt8] = []
+    host: String, port: Int, method: String, target: String, fields: [(name: String, value: String)] = [], body: [UInt8] = [],
+    answerBytesMaximum: Int = UpstreamLimits().answerBytesMaximum
   ) {
     self.host = host
     self.port = port
@@ -19,6 +21,7 @@ public struct HTTPClientRequest: Sendable {
     self.target = target
     self.fields = fields
     self.body = body
+    self.answerBytesMaximum = answerBytesMaximum
   }
 
   /// True when nothing in it can be read as more than it is: a value that somebody gave us, with a line end in it, would become

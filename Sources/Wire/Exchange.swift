@@ -126,7 +126,8 @@ public final class Exchange: @unchecked Sendable {
 
   /// Writes the status line and `Date`.
   public func beginResponse(status: Int) {
-    loop.output.removeAll(keepingCapacity: true)
+    // One large answer of the control plane must not stay in memory for ever.
+    loop.output.removeAll(keepingCapacity: loop.output.capacity <= 1 << 20)
     connection.responseStatus = status
     append("HTTP/1.1 ")
     loop.output.append(UInt8(0x30 + status / 100 % 10))

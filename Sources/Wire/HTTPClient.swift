@@ -9,7 +9,9 @@ public enum HTTPClient {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<HTTPResponse, UpstreamFailure>, Never>) in
       loop.execute {
-        let pool = UpstreamPool(loop: loop, target: UpstreamTarget(host: request.host, port: request.port))
+        var limits = UpstreamLimits()
+        limits.answerBytesMaximum = request.answerBytesMaximum
+        let pool = UpstreamPool(loop: loop, target: UpstreamTarget(host: request.host, port: request.port), limits: limits)
         let deadline = loop.nowNanoseconds + UInt64(timeoutSeconds) * 1_000_000_000
         ClientCall.send(request, deadlineNanoseconds: deadline, pool: pool) { continuation.resume(returning: $0) }
       }

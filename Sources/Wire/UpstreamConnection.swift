@@ -32,6 +32,8 @@ final class UpstreamConnection: Pollable, TimerTarget {
   /// The connection has served a call before: that it is dead now says nothing about the backend.
   private var isReused = false
   private var hasAnswerBegun = false
+  /// The head announced a body where there can be none: what comes next may be that body.
+  private var announcesMore = false
   private lazy var timer = LoopTimer(self)
 
   init(pool: UpstreamPool) {
@@ -74,10 +76,13 @@ final class UpstreamConnection: Pollable, TimerTarget {
 
   /// Sends a call on an open connection; false when the connection is closed and the call must go elsewhere.
   func send(_ call: any UpstreamCall) -> Bool {
-    guard phase == .idle else { return false }
+    guard phase == .idle, let transport else { return false }
+    // The loop may not have come yet to bytes that are there already; the next answer would begin with them.
+    guard !isReused || transport.isSilent else { close(nil); return false }
     self.call = call
     phase = .head
     hasAnswerBegun = false
+    announcesMore = false
     request.removeAll(keepingCapacity: true)
     sent = 0
     call.appendRequest(to: &request)
@@ -156,6 +161,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
       while parser.status < 200 {
         // All of them together may be as large as one head: a backend that sends nothing else would fill the memory.
         guard parser.status != 101, parser.end <= pool.limits.headBytesMaximum else { close(.broken); return false }
+        noteAnnouncedBody(buffer)
         parser.reset(at: parser.end)
         guard try parser.advance(buffer.bytes) else { return false }
       }
@@ -164,6 +170,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
       return false
     }
     phase = .body
+    noteAnnouncedBody(buffer)
     switch parser.framing {
     case .length(let length):
       guard length <= pool.limits.answerBytesMaximum else { close(.tooLarge); return false }
@@ -171,6 +178,14 @@ final class UpstreamConnection: Pollable, TimerTarget {
     case .none, .untilClose: break
     }
     return true
+  }
+
+  /// RFC 9112 §6.3: 1xx, 204 and 304 have no body, whatever they say. A backend that says otherwise may send one all the same. A
+  /// 304 answers a condition, and none is ever sent.
+  private func noteAnnouncedBody(_ buffer: ReadBuffer) {
+    guard parser.framing == .none else { return }
+    let length = parser.fields.first(.contentLength).map { buffer.bytes.slice($0).equals("0") } ?? true
+    if !length || parser.fields.count(of: .transferEncoding) > 0 || parser.status == 304 { announcesMore = true }
   }
 
   private func readBody(_ buffer: ReadBuffer) {
@@ -205,8 +220,8 @@ final class UpstreamConnection: Pollable, TimerTarget {
     chunks = nil
     // What follows an answer that nobody asked for could be taken for the answer to the next call.
     let isClean =
-      buffer.upper == messageEnd && sent == request.count && parser.framing != .untilClose && parser.keepsConnection(buffer.bytes)
-      && (tls?.hasMore != true || tls?.isStillQuiet == true)
+      buffer.upper == messageEnd && sent == request.count && !announcesMore && parser.framing != .untilClose
+      && parser.keepsConnection(buffer.bytes) && (tls?.hasMore != true || tls?.isStillQuiet == true)
     phase = .idle
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
     isReused = true
@@ -273,5 +288,14 @@ final class UpstreamConnection: Pollable, TimerTarget {
     transport.close()
     self.transport = nil
     tls = nil
+  }
+}
+
+extension Transport {
+  /// True when there is nothing to read, neither bytes nor an end.
+  fileprivate var isSilent: Bool {
+    var byte: UInt8 = 0
+    return recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) < 0
+      && (errno == EAGAIN || errno == EWOULDBLOCK)
   }
 }

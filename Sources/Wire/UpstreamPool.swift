@@ -73,7 +73,18 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
   private func wait(_ call: any UpstreamCall) {
     guard waiting.count < limits.queueMaximum else { call.failed(.unreachable); return }
     waiting.append(call)
-    loop.timers.set(timer, at: loop.nowNanoseconds + TimerWheel.slotNanoseconds * 4)
+    // Not moved while it is on: calls that keep coming would move it ahead for ever.
+    if timer.deadlineNanoseconds == nil { loop.timers.set(timer, at: loop.nowNanoseconds + TimerWheel.slotNanoseconds * 4) }
+  }
+
+  /// The next call that waits and still has time.
+  private func nextWaiting() -> (any UpstreamCall)? {
+    while !waiting.isEmpty {
+      let call = waiting.removeFirst()
+      if call.deadlineNanoseconds > loop.nowNanoseconds { return call }
+      call.failed(.timedOut)
+    }
+    return nil
   }
 
   /// Calls whose time has passed while they waited.
@@ -89,8 +100,9 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
 
   /// The connection can take another call.
   func freed(_ connection: UpstreamConnection) {
-    while !waiting.isEmpty {
-      if connection.send(waiting.removeFirst()) { return }
+    if let call = nextWaiting() {
+      if !connection.send(call) { open(for: call) }
+      return
     }
     guard idle.count < limits.idleConnectionsMaximum, !isClosed else { connection.close(nil); return }
     idle.append(connection)
@@ -99,8 +111,8 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
   func closed(_ connection: UpstreamConnection) {
     connections[ObjectIdentifier(connection)] = nil
     idle.removeAll { $0 === connection }
-    guard !isClosed, !waiting.isEmpty, connections.count < limits.connectionsMaximum else { return }
-    open(for: waiting.removeFirst())
+    guard !isClosed, connections.count < limits.connectionsMaximum, let call = nextWaiting() else { return }
+    open(for: call)
   }
 
   // MARK: Names

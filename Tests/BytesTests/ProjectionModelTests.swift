@@ -13,16 +13,29 @@ import Testing
     switch rule {
     case .always: true
     case .release(let mask): mask & allowed != 0
+    case .whole(let mask): mask.map { $0 & allowed != 0 } ?? true
     case .object(let fields): fields.contains { isVisible($0.rule, allowed) }
     case .array(let element): isVisible(element, allowed)
     }
   }
 
+  /// Nothing that its API requires of it was withheld.
+  private static func canStand(_ rule: Projection.Rule, _ allowed: FieldMask) -> Bool {
+    switch rule {
+    case .always, .release, .whole: true
+    case .object(let fields): fields.allSatisfy { !$0.required || isVisible($0.rule, allowed) && canStand($0.rule, allowed) }
+    case .array(let element): canStand(element, allowed)
+    }
+  }
+
   private static func model(_ value: Any, _ rule: Projection.Rule, _ allowed: FieldMask) throws -> Any {
     switch rule {
-    case .always: return value
-    case .release(let mask):
-      guard mask & allowed != 0 else { throw Refusal.withheld }
+    case .always, .release:
+      guard isVisible(rule, allowed) else { throw Refusal.withheld }
+      guard !(value is [Any]), !(value is [String: Any]) else { throw Refusal.shape }
+      return value
+    case .whole:
+      guard isVisible(rule, allowed) else { throw Refusal.withheld }
       return value
     case .array(let element):
       guard let array = value as? [Any] else { throw Refusal.shape }
@@ -31,13 +44,15 @@ import Testing
       guard let object = value as? [String: Any] else { throw Refusal.shape }
       var kept: [String: Any] = [:]
       for field in fields {
-        let visible = isVisible(field.rule, allowed)
+        let visible = isVisible(field.rule, allowed) && canStand(field.rule, allowed)
         if field.required && !visible { throw Refusal.withheld }
         guard let member = object[field.name] else {
           if field.required { throw Refusal.missing }
           continue
         }
-        if visible { kept[field.name] = try model(member, field.rule, allowed) }
+        if field.required, !field.nullable, member is NSNull { throw Refusal.missing }
+        guard visible else { continue }
+        kept[field.name] = field.nullable && member is NSNull ? member : try model(member, field.rule, allowed)
       }
       return kept
     }
@@ -45,12 +60,12 @@ import Testing
 
   private static func rule(_ random: inout RandomJSON, _ depth: Int) -> Projection.Rule {
     switch random.pick(0..<(depth < 4 ? 8 : 4)) {
-    case 0: return .always
+    case 0: return random.chance(70) ? .always : .whole(whenAny: random.chance(50) ? nil : FieldMask(random.pick(0..<16)))
     case 1...3: return .release(whenAny: FieldMask(random.pick(0..<16)))
     case 4: return .array(of: rule(&random, depth + 1))
     default:
       let names = Self.names.shuffled(using: &random.generator).prefix(random.pick(0..<6))
-      return .object(names.map { .init(name: $0, rule: rule(&random, depth + 1), required: random.chance(15)) })
+      return .object(names.map { .init(name: $0, rule: rule(&random, depth + 1), required: random.chance(15), nullable: random.chance(30)) })
     }
   }
 
@@ -58,7 +73,9 @@ import Testing
   private static func answer(_ rule: Projection.Rule, _ random: inout RandomJSON) -> String {
     if random.chance(2) { return random.value(depth: 5) }
     switch rule {
-    case .always, .release: return random.value(depth: 4)
+    case .whole: return random.value(depth: 4)
+    // At depth 6 there are scalars alone.
+    case .always, .release: return random.value(depth: random.chance(3) ? 4 : 6)
     case .array(let element):
       return "[" + (0..<random.pick(0..<4)).map { _ in answer(element, &random) }.joined(separator: " ,") + "]"
     case .object(let fields):

@@ -85,7 +85,7 @@ import Testing
   @Test func arraysKeepTheirShape() throws {
     let rule: Projection.Rule = .array(
       of: .object([.init(name: "id", rule: .release(whenAny: 1)), .init(name: "n", rule: .always)]))
-    #expect(try project(#"[{"id":1,"n":2,"x":3},{},{"n":[1]}]"#, rule, allowed: 0).0 == #"[{"n":2},{},{"n":[1]}]"#)
+    #expect(try project(#"[{"id":1,"n":2,"x":3},{},{"n":"1"}]"#, rule, allowed: 0).0 == #"[{"n":2},{},{"n":"1"}]"#)
     #expect(try project(#"[{"id":1},{"id":2}]"#, rule, allowed: 1).0 == #"[{"id":1},{"id":2}]"#)
     #expect(try project("[]", rule, allowed: 1).0 == "[]")
   }
@@ -106,7 +106,51 @@ import Testing
     let rule: Projection.Rule = .object([.init(name: "a", rule: .always), .init(name: "é", rule: .always)])
     let text = #"{"a":1.00e+02,"\u00e9":"\u0061\/😀"}"#
     #expect(try project(text, rule, allowed: 0).0 == text)
-    #expect(try project(#"{"a" : [ 1 , { "x" : 2 } ] }"#, rule, allowed: 0).0 == #"{"a" : [ 1 , { "x" : 2 } ]}"#)
+    let whole: Projection.Rule = .object([.init(name: "a", rule: .whole(whenAny: nil))])
+    #expect(try project(#"{"a" : [ 1 , { "x" : 2 } ] }"#, whole, allowed: 0).0 == #"{"a" : [ 1 , { "x" : 2 } ]}"#)
+  }
+
+  /// Nobody agreed to what a backend puts into a value that the API has without anything in it.
+  @Test(arguments: [#"{"imei":"490154203237518"}"#, #"["490154203237518"]"#, "{}", "[]"])
+  func aValueThatHoldsMoreThanTheRuleKnowsIsRefused(_ value: String) throws {
+    let rules: [Projection.Rule] = [.always, .release(whenAny: 1)]
+    for rule in rules {
+      let field: Projection.Rule = .object([.init(name: "model", rule: rule, required: true)])
+      #expect(try project(#"{"model":\#(value)}"#, field, allowed: 1).1 == .wrongShape("model"))
+      #expect(try project(value, rule, allowed: 1).1 == .wrongShape("value"))
+      #expect(try project("[\(value)]", .array(of: rule), allowed: 1).1 == .wrongShape("value"))
+    }
+  }
+
+  @Test func aWholeIsReleasedWithAllThatIsInItOrNotAtAll() throws {
+    let rule: Projection.Rule = .object([.init(name: "a", rule: .whole(whenAny: 1)), .init(name: "b", rule: .always)])
+    let text = #"{"a":{"x":[1]},"b":2}"#
+    #expect(try project(text, rule, allowed: 1) == (text, .complete(released: 1)))
+    #expect(try project(text, rule, allowed: 2) == (#"{"b":2}"#, .complete(released: 0)))
+  }
+
+  @Test func nullIsNoValueOfARequiredFieldUnlessTheApiHasIt() throws {
+    for rule in [Projection.Rule.always, .object([.init(name: "x", rule: .always)]), .array(of: .always)] {
+      let required: Projection.Rule = .object([.init(name: "a", rule: rule, required: true)])
+      #expect(try project(#"{"a":null}"#, required, allowed: 1).1 == .missingRequired("a"))
+      let nullable: Projection.Rule = .object([.init(name: "a", rule: rule, required: true, nullable: true)])
+      #expect(try project(#"{"a":null}"#, nullable, allowed: 1).0 == #"{"a":null}"#)
+    }
+    #expect(try project(#"{"a":null}"#, .object([.init(name: "a", rule: .always)]), allowed: 0).0 == #"{"a":null}"#)
+  }
+
+  @Test func anOptionalObjectThatLacksWhatItsApiRequiresIsLeftOut() throws {
+    let inner: Projection.Rule = .object([
+      .init(name: "imei", rule: .release(whenAny: 1), required: true), .init(name: "model", rule: .release(whenAny: 2)),
+    ])
+    for rule in [inner, .array(of: inner)] {
+      let text = rule.isArray ? #"{"d":[{"imei":"1","model":"2"}],"t":1}"# : #"{"d":{"imei":"1","model":"2"},"t":1}"#
+      let optional: Projection.Rule = .object([.init(name: "d", rule: rule), .init(name: "t", rule: .always)])
+      #expect(try project(text, optional, allowed: 2) == (#"{"t":1}"#, .complete(released: 0)))
+      #expect(try project(text, optional, allowed: 3).0 == text)
+      let required: Projection.Rule = .object([.init(name: "d", rule: rule, required: true)])
+      #expect(try project(text, required, allowed: 2).1 == .withheldRequired("d"))
+    }
   }
 
   @Test func aFieldIsKnownInAnySpelling() throws {
@@ -119,7 +163,7 @@ import Testing
     let bytes = Array(#"{"a":1}"#.utf8)
     var (tape, output) = (JSONTape(), Array("before ".utf8))
     try tape.parse(bytes.span)
-    _ = Projection(.always).project(bytes.span, tape: tape, allowed: 0, into: &output)
+    _ = Projection(.whole(whenAny: nil)).project(bytes.span, tape: tape, allowed: 0, into: &output)
     #expect(String(decoding: output, as: UTF8.self) == #"before {"a":1}"#)
   }
 
@@ -131,4 +175,8 @@ import Testing
       #expect(try project(#"{"a":1}"#, rule, allowed: ~mask).0 == "{}")
     }
   }
+}
+
+extension Projection.Rule {
+  fileprivate var isArray: Bool { if case .array = self { true } else { false } }
 }

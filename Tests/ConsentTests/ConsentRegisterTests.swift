@@ -22,10 +22,21 @@ private final class Observer: ConsentObserver {
   }
 }
 
+/// An executor that a test can hold up.
+private final class QueueExecutor: TaskExecutor {
+  let queue = DispatchQueue(label: "held")
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+}
+
 @Suite struct ConsentRegisterTests {
   private let folder: URL
   private let database: Database
   private let register: ConsentRegister
+  private let time = ManualTime(Fixture.now)
   private let observer = Observer()
 
   init() throws {
@@ -36,8 +47,7 @@ private final class Observer: ConsentObserver {
       database: database, lookup: HMACKey([UInt8](repeating: 1, count: 32)), sealing: SealingKey([UInt8](repeating: 2, count: 32))
     )
     register = ConsentRegister(
-      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: Fixture.catalogue, time: ManualTime(Fixture.now),
-      observer: observer)
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: Fixture.catalogue, time: time, observer: observer)
   }
 
   private func grant(_ scopes: ScopeSet = [Fixture.identifier], _ categories: [CategoryID] = [Fixture.serial]) async throws
@@ -48,10 +58,12 @@ private final class Observer: ConsentObserver {
       reason: "test", expiresAt: Fixture.now.adding(seconds: 3600))
   }
 
-  private func isPermitted(_ memory: ConsentMemory, client: ClientID = Fixture.client) throws -> Bool {
+  private func isPermitted(_ memory: ConsentMemory, client: ClientID = Fixture.client, grantedAt: Timestamp? = nil) throws
+    -> Bool
+  {
     let decision = try memory.decide(
       operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], subject: Fixture.subject, client: client,
-      purpose: Fixture.purpose, now: Fixture.now)
+      purpose: Fixture.purpose, grantedAt: grantedAt, now: Fixture.now)
     if case .permitted = decision { return true }
     return false
   }
@@ -66,6 +78,61 @@ private final class Observer: ConsentObserver {
     _ = try await grant()
     #expect(try isPermitted(memory))
     #expect(observer.kinds.withLock { $0 } == ["granted", "revoked", "granted"])
+  }
+
+  @Test func aConsentAfterAWithdrawalGivesNothingBackToOlderGrants() async throws {
+    let memory = register.memory(countMaximum: 100)
+    let row = try await grant()
+    let before = time.now()
+    #expect(try isPermitted(memory, grantedAt: before))
+    time.advance(seconds: 1)
+    _ = try await register.revoke(row.id, actor: "subscriber", reason: "test")
+    #expect(try !isPermitted(memory, grantedAt: before))
+    time.advance(seconds: 1)
+    _ = try await grant()
+    #expect(try !isPermitted(memory, grantedAt: before))
+    #expect(try isPermitted(memory, grantedAt: time.now()))
+    // A 2-legged token is nobody's grant.
+    #expect(try isPermitted(memory, grantedAt: nil))
+    func outcome(_ grantedAt: Timestamp?) throws -> ScopeOutcome {
+      let outcomes = try register.decide(
+        subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, scopes: [Fixture.identifier],
+        grantedAt: grantedAt)
+      return outcomes[0].1
+    }
+    #expect(try outcome(before) == .needsConsent)
+    #expect(try outcome(time.now()) == .granted(row.id))
+  }
+
+  @Test func anObjectionNeedsNoRecordBeforeItAndStaysInIt() async throws {
+    let row = try await register.object(
+      subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, actor: "operator", reason: "test")
+    #expect(row.status == "objected" && row.objectedAt == Fixture.now)
+    _ = try await grant()
+    let record = try register.record(subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose)
+    #expect(record?.row.status == "granted" && record?.row.objectedAt == Fixture.now)
+    #expect(observer.kinds.withLock { $0 } == ["objected", "granted"])
+  }
+
+  /// The caller's thread may be busy for long: what it has made durable must be seen all the same.
+  @Test func aWithdrawalIsSeenThoughItsCallerIsHeldUp() async throws {
+    let memory = register.memory(countMaximum: 10)
+    let row = try await grant()
+    #expect(try isPermitted(memory))
+    let (executor, held) = (QueueExecutor(), DispatchSemaphore(value: 0))
+    let isDone = Atomic<Bool>(false)
+    let task = Task(executorPreference: executor) { [register] in
+      executor.queue.async { held.wait() }
+      _ = try await register.revoke(row.id, actor: "subscriber", reason: "test")
+      isDone.store(true, ordering: .releasing)
+    }
+    let deadline = ContinuousClock.now + .seconds(10)
+    while try isPermitted(memory), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(try !isPermitted(memory))
+    let wasDone = isDone.load(ordering: .acquiring)
+    #expect(!wasDone)
+    held.signal()
+    _ = try await task.value
   }
 
   @Test func consentForOneClientIsNoneForAnother() async throws {
@@ -87,7 +154,7 @@ private final class Observer: ConsentObserver {
           let wasRevoked = revoked.load(ordering: .acquiring)
           let decision = try? memory.decide(
             operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], subject: Fixture.subject,
-            client: Fixture.client, purpose: Fixture.purpose, now: Fixture.now)
+            client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil, now: Fixture.now)
           asked.add(1, ordering: .relaxed)
           if wasRevoked, case .permitted = decision { late.add(1, ordering: .relaxed) }
           if wasRevoked { break }
@@ -134,7 +201,7 @@ private final class Observer: ConsentObserver {
     for index in 0..<100 {
       _ = try memory.decide(
         operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier],
-        subject: SubjectPseudonym(rawValue: "s\(index)"), client: Fixture.client, purpose: Fixture.purpose, now: Fixture.now)
+        subject: SubjectPseudonym(rawValue: "s\(index)"), client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil, now: Fixture.now)
     }
     #expect(memory.count <= 4)
   }

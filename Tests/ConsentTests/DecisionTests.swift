@@ -40,7 +40,7 @@ enum Fixture {
 @Suite struct DecisionTests {
   private func decide(_ operation: String, _ scopes: ScopeSet, _ basis: LegalBasis?, _ record: ConsentRecord?) -> Decision {
     DecisionFunction.decide(
-      operation: Fixture.operation(operation), scopes: scopes, basis: basis, record: record, now: Fixture.now)
+      operation: Fixture.operation(operation), scopes: scopes, basis: basis, record: record, grantedAt: nil, now: Fixture.now)
   }
 
   @Test func whatWasAgreedToIsPermittedAndNoMore() {
@@ -88,10 +88,35 @@ enum Fixture {
     let expected =
       switch basis {
       case .consent: state == "granted"
-      case .legitimateInterest: state != "objected"
+      case .legitimateInterest: state != "objected" && state != "revoked"
       default: true
       }
     #expect(isPermitted == expected, "\(basis) \(state)")
+  }
+
+  /// A22: what was granted before a withdrawal does not live again.
+  @Test func aGrantFromBeforeTheLatestWithdrawalStaysDead() {
+    var row = Fixture.record("granted", [Fixture.identifier], [Fixture.serial]).row
+    row.withdrawnAt = Fixture.now
+    let record = ConsentRecord(row, Fixture.catalogue)
+    for (grantedAt, isRefused) in [(Fixture.now.adding(seconds: -1), true), (Fixture.now, false), (nil, false)] {
+      let decision = DecisionFunction.decide(
+        operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], basis: .consent, record: record,
+        grantedAt: grantedAt, now: Fixture.now)
+      #expect((decision == .refused(.revoked)) == isRefused, "\(String(describing: grantedAt))")
+    }
+  }
+
+  @Test(arguments: ["granted", "denied", "revoked", "expired", "pending"])
+  func anObjectionRefusesLegitimateInterestWhateverCameAfterIt(_ status: String) {
+    var row = Fixture.record(status, [Fixture.identifier], [Fixture.serial]).row
+    row.objectedAt = Fixture.now.adding(seconds: -100)
+    let record = ConsentRecord(row, Fixture.catalogue)
+    #expect(decide("retrieveIdentifier", [Fixture.identifier], .legitimateInterest, record) == .refused(.objected))
+    // It says nothing against what they agreed to later.
+    if status == "granted", case .refused = decide("retrieveIdentifier", [Fixture.identifier], .consent, record) {
+      Issue.record("refused")
+    }
   }
 
   @Test func withoutAPurposeThereIsNoPersonalData() {
@@ -115,7 +140,7 @@ enum Fixture {
       let life = Int64.random(in: -2...2, using: &random)
       let record = Fixture.record(status, consented, ticked, expiresIn: life)
       let decision = DecisionFunction.decide(
-        operation: operation, scopes: tokenScopes, basis: .consent, record: record, now: Fixture.now)
+        operation: operation, scopes: tokenScopes, basis: .consent, record: record, grantedAt: nil, now: Fixture.now)
 
       let agreed = Set(ticked)
       func names(_ mask: FieldMask) -> Set<CategoryID> {

@@ -155,6 +155,39 @@ def test_paths_methods_and_media_types(demo, alice):
     assert demo.call(alice, **{"Content-Type": "application/json; charset=UTF-8"}).status_code == 200
 
 
+def test_what_is_refused_before_the_token_speaks_the_apis_own_words_and_is_in_the_ledger(demo, alice):
+    path = V01 + "/retrieve-identifier"
+    texts = {
+        405: "The request method is not supported by this resource",
+        406: "The server cannot produce a response matching the content requested by the client through Accept-* headers"}
+    assert refused(demo.call(alice, path, method="GET"), 405, "METHOD_NOT_ALLOWED")["message"] == texts[405]
+    for name, status, code, headers in [
+            ("n-406", 406, "NOT_ACCEPTABLE", {"Accept": "text/html"}), ("n-415", 415, "UNSUPPORTED_MEDIA_TYPE", {"Content-Type": "text/plain"})]:
+        body = refused(demo.call(alice, path, {"phoneNumber": ALICE}, **headers, **{"x-correlator": name}), status, code)
+        assert body["message"] == texts.get(status, body["message"])
+        entry, = demo.json("audit", "search", "--correlator", name)
+        assert entry["status"] == status and entry["decision"] == "refused" and entry["operation"] == "retrieveIdentifier"
+    before = len(demo.json("audit", "search", "--decision", "refused", "--limit", "10000"))
+    refused(demo.call(alice, path, {"phoneNumber": ALICE}, **{"x-correlator": "a b"}), 400, "INVALID_ARGUMENT")
+    after = demo.json("audit", "search", "--decision", "refused", "--limit", "10000")
+    assert len(after) == before + 1 and after[-1]["reason"] == "correlator_malformed"
+
+
+def test_several_accept_fields_are_one_list(demo, alice):
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", demo.port)
+    for values, status in ((("text/html", "application/json"), 200), (("text/html", "text/plain"), 406)):
+        connection.putrequest("POST", V03 + "/retrieve-type", skip_accept_encoding=True)
+        for value in values:
+            connection.putheader("Accept", value)
+        for name, value in (("Authorization", "Bearer " + alice), ("Content-Type", "application/json"), ("Content-Length", "2")):
+            connection.putheader(name, value)
+        connection.endheaders(b"{}")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+
+
 # Tokens.
 
 def test_without_a_good_token_there_is_401_and_a_challenge(demo, alice):

@@ -3,10 +3,13 @@ import json
 import os
 import socket
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
-from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, Demo, free_port
+from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, TYPE, Demo, free_port
 
 
 def run(*words, **options):
@@ -161,3 +164,17 @@ def test_a_stop_right_after_the_start_is_not_lost(tmp_path):
     for _ in range(15):
         demo.start()
         assert demo.stop() == 0
+
+
+def test_many_tokens_hold_nobody_else_up(demo):
+    """Twenty thousand are more than eight megabytes; the admin listener answers meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        tokens = pool.submit(demo.command, "token", "issue", "--client", "demo-all", "--scope", TYPE, "--count", "20000")
+        slowest = 0
+        while not tokens.done():
+            begun = time.monotonic()
+            assert requests.get(demo.description["admin"]["url"] + "/healthz", timeout=5).status_code == 200
+            slowest = max(slowest, time.monotonic() - begun)
+            time.sleep(0.02)
+    assert len(set(tokens.result().stdout.split())) == 20000
+    assert slowest < 2

@@ -76,6 +76,31 @@ def test_withdrawal_is_seen_by_the_next_call_on_every_connection(demo):
     assert visit.result["error"] == "consent_required"
 
 
+def test_what_was_withdrawn_does_not_live_again_by_a_later_consent(demo):
+    number = "+33639980012"
+    old = demo.token(number)
+    assert demo.call(old).status_code == 200
+    consent = demo.json("consents", "list", "--subject", "tel:" + number)[0]
+    demo.command("consents", "revoke", consent["id"])
+    refused(demo.call(old), 403, "PERMISSION_DENIED")
+    new = demo.token(number)
+    assert demo.call(new).status_code == 200
+    refused(demo.call(old), 403, "PERMISSION_DENIED")
+    entry = demo.json("audit", "search", "--subject", "tel:" + number, "--decision", "refused")[-1]
+    assert entry["reason"] == "consent_revoked"
+    machine = {"device": {"phoneNumber": number}}
+    assert demo.call(demo.machine_token(IDENTIFIER), body=machine).status_code == 200
+
+
+def test_an_objection_is_noted_without_a_consent_before_it(demo):
+    number = "+33639980013"
+    words = ("--client", "demo-all", "--subject", "tel:" + number, "--purpose", PURPOSE, "--reason", "call centre")
+    row = demo.json("consents", "object", *words)
+    assert row["status"] == "objected" and row["objected_at"]
+    assert demo.json("audit", "search", "--event", "consent.objected")[-1]["consent_id"] == row["id"]
+    assert demo.command("consents", "object", *words[:-1], "x" * 201, check=False).returncode == 1
+
+
 def test_no_call_succeeds_after_the_withdrawal_was_answered(demo):
     token = demo.token(ERIN)
     stop, late = threading.Event(), []

@@ -94,6 +94,8 @@ struct UsageProjectionTests {
     }
     func position() throws -> LedgerPosition { try store.position() }
     func rows(_ filter: UsageFilter) throws -> [UsageRow] { try store.rows(filter) }
+    func sums(_ filter: UsageFilter, by period: UsagePeriod) throws -> [UsageSum] { [] }
+    func clients() throws -> [ClientID] { [] }
     func countForwarded(client: ClientID, fromHour: Int, toHour: Int) throws -> Int { 0 }
   }
 

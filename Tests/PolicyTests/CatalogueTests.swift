@@ -38,6 +38,9 @@ import Testing
         == basis)
   }
 
+  private static let request =
+    #""request": { "schema": { "type": "object", "properties": { "size": {"type": "integer", "minimum": 1, "maximum": 9} } } },"#
+
   /// Each mistake: what is replaced, by what, and a part of the reason.
   private static let mistakes: [(String, String, String)] = [
     (#""basePath": "/test-api/v1""#, #""basePath": "/test-api/v1/""#, "basePath"),
@@ -48,6 +51,8 @@ import Testing
     (#""amount": "0.02""#, #""amount": "0.0000002""#, "decimal"), (#""currency": "EUR""#, #""currency": "eur""#, "ISO 4217"),
     (#""scopes": ["t:make"]"#, #""scopes": []"#, "scopes"), (#""scopes": ["t:make"]"#, #""scopes": ["dpv:X"]"#, "scopes"),
     (#""rule": "tokenOrBody""#, #""rule": "token""#, "rule"), (#""at": "device""#, #""at": "a..b""#, "dots"),
+    (#""at": "device""#, #""at": "a\"b""#, "dots"), (#""request": { "schema": {"#, #""request": { "schma": {"#, "schma"),
+    (request, "", "wants a schema"),
     (#""type": "integer""#, #""type": "int""#, "no type"), (#""minimum": 1"#, #""minimum": 10"#, "above"),
     (#""status": [201]"#, #""status": [404]"#, "status"), (#""path": "/things/{id}""#, #""path": "/things/{id}/../x""#, "path"),
     (#""path": "/things/remaining""#, #""path": "/things/{other}""#, "method and path"),

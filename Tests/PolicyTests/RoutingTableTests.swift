@@ -10,7 +10,7 @@ import Testing
     let (path, method) = (Array(path.utf8), Array(method.utf8))
     switch catalogue.routes.match(path: path.span, method: method.span) {
     case .operation(let operation): return operation.id.rawValue
-    case .methodNotAllowed(let allow): return "405 " + allow
+    case .methodNotAllowed(let allow, _): return "405 " + allow
     case .unknown: return "unknown"
     case .notOurs: return "not ours"
     }

@@ -97,6 +97,40 @@ struct ConsentsTests {
     #expect(row.scopes.isEmpty && row.categories.isEmpty && row.grantedAt == nil)
   }
 
+  @Test("the times of withdrawal and objection outlive later decisions, in the record as in the sum of its events")
+  func times() async throws {
+    let fixture = try Fixture()
+    let consents = fixture.stores.consents
+    func append(_ event: ConsentEventRow) async throws -> ConsentRow {
+      fixture.time.advance(seconds: 10)
+      var event = event
+      event.at = fixture.now()
+      let row = try await consents.append(event)
+      #expect(try consents.record(row.id) == row)
+      #expect(try consents.search(ConsentFilter(client: client)) == [row])
+      #expect(ConsentRow.sum(try consents.events(of: row.id)) == row)
+      return row
+    }
+    #expect(try await append(event("granted", fixture, scopes: "a b")).withdrawnAt == nil)
+    #expect(try await append(event("denied", fixture, shown: "a")).withdrawnAt == nil, "a part stands")
+    var row = try await append(event("denied", fixture, shown: "b"))
+    #expect(row.withdrawnAt == fixture.now(), "nothing stands")
+    row = try await append(event("objected", fixture))
+    let objectedAt = fixture.now()
+    #expect(row.objectedAt == objectedAt && row.withdrawnAt == objectedAt)
+    for kind in ["revoked", "denied", "granted", "requested", "expired"] {
+      row = try await append(event(kind, fixture, scopes: "c"))
+      #expect(row.objectedAt == objectedAt, "\(kind)")
+    }
+    var consent = event("granted", fixture, scopes: "c")
+    consent.legalBasis = "legitimate_interest"
+    consent.actor = "operator"
+    #expect(try await append(consent).objectedAt == objectedAt, "nobody takes it back for them")
+    consent.actor = "subscriber"
+    row = try await append(consent)
+    #expect(row.objectedAt == nil && row.status == "expired" && row.withdrawnAt != nil)
+  }
+
   @Test("a grant of nothing is a denial")
   func nothing() async throws {
     let fixture = try Fixture()

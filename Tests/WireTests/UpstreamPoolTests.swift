@@ -65,6 +65,49 @@ import Testing
     #expect(pool.backend?.connectionCount == 2)
   }
 
+  /// The same when the loop is busy and has not seen them yet: the next call must not go where they wait.
+  @Test(arguments: ["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", "HTTP/1.1 408 Request Timeout\r\n\r\n", ""])
+  func whatWaitsUnreadOnAKeptConnectionAnswersNoCall(_ stray: String) throws {
+    let (answered, forged) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let pool = try TestPool { connection, number in
+      guard number == 0 else { return connection.answerAll(Self.ok) }
+      _ = connection.readRequest()
+      connection.send(Self.ok)
+      answered.wait()
+      connection.send(stray)
+      if stray.isEmpty { connection.close() }
+      forged.signal()
+      if !stray.isEmpty { _ = connection.readRequest() }
+    }
+    #expect(pool.send().wait() == .ok("ok"))
+    let call = TestCall("GET /b HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: false, deadlineNanoseconds: .max)
+    let inner = pool.pool
+    pool.loop.execute {
+      answered.signal()
+      forged.wait()
+      inner.send(call)
+    }
+    #expect(call.wait() == .ok("ok"))
+    #expect(call.sentCount == 1 && pool.backend?.connectionCount == 2)
+  }
+
+  /// A body where there can be none comes later than the head, and would be the next call's answer.
+  @Test(arguments: ["204 No Content\r\nContent-Length: 2", "204 No Content\r\nTransfer-Encoding: chunked", "304 Not Modified"])
+  func anAnswerThatCannotHaveABodyButAnnouncesOneEndsItsConnection(_ head: String) throws {
+    let pool = try TestPool { connection, _ in
+      while connection.readRequest() != nil { connection.send("HTTP/1.1 \(head)\r\n\r\n") }
+    }
+    for _ in 0..<3 { #expect(pool.send().wait()?.body == "") }
+    #expect(pool.backend?.connectionCount == 3)
+  }
+
+  @Test(arguments: [("204 No Content", 1), ("204 No Content\r\nContent-Length: 0", 1)])
+  func anAnswerWithoutABodyKeepsItsConnection(_ head: String, _ connections: Int) throws {
+    let pool = try TestPool { connection, _ in connection.answerAll("HTTP/1.1 \(head)\r\n\r\n") }
+    for _ in 0..<3 { #expect(pool.send().wait()?.body == "") }
+    #expect(pool.backend?.connectionCount == connections)
+  }
+
   @Test func aHTTP10AnswerMayKeepItsConnection() throws {
     let pool = try TestPool { connection, _ in
       connection.answerAll("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
@@ -292,6 +335,58 @@ import Testing
     pool.loop.settle()
     #expect(waiting.wait() == .failed(.timedOut))
     #expect(waiting.sentCount == 0)
+  }
+
+  @Test func aCallWhoseTimeEndsWhileOthersKeepComing() throws {
+    let time = ManualTime()
+    let reached = DispatchSemaphore(value: 0)
+    let pool = try TestPool(time: time, limits: { $0.connectionsMaximum = 1 }) { connection, _ in
+      _ = connection.readRequest()
+      reached.signal()
+      _ = connection.readRequest()
+    }
+    _ = pool.send(seconds: 100)
+    reached.wait()
+    let waiting = pool.send(seconds: 1)
+    pool.loop.settle()
+    for _ in 0..<30 {
+      time.advance(seconds: 0.05)
+      _ = pool.send(seconds: 100)
+      pool.loop.settle()
+    }
+    pool.loop.settle()
+    #expect(waiting.endCount == 1)
+    #expect(waiting.wait() == .failed(.timedOut))
+    #expect(waiting.sentCount == 0)
+  }
+
+  /// A connection that comes free is not for the dead.
+  @Test func aCallWhoseTimeIsUpIsNotSentWhenAConnectionComesFree() throws {
+    let time = ManualTime()
+    let (reached, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let pool = try TestPool(time: time, limits: { $0.connectionsMaximum = 1 }) { connection, _ in
+      _ = connection.readRequest()
+      reached.signal()
+      gate.wait()
+      connection.send(Self.ok)
+      connection.answerAll(Self.ok)
+    }
+    let first = pool.send(seconds: 100)
+    reached.wait()
+    let dead = pool.send(seconds: 1)
+    let alive = pool.send(seconds: 100)
+    pool.loop.settle()
+    // The loop is held until the time has passed and the answer is there: it sees both in one turn.
+    let held = DispatchSemaphore(value: 0)
+    pool.loop.execute { held.wait() }
+    time.advance(seconds: 2)
+    gate.signal()
+    usleep(50_000)
+    held.signal()
+    #expect(first.wait() == .ok("ok"))
+    #expect(dead.wait() == .failed(.timedOut))
+    #expect(alive.wait() == .ok("ok"))
+    #expect(dead.sentCount == 0 && pool.backend?.connectionCount == 1)
   }
 
   @Test func closingThePoolEndsAllCalls() throws {

@@ -81,7 +81,7 @@ enum RequestObjectClaims {
     // With a subject that is the client it would pass for a client assertion, here or elsewhere (profile item 15).
     guard claims["sub"]?.string != examination.client.id.rawValue else { throw refuse("the client may not be the sub") }
     guard let audience = AssertionClaims.audience(claims["aud"]), audience.count == 1,
-      examination.settings.audiences(of: examination.flow).contains(audience[0])
+      examination.settings.requestAudiences(of: examination.flow).contains(audience[0])
     else { throw refuse("wrong or missing aud") }
     guard let jti = claims["jti"]?.string, (1...256).contains(jti.utf8.count) else { throw refuse("wrong or missing jti") }
     guard let issued = times.issuedAt, issued <= now else { throw refuse("missing or future iat") }

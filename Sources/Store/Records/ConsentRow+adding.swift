@@ -14,11 +14,33 @@ extension ConsentRow {
         legalBasis: event.legalBasis, status: "pending", grantedAt: nil, expiresAt: nil, updatedAt: event.at)
     sum.updatedAt = event.at
     switch event.kind {
+    case "granted" where event.legalBasis == "legitimate_interest": sum.takeBackObjection(event)
     case "granted", "denied": sum.decide(event)
-    case "revoked", "objected", "expired": sum.status = event.kind
+    case "revoked": sum.end(event)
+    case "objected":
+      sum.end(event)
+      sum.objectedAt = event.at
+    case "expired": sum.status = event.kind
     default: break  // "requested": a question changes nothing
     }
     return sum
+  }
+
+  /// The sum of a whole history; nil of none.
+  public static func sum(_ events: [ConsentEventRow]) -> ConsentRow? {
+    events.reduce(nil) { row, event in adding(event, to: row) }
+  }
+
+  private mutating func end(_ event: ConsentEventRow) {
+    status = event.kind
+    withdrawnAt = max(withdrawnAt ?? event.at, event.at)
+  }
+
+  /// To agree to processing in one's interest is no consent to anything: nothing else of the record changes.
+  private mutating func takeBackObjection(_ event: ConsentEventRow) {
+    guard event.actor == "subscriber" else { return }
+    objectedAt = nil
+    if status == "objected" { status = "pending" }
   }
 
   private mutating func decide(_ event: ConsentEventRow) {
@@ -31,7 +53,8 @@ extension ConsentRow {
 
     scopes = keptScopes.union(granted)
     guard !scopes.isEmpty else {
-      // A decision that leaves nothing is a denial, by whatever name it came.
+      // A decision that leaves nothing is a denial, by whatever name it came; of a consent that stood, it is a withdrawal.
+      if stands { withdrawnAt = max(withdrawnAt ?? event.at, event.at) }
       (categories, status, grantedAt, expiresAt) = ([], "denied", nil, nil)
       return
     }

@@ -18,11 +18,17 @@ public struct ConsentRow: Sendable, Equatable {
   /// Nil: until withdrawn.
   public var expiresAt: Timestamp?
   public var updatedAt: Timestamp
+  /// When it last ceased to stand by a decision: withdrawn, objected to, or denied to the last scope. What was granted to a client
+  /// before then stays dead, whatever the subscriber agrees to later.
+  public var withdrawnAt: Timestamp?
+  /// When the subscriber objected to processing without consent (GDPR article 21). It outlives every later decision on consent;
+  /// only the subscriber takes it back.
+  public var objectedAt: Timestamp?
 
   public init(
     id: ConsentID, subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet,
     categories: [CategoryID], legalBasis: String, status: String, grantedAt: Timestamp?, expiresAt: Timestamp?,
-    updatedAt: Timestamp
+    updatedAt: Timestamp, withdrawnAt: Timestamp? = nil, objectedAt: Timestamp? = nil
   ) {
     self.id = id
     self.subject = subject
@@ -35,6 +41,8 @@ public struct ConsentRow: Sendable, Equatable {
     self.grantedAt = grantedAt
     self.expiresAt = expiresAt
     self.updatedAt = updatedAt
+    self.withdrawnAt = withdrawnAt
+    self.objectedAt = objectedAt
   }
 
   /// The status by the clock: a granted consent that ran out is `expired`, whether or not anybody noted it.

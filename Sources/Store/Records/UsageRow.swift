@@ -81,7 +81,7 @@ public struct UsageBatch: Sendable {
   }
 }
 
-/// Which usage rows a report gives. What is nil does not matter.
+/// Which usage a report is about. What is nil does not matter.
 public struct UsageFilter: Sendable {
   public var client: ClientID?
   public var api: String?
@@ -89,17 +89,39 @@ public struct UsageFilter: Sendable {
   /// Hours since 1970 UTC; from this one on, and before the other.
   public var fromHour: Int?
   public var toHour: Int?
-  public var limit: Int
 
   public init(
-    client: ClientID? = nil, api: String? = nil, operation: String? = nil, fromHour: Int? = nil, toHour: Int? = nil,
-    limit: Int = 100_000
+    client: ClientID? = nil, api: String? = nil, operation: String? = nil, fromHour: Int? = nil, toHour: Int? = nil
   ) {
     self.client = client
     self.api = api
     self.operation = operation
     self.fromHour = fromHour
     self.toHour = toHour
-    self.limit = limit
   }
+}
+
+/// Over what usage is summed, in UTC.
+public enum UsagePeriod: String, Sendable {
+  case hour, day, month
+}
+
+/// The calls of one client to one operation in one period, with what they cost in one currency.
+public struct UsageSum: Sendable, Equatable {
+  public var client: ClientID
+  public var api: String
+  public var operation: String
+  /// The first hour of the period, since 1970 UTC.
+  public var hour: Int
+  public var calls: Int
+  public var succeeded: Int
+  public var refused: Int
+  public var failed: Int
+  /// Millionths of the currency's unit.
+  public var amountMicros: Int
+  /// ISO 4217, or empty when nothing in the period had a price.
+  public var currency: String
+
+  /// The start of the period.
+  public var start: Timestamp { Timestamp(seconds: Int64(hour) * 3600) }
 }

@@ -44,10 +44,17 @@ public final class Database: Sendable {
   deinit { close() }
 
   /// Writes, and resumes when the commit is durable.
+  /// - Parameter whenDurable: called with the result after the commit, on the writer's thread and before the caller resumes,
+  ///   which may take long: its executor can be busy. For what others must learn at once.
   /// - Throws: what the closure threw (its rows are taken back), or `StoreError`.
-  public func write<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value {
+  public func write<Value: Sendable>(
+    _ body: @escaping @Sendable (Connection) throws -> Value, whenDurable: @escaping @Sendable (Value) -> Void = { _ in }
+  ) async throws -> Value {
     try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Value, any Error>) in
-      let job = TypedWriteJob(body) { continuation.resume(with: $0) }
+      let job = TypedWriteJob(body) { result in
+        if case .success(let value) = result { whenDurable(value) }
+        continuation.resume(with: result)
+      }
       if let refusal = queue.submit(job) { continuation.resume(throwing: refusal) }
     }
   }

@@ -92,19 +92,20 @@ public final class SQLiteClientStore: ClientStore {
     let now = database.time.now()
     try await database.write { connection in
       try connection.statement(Self.upsert).bind(record.id, metadata, record.isEnabled, now).run()
+    } whenDurable: { [changes] in
+      changes.raise()
     }
-    changes.raise()
   }
 
   @discardableResult
   public func setEnabled(_ id: ClientID, _ isEnabled: Bool) async throws -> Bool {
     let now = database.time.now()
-    let isKnown = try await database.write { connection in
+    return try await database.write { connection in
       try connection.statement(Self.enable).bind(id, isEnabled, now).run()
       return connection.changes == 1
+    } whenDurable: { [changes] _ in
+      changes.raise()
     }
-    changes.raise()
-    return isKnown
   }
 
   private static func record(_ statement: Statement) throws -> ClientRecord {

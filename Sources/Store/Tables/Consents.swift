@@ -9,10 +9,17 @@ public protocol ConsentStore: Sendable {
   /// By id, at most `filter.limit` rows.
   func search(_ filter: ConsentFilter) throws -> [ConsentRow]
   /// Adds an event and writes the new sum in the same transaction; gives the sum, once both are durable.
+  ///
+  /// - Parameter whenDurable: called as soon as they are, on the writer's thread: the caller's own may be busy for long.
   @discardableResult
-  func append(_ event: ConsentEventRow) async throws -> ConsentRow
+  func append(_ event: ConsentEventRow, whenDurable: @escaping @Sendable () -> Void) async throws -> ConsentRow
   /// The history of one consent, oldest first.
   func events(of id: ConsentID) throws -> [ConsentEventRow]
+}
+
+extension ConsentStore {
+  @discardableResult
+  public func append(_ event: ConsentEventRow) async throws -> ConsentRow { try await append(event) {} }
 }
 
 public final class SQLiteConsentStore: ConsentStore {
@@ -60,11 +67,13 @@ public final class SQLiteConsentStore: ConsentStore {
       BEGIN SELECT RAISE(ABORT, 'consent_events are never deleted'); END;
     """
   private static let byID: StaticString = """
-    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at
+    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
+      EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
     FROM consents WHERE id = ?1
     """
   private static let byKey: StaticString = """
-    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at
+    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
+      EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
     FROM consents WHERE subject = ?1 AND client_id = ?2 AND purpose = ?3
     """
   private static let upsert: StaticString = """
@@ -87,19 +96,22 @@ public final class SQLiteConsentStore: ConsentStore {
     """
   // One search per index. Parameters: subject, client, purpose, status, now, after, limit.
   private static let searchSubject: StaticString = """
-    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at
+    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
+      EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
     FROM consents WHERE subject = ?1 AND (?2 IS NULL OR client_id = ?2) AND (?3 IS NULL OR purpose = ?3)
       AND (?4 IS NULL OR ?4 = CASE WHEN status = 'granted' AND expires_at <= ?5 THEN 'expired' ELSE status END)
       AND id > ?6 ORDER BY id LIMIT ?7
     """
   private static let searchClient: StaticString = """
-    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at
+    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
+      EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
     FROM consents WHERE (?1 IS NULL OR subject = ?1) AND client_id = ?2 AND (?3 IS NULL OR purpose = ?3)
       AND (?4 IS NULL OR ?4 = CASE WHEN status = 'granted' AND expires_at <= ?5 THEN 'expired' ELSE status END)
       AND id > ?6 ORDER BY id LIMIT ?7
     """
   private static let searchAll: StaticString = """
-    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at
+    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
+      EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
     FROM consents WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR client_id = ?2) AND (?3 IS NULL OR purpose = ?3)
       AND (?4 IS NULL OR ?4 = CASE WHEN status = 'granted' AND expires_at <= ?5 THEN 'expired' ELSE status END)
       AND id > ?6 ORDER BY id LIMIT ?7
@@ -112,7 +124,7 @@ public final class SQLiteConsentStore: ConsentStore {
   public func record(_ id: ConsentID) throws -> ConsentRow? {
     try database.read { connection in
       let row = try connection.statement(Self.byID).bind(id)
-      return try row.step() ? try Self.consent(row) : nil
+      return try row.step() ? try Self.consent(row, connection) : nil
     }
   }
 
@@ -128,13 +140,13 @@ public final class SQLiteConsentStore: ConsentStore {
         filter.subject, filter.client, filter.purpose, filter.status, now, filter.after?.rawValue ?? "",
         max(0, min(filter.limit, ConsentFilter.limitMaximum)))
       var rows: [ConsentRow] = []
-      while try row.step() { rows.append(try Self.consent(row)) }
+      while try row.step() { rows.append(try Self.consent(row, connection)) }
       return rows
     }
   }
 
   @discardableResult
-  public func append(_ event: ConsentEventRow) async throws -> ConsentRow {
+  public func append(_ event: ConsentEventRow, whenDurable: @escaping @Sendable () -> Void) async throws -> ConsentRow {
     try await database.write { connection in
       let old = try Self.find(event.subject, event.client, event.purpose, connection)
       let new = ConsentRow.adding(event, to: old)
@@ -148,41 +160,48 @@ public final class SQLiteConsentStore: ConsentStore {
         event.pageVersion, event.language, event.textDigest, event.actor, event.reason, event.expiresAt
       ).run()
       return new
+    } whenDurable: { _ in
+      whenDurable()
     }
   }
 
   public func events(of id: ConsentID) throws -> [ConsentEventRow] {
-    try database.read { connection in
-      let row = try connection.statement(Self.eventsByConsent).bind(id)
-      var events: [ConsentEventRow] = []
-      while try row.step() {
-        events.append(
-          ConsentEventRow(
-            consent: try row.identifier(0), subject: try row.identifier(1), client: try row.identifier(2),
-            purpose: try row.identifier(3), legalBasis: row.text(4), kind: row.text(5), at: row.timestamp(6),
-            scopes: try row.scopes(7), categories: try Self.categories(row, 8),
-            shownScopes: row.isNull(9) ? nil : try row.scopes(9),
-            shownCategories: row.isNull(10) ? nil : try Self.categories(row, 10), flow: row.text(11),
-            pageVersion: row.optionalText(12), language: row.optionalText(13), textDigest: row.optionalText(14),
-            actor: row.text(15), reason: row.optionalText(16), expiresAt: row.optionalTimestamp(17)))
-      }
-      return events
+    try database.read { try Self.events(of: id, $0) }
+  }
+
+  private static func events(of id: ConsentID, _ connection: Connection) throws -> [ConsentEventRow] {
+    let row = try connection.statement(eventsByConsent).bind(id)
+    var events: [ConsentEventRow] = []
+    while try row.step() {
+      events.append(
+        ConsentEventRow(
+          consent: try row.identifier(0), subject: try row.identifier(1), client: try row.identifier(2),
+          purpose: try row.identifier(3), legalBasis: row.text(4), kind: row.text(5), at: row.timestamp(6),
+          scopes: try row.scopes(7), categories: try categories(row, 8),
+          shownScopes: row.isNull(9) ? nil : try row.scopes(9),
+          shownCategories: row.isNull(10) ? nil : try categories(row, 10), flow: row.text(11),
+          pageVersion: row.optionalText(12), language: row.optionalText(13), textDigest: row.optionalText(14),
+          actor: row.text(15), reason: row.optionalText(16), expiresAt: row.optionalTimestamp(17)))
     }
+    return events
   }
 
   private static func find(
     _ subject: SubjectPseudonym, _ client: ClientID, _ purpose: Purpose, _ connection: Connection
   ) throws -> ConsentRow? {
     let row = try connection.statement(byKey).bind(subject, client, purpose)
-    return try row.step() ? try consent(row) : nil
+    return try row.step() ? try consent(row, connection) : nil
   }
 
-  private static func consent(_ row: Statement) throws -> ConsentRow {
-    ConsentRow(
-      id: try row.identifier(0), subject: try row.identifier(1), client: try row.identifier(2),
-      purpose: try row.identifier(3), scopes: try row.scopes(4), categories: try categories(row, 5),
-      legalBasis: row.text(6), status: row.text(7), grantedAt: row.optionalTimestamp(8),
-      expiresAt: row.optionalTimestamp(9), updatedAt: row.timestamp(10))
+  /// Times of withdrawal and objection stand in no column: they are read from the history of those few that have one.
+  private static func consent(_ row: Statement, _ connection: Connection) throws -> ConsentRow {
+    let id: ConsentID = try row.identifier(0)
+    let sum = row.boolean(11) ? ConsentRow.sum(try events(of: id, connection)) : nil
+    return ConsentRow(
+      id: id, subject: try row.identifier(1), client: try row.identifier(2), purpose: try row.identifier(3),
+      scopes: try row.scopes(4), categories: try categories(row, 5), legalBasis: row.text(6), status: row.text(7),
+      grantedAt: row.optionalTimestamp(8), expiresAt: row.optionalTimestamp(9), updatedAt: row.timestamp(10),
+      withdrawnAt: sum?.withdrawnAt, objectedAt: sum?.objectedAt)
   }
 
   private static func words(_ categories: [CategoryID]) -> String { categories.map(\.rawValue).joined(separator: " ") }

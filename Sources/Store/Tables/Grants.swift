@@ -109,13 +109,13 @@ public final class SQLiteGrantStore: GrantStore {
     _ sql: StaticString, _ key: some Bindable & Sendable, _ reason: String
   ) async throws -> [GrantID] {
     let now = database.time.now()
-    let ended = try await database.write { connection in
+    return try await database.write { connection in
       let row = try connection.statement(sql).bind(key, now, reason)
       var ended: [GrantID] = []
       while try row.step() { ended.append(try row.identifier(0)) }
       return ended
+    } whenDurable: { [changes] ended in
+      for id in ended { changes.changed(id.changeHash) }
     }
-    for id in ended { changes.changed(id.changeHash) }
-    return ended
   }
 }

@@ -11,6 +11,10 @@ public protocol UsageStore: Sendable {
   func position() throws -> LedgerPosition
   /// By client, hour, API, operation, status class.
   func rows(_ filter: UsageFilter) throws -> [UsageRow]
+  /// By period, client, API, operation, currency: all of it, however much there is. Blocks; never on a loop.
+  func sums(_ filter: UsageFilter, by period: UsagePeriod) throws -> [UsageSum]
+  /// Every client that has used anything.
+  func clients() throws -> [ClientID]
   /// Calls that were forwarded (succeeded or failed) from the first hour to before the last: what a quota counts.
   func countForwarded(client: ClientID, fromHour: Int, toHour: Int) throws -> Int
 }
@@ -35,6 +39,13 @@ extension UsageStore {
     return QuotaCounts(
       day: try countForwarded(client: client, fromHour: dayStart, toHour: dayStart + 24),
       month: try countForwarded(client: client, fromHour: monthStart, toHour: dayStart + 24))
+  }
+
+  /// The same of every client that has used anything. Blocks; for the start.
+  public func quotaCounts(at time: Timestamp) throws -> [ClientID: QuotaCounts] {
+    var counts: [ClientID: QuotaCounts] = [:]
+    for client in try clients() { counts[client] = try quotaCounts(client: client, at: time) }
+    return counts
   }
 }
 
@@ -81,13 +92,36 @@ public final class SQLiteUsageStore: UsageStore {
     SELECT client_id, api, operation, hour, status_class, calls, succeeded, refused, failed, amount_micros, currency
     FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4)
       AND (?5 IS NULL OR operation = ?5)
-    ORDER BY client_id, hour, api, operation, status_class LIMIT ?6
+    ORDER BY client_id, hour, api, operation, status_class
     """
   private static let ofAll: StaticString = """
     SELECT client_id, api, operation, hour, status_class, calls, succeeded, refused, failed, amount_micros, currency
     FROM usage WHERE (?1 IS NULL OR client_id = ?1) AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4)
       AND (?5 IS NULL OR operation = ?5)
-    ORDER BY client_id, hour, api, operation, status_class LIMIT ?6
+    ORDER BY client_id, hour, api, operation, status_class
+    """
+  /// From one client to the next along the primary key, which a `DISTINCT` would read as a whole.
+  private static let nextClient: StaticString = """
+    SELECT client_id FROM usage WHERE client_id > ?1 ORDER BY client_id LIMIT 1
+    """
+  // One sum per period. Parameters: client, first hour, last hour, API, operation. What had a price comes before what had none.
+  private static let sumByHour: StaticString = """
+    SELECT client_id, api, operation, hour AS start, sum(calls), sum(succeeded), sum(refused), sum(failed), sum(amount_micros),
+      currency
+    FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4) AND (?5 IS NULL OR operation = ?5)
+    GROUP BY start, api, operation, currency ORDER BY start, api, operation, currency DESC
+    """
+  private static let sumByDay: StaticString = """
+    SELECT client_id, api, operation, hour - hour % 24 AS start, sum(calls), sum(succeeded), sum(refused), sum(failed),
+      sum(amount_micros), currency
+    FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4) AND (?5 IS NULL OR operation = ?5)
+    GROUP BY start, api, operation, currency ORDER BY start, api, operation, currency DESC
+    """
+  private static let sumByMonth: StaticString = """
+    SELECT client_id, api, operation, unixepoch(hour * 3600, 'unixepoch', 'start of month') / 3600 AS start, sum(calls),
+      sum(succeeded), sum(refused), sum(failed), sum(amount_micros), currency
+    FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4) AND (?5 IS NULL OR operation = ?5)
+    GROUP BY start, api, operation, currency ORDER BY start, api, operation, currency DESC
     """
   private static let forwarded: StaticString = """
     SELECT coalesce(sum(succeeded + failed), 0) FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3
@@ -118,7 +152,7 @@ public final class SQLiteUsageStore: UsageStore {
   public func rows(_ filter: UsageFilter) throws -> [UsageRow] {
     try database.read { connection in
       let row = try connection.statement(filter.client == nil ? Self.ofAll : Self.ofClient).bind(
-        filter.client, filter.fromHour ?? 0, filter.toHour ?? Int.max, filter.api, filter.operation, max(0, filter.limit))
+        filter.client, filter.fromHour ?? 0, filter.toHour ?? Int.max, filter.api, filter.operation)
       var rows: [UsageRow] = []
       while try row.step() {
         rows.append(
@@ -128,6 +162,49 @@ public final class SQLiteUsageStore: UsageStore {
             failed: row.integer(8), amountMicros: row.integer(9), currency: row.text(10)))
       }
       return rows
+    }
+  }
+
+  public func sums(_ filter: UsageFilter, by period: UsagePeriod) throws -> [UsageSum] {
+    var sums: [UsageSum] = []
+    for client in try filter.client.map({ [$0] }) ?? clients() { try add(client, filter, period, to: &sums) }
+    return sums.sorted { ($0.hour, $0.client, $0.api, $0.operation, $0.currency) < ($1.hour, $1.client, $1.api, $1.operation, $1.currency) }
+  }
+
+  /// What cost nothing has no currency of its own: it is counted in the row of what did.
+  private func add(_ client: ClientID, _ filter: UsageFilter, _ period: UsagePeriod, to sums: inout [UsageSum]) throws {
+    let sql = period == .hour ? Self.sumByHour : period == .day ? Self.sumByDay : Self.sumByMonth
+    try database.read { connection in
+      let row = try connection.statement(sql).bind(
+        client, filter.fromHour ?? 0, filter.toHour ?? Int.max, filter.api, filter.operation)
+      while try row.step() {
+        let sum = UsageSum(
+          client: client, api: row.text(1), operation: row.text(2), hour: row.integer(3), calls: row.integer(4),
+          succeeded: row.integer(5), refused: row.integer(6), failed: row.integer(7), amountMicros: row.integer(8),
+          currency: row.text(9))
+        guard sum.currency.isEmpty, let last = sums.last, last.client == client,
+          (last.hour, last.api, last.operation) == (sum.hour, sum.api, sum.operation)
+        else {
+          sums.append(sum)
+          continue
+        }
+        sums[sums.count - 1].calls += sum.calls
+        sums[sums.count - 1].succeeded += sum.succeeded
+        sums[sums.count - 1].refused += sum.refused
+        sums[sums.count - 1].failed += sum.failed
+      }
+    }
+  }
+
+  public func clients() throws -> [ClientID] {
+    var clients: [ClientID] = []
+    while true {
+      let next: ClientID? = try database.read { connection in
+        let row = try connection.statement(Self.nextClient).bind(clients.last?.rawValue ?? "")
+        return try row.step() ? try row.identifier(0) : nil
+      }
+      guard let next else { return clients }
+      clients.append(next)
     }
   }
 

@@ -11,6 +11,9 @@ struct AdminClient {
     case inProcess(Backbone, AdminAPI)
   }
 
+  /// A hundred thousand tokens, or a year of usage by the hour.
+  private static let answerBytesMaximum = 512 << 20
+
   private let way: Way
   private let loop: EventLoop
 
@@ -41,7 +44,8 @@ struct AdminClient {
   /// - Throws: `CommandFailure` with the API's own message when it refuses.
   func send(_ method: String, _ path: String, body: [UInt8] = []) async throws -> JSONDocument {
     let response = try await answer(method, "/admin/v1" + path, body)
-    let document = try JSONDocument(response.body, file: "admin API")
+    let document = try JSONDocument(
+      response.body, file: "admin API", limits: JSONLimits(depthMaximum: 32, nodesMaximum: Self.answerBytesMaximum))
     guard response.status < 300 else {
       throw CommandFailure(document.root["message"]?.string ?? "the admin API answered \(response.status)")
     }
@@ -61,8 +65,9 @@ struct AdminClient {
     case .running(let host, let port, let token):
       let request = HTTPClientRequest(
         host: host, port: port, method: method, target: target,
-        fields: [("authorization", "Bearer \(token)"), ("content-type", "application/json")], body: body)
-      do { return try await HTTPClient.send(request, timeoutSeconds: 60, loop: loop) } catch {
+        fields: [("authorization", "Bearer \(token)"), ("content-type", "application/json")], body: body,
+        answerBytesMaximum: Self.answerBytesMaximum)
+      do { return try await HTTPClient.send(request, timeoutSeconds: 300, loop: loop) } catch {
         throw CommandFailure(
           "the gateway that uses this data does not answer on http://\(host):\(port): \(error); is its admin listener reachable?")
       }

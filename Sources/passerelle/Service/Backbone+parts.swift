@@ -53,16 +53,14 @@ extension Backbone {
         consentLifetimeSeconds: consentLifetimeSeconds))
   }
 
-  var gatewayDependencies: GatewayDependencies {
-    GatewayDependencies(
+  /// Counts what the ledger holds first: what is billed and what quotas count is exact before the first call.
+  ///
+  /// - Throws: when ledger or store cannot be read; a quota that cannot be known is not a free one.
+  func gatewayDependencies() throws -> GatewayDependencies {
+    _ = try usage.advance()
+    return GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
-      consents: consents, ledger: ledger, time: time,
-      quotaUsed: { [usage, stores] client, now in
-        // Entries that the projection has not seen yet would be calls for free.
-        _ = try usage.advance()
-        let counts = try stores.usage.quotaCounts(client: client, at: now)
-        return (counts.day, counts.month)
-      })
+      consents: consents, ledger: ledger, time: time, quotaUsed: try stores.usage.quotaCounts(at: time.now()))
   }
 }
 

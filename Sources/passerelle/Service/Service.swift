@@ -25,8 +25,6 @@ final class Service {
     let configuration = backbone.configuration
     self.backbone = backbone
     adminToken = try AdminToken.readOrCreate(configuration.admin.tokenFile)
-    // What is billed and what counts against quotas is exact before the first call.
-    _ = try backbone.usage.advance()
     loops = try EventLoopGroup(count: configuration.loops == 0 ? processorCount() : configuration.loops, time: backbone.time)
     // A loop of its own: the admin listener answers also when the public loops are busy.
     adminLoop = try EventLoopGroup(count: 1, time: backbone.time)
@@ -38,8 +36,8 @@ final class Service {
     var gatewaySettings = configuration.gatewaySettings
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     let door = FrontDoor(
-      gateway: GatewayHandler(
-        settings: gatewaySettings, dependencies: backbone.gatewayDependencies, loops: loops.loops),
+      gateway: try GatewayHandler(
+        settings: gatewaySettings, dependencies: backbone.gatewayDependencies(), loops: loops.loops),
       authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)

@@ -1,14 +1,15 @@
 import Bytes
 
-/// `passerelle consents list|show|grant|revoke`.
+/// `passerelle consents list|show|grant|revoke|object`.
 enum ConsentsVerb: Verb {
   static let name = "consents"
-  static let summary = "list, show, grant and revoke subscribers' consents"
+  static let summary = "list, show, grant and revoke subscribers' consents, and note objections"
   static let usage = [
-    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--json]",
+    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--after ID] [--json]",
     "consents show ID --config FILE [--json]",
     "consents grant --config FILE --subject tel:+33... --client ID --purpose dpv:... --scope \"...\" --reason TEXT [--json]",
     "consents revoke ID --config FILE [--reason TEXT] [--json]",
+    "consents object --config FILE --subject tel:+33... --client ID --purpose dpv:... --reason TEXT [--json]",
   ]
   static let options: [OptionDefinition] = [
     .config, .json, .value("--subject", "TEL", "a subscriber, as tel:+33612345678 or by pseudonym"),
@@ -16,7 +17,7 @@ enum ConsentsVerb: Verb {
     .value("--status", "STATUS", "granted, denied, revoked, expired, objected or pending"),
     .value("--scope", "SCOPES", "scopes of APIs, separated by spaces"),
     .value("--reason", "TEXT", "why, and over which channel; kept in the record's history"),
-    .value("--limit", "N", "how many at most (1000)"),
+    .value("--limit", "N", "how many at most (1000; 10000 at most)"), .value("--after", "ID", "go on behind this consent"),
   ]
 
   private static let columns = [
@@ -30,7 +31,8 @@ enum ConsentsVerb: Verb {
     case "show": try await show(arguments)
     case "grant": try await grant(arguments)
     case "revoke": try await revoke(arguments)
-    default: throw UsageError("list, show, grant or revoke?")
+    case "object": try await object(arguments)
+    default: throw UsageError("list, show, grant or revoke, or object?")
     }
   }
 
@@ -39,7 +41,7 @@ enum ConsentsVerb: Verb {
       arguments,
       [
         ("--subject", "subject"), ("--client", "client_id"), ("--purpose", "purpose"), ("--status", "status"),
-        ("--limit", "limit"),
+        ("--limit", "limit"), ("--after", "after"),
       ])
     let rows = try await Command.send(arguments, "GET", "/consents" + query)
     Command.print(rows, arguments, columns: columns, none: "no consents")
@@ -82,6 +84,18 @@ enum ConsentsVerb: Verb {
     if let reason = arguments.value("--reason") { body.field("reason", reason) }
     body.endObject()
     let row = try await Command.send(arguments, "POST", "/consents/\(Command.encode(id))/revoke", body: body.bytes)
+    Command.print(row, arguments, columns: columns, none: "")
+  }
+
+  private static func object(_ arguments: Arguments) async throws {
+    var body = JSONWriter()
+    body.beginObject()
+    body.field("subject", try arguments.required("--subject"))
+    body.field("client_id", try arguments.required("--client"))
+    body.field("purpose", try arguments.required("--purpose"))
+    body.field("reason", try arguments.required("--reason"))
+    body.endObject()
+    let row = try await Command.send(arguments, "POST", "/consents/object", body: body.bytes)
     Command.print(row, arguments, columns: columns, none: "")
   }
 }

@@ -1,3 +1,4 @@
+import Administration
 import Bytes
 import JOSE
 
@@ -12,7 +13,7 @@ enum TokenVerb: Verb {
   static let options: [OptionDefinition] = [
     .config, .json, .value("--client", "ID", "the client that the token is for"),
     .value("--subject", "TEL", "the subscriber, for a 3-legged token"), .value("--scope", "SCOPES", "scopes and one purpose"),
-    .value("--count", "N", "how many, one a line (1)"), .value("--ttl", "TIME", "how long they live (1h; 24h at most)"),
+    .value("--count", "N", "how many, one a line (1; 100000 at most)"), .value("--ttl", "TIME", "how long they live (1h; 24h at most)"),
   ]
 
   static func run(_ arguments: Arguments) async throws {
@@ -30,7 +31,7 @@ enum TokenVerb: Verb {
     body.field("client_id", try arguments.required("--client"))
     if let subject = arguments.value("--subject") { body.field("subject", subject) }
     body.field("scope", try arguments.required("--scope"))
-    body.field("count", try arguments.integer("--count", default: 1, in: 1...1_000_000))
+    body.field("count", try arguments.integer("--count", default: 1, in: 1...AdminAPI.tokensMaximum))
     body.field("ttl", try arguments.seconds("--ttl", default: 3600, maximum: 86_400))
     body.endObject()
     let tokens = try await Command.send(arguments, "POST", "/tokens", body: body.bytes)

@@ -1,0 +1,61 @@
+import Bytes
+import Foundation
+import Identifiers
+import Policy
+import Store
+import Testing
+
+@testable import Gateway
+
+@Suite struct LimiterTests {
+  private static let client = ClientID(rawValue: "client")!
+  private static let now = Timestamp(rfc3339: "2026-11-30T12:00:00Z")!
+  private let catalogue = try! Catalogue.load(
+    directory: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .path + "/policies")
+
+  /// A token whose client's registration the test changes, as `Authenticator` renews it.
+  private func token(quotaPerDay: Int?) -> AccessToken {
+    let grant = GrantRecord(
+      id: GrantID(rawValue: "grant")!, client: Self.client, scopes: [], flow: "test", createdAt: Self.now,
+      expiresAt: Self.now.adding(seconds: 60))
+    let record = ClientRecord(
+      id: Self.client, name: "Client", grantTypes: [], scopes: [], jwks: Array("{}".utf8), quotaPerDay: quotaPerDay)
+    return AccessToken(
+      claims: AccessToken.Claims(
+        client: Self.client, grant: grant.id, scopes: [], purpose: nil, expiresAt: grant.expiresAt, notBefore: nil),
+      grant: grant, client: record, clientGeneration: 1, grantHash: 0, grantStamp: 0,
+      opened: catalogue.operations(openedBy: []))
+  }
+
+  /// How many of the calls the limiter let through.
+  private func admitted(_ count: Int, _ limiter: Limiter, _ token: AccessToken) -> Int {
+    var standing: Limiter.Standing?
+    return (0..<count).count { _ in
+      (try? limiter.run(token, catalogue.operationsByIndex[0], &standing, monotonic: 1, now: Self.now)) != nil
+    }
+  }
+
+  @Test func aQuotaThatIsTakenAwayAndComesBackHasCountedOn() {
+    let limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: [:], at: Self.now))
+    let token = token(quotaPerDay: 1000)
+    #expect(admitted(500, limiter, token) == 500)
+    token.client.quotaPerDay = nil
+    #expect(admitted(800, limiter, token) == 800)
+    token.client.quotaPerDay = 1400
+    #expect(admitted(500, limiter, token) == 100)
+    // Another loop's token of the same client finds the same count.
+    #expect(admitted(5, limiter, self.token(quotaPerDay: 1400)) == 0)
+  }
+
+  @Test func whatIsGivenBackTwiceCountsOnce() throws {
+    let limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: [:], at: Self.now))
+    let token = token(quotaPerDay: 3)
+    var standing: Limiter.Standing?
+    var taken = try limiter.run(token, catalogue.operationsByIndex[0], &standing, monotonic: 1, now: Self.now)
+    #expect(admitted(1, limiter, token) == 1)
+    taken.giveBackQuota()
+    taken.giveBackQuota()
+    #expect(admitted(5, limiter, token) == 2)
+  }
+}

@@ -1,0 +1,48 @@
+import Bytes
+import Testing
+
+@testable import Policy
+
+@Suite struct QuerySchemaTests {
+  private static func check(_ query: String?, _ policy: String = #"{"page": {"pattern": "^[0-9]{1,3}$"}, "at": {"pattern": "^.{1,9}$"}}"#)
+    throws -> String
+  {
+    let schema = try QuerySchema(JSONDocument(Array(policy.utf8)).root)
+    var output: [UInt8] = []
+    let bytes = query.map { Array($0.utf8) }
+    if let violation = schema.check(bytes?.span, into: &output) { return "400 " + violation.message }
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  @Test(arguments: [
+    (nil, ""), ("", ""), ("page=12", "?page=12"), ("at=a&page=1", "?page=1&at=a"), ("page=%31", "?page=1"),
+    ("at=%2b%26%3D%20%c3%A9", "?at=%2B%26%3D%20%C3%A9"), ("at=a/b?c", "?at=a%2Fb%3Fc"), ("at=a=b", "?at=a%3Db"),
+  ] as [(String?, String)]) func whatThePolicyNamesIsWrittenAnew(_ query: String?, _ expected: String) throws {
+    #expect(try Self.check(query) == expected)
+  }
+
+  @Test(arguments: [
+    "x=1", "page=1&x=1", "page=1&page=2", "page=1&p%61ge=2", "Page=1", "page", "page=", "page=a", "page=1234", "at=%", "at=%2",
+    "at=%zz", "at=%+1", "at=a+b", "page=1&", "&page=1", "page=1&&at=a", "=1", "page=1;x=2", "page[]=1",
+  ]) func anythingElseIsRefused(_ query: String) throws {
+    #expect(try Self.check(query).hasPrefix("400 "))
+  }
+
+  @Test func aRequiredOneMustBeThere() throws {
+    let policy = #"{"page": {"pattern": "^[0-9]$", "required": true}}"#
+    #expect(try Self.check(nil, policy).contains("page is missing"))
+    #expect(try Self.check("page=1", policy) == "?page=1")
+  }
+
+  @Test func withoutOneInThePolicyThereIsNone() {
+    var output: [UInt8] = []
+    #expect(QuerySchema.none.check(nil, into: &output) == nil)
+    #expect(QuerySchema.none.check(Array("a=1".utf8).span, into: &output) != nil)
+    #expect(output.isEmpty)
+  }
+
+  @Test(arguments: [#"{"a b": {"pattern": "^x$"}}"#, #"{"a": {}}"#, #"{"a": {"pattern": "("}}"#, #"{"a": {"pattern": "^x$", "y": 1}}"#, "[]"])
+  func aWrongOneIsRefused(_ policy: String) throws {
+    #expect(throws: DocumentError.self) { try Self.check(nil, policy) }
+  }
+}
