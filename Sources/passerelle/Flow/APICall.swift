@@ -4,6 +4,8 @@ import Wire
 
 /// The use of the token on an API, as `--call` says.
 struct APICall {
+  private static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
   private let method: String
   private let address: WebAddress
   private let body: [UInt8]
@@ -17,8 +19,8 @@ struct APICall {
       return nil
     }
     let words = text.split(separator: " ").map(String.init)
-    guard words.count == 2, !words[0].isEmpty, words[0].allSatisfy({ $0.isASCII && $0.isUppercase }) else {
-      throw UsageError("--call wants a method and an address: \"POST https://...\"")
+    guard words.count == 2, Self.methods.contains(words[0]) else {
+      throw UsageError("--call wants a method (\(Self.methods.joined(separator: ", "))) and an address: \"POST https://...\"")
     }
     let target = words[1].hasPrefix("/") ? (apiRoot ?? "") + words[1] : words[1]
     guard let address = WebAddress(target) else { throw UsageError("--call: \"\(words[1])\" is no http(s) address") }

@@ -140,7 +140,9 @@ enum AuthorizeOptions {
   static func enrichment(_ arguments: Arguments) throws(UsageError) -> (name: String, value: String)? {
     guard let text = arguments.value("--header") else { return nil }
     let sides = text.split(separator: ":", maxSplits: 1).map { String($0).trimmed }
-    guard sides.count == 2, !sides[0].isEmpty else { throw UsageError("--header wants \"name: value\"") }
+    guard sides.count == 2, !sides[0].isEmpty, sides[0].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }),
+      sides[1].unicodeScalars.allSatisfy({ $0.isASCII && $0.value >= 0x20 && $0.value != 0x7F })
+    else { throw UsageError("--header wants \"name: value\"") }
     return (sides[0].lowercased(), sides[1])
   }
 

@@ -8,10 +8,14 @@ import Wire
 struct Secrets {
   /// How much of a secret is shown, at most.
   static let charactersShown = 8
-  private static let names: Set<String> = [
-    "assertion", "client_assertion", "request", "code", "code_verifier", "access_token", "refresh_token", "id_token", "auth_req_id",
-    "token", "id_token_hint", "login_hint_token",
-  ]
+  /// In forms and addresses.
+  private static let parameterNames: Set<String> = memberNames.union([
+    "assertion", "client_assertion", "request", "code", "code_verifier", "token", "id_token_hint", "login_hint_token",
+  ])
+  /// In JSON, where `code` is the reason of an error and `request` what was signed.
+  private static let memberNames: Set<String> = ["access_token", "refresh_token", "id_token", "auth_req_id"]
+  /// Plain, and as a query has it.
+  private static let credentialPrefixes = ["operatortoken:", "operatortoken%3A"]
   private static let fieldNames: Set<String> = ["dpop", "cookie", "set-cookie", "dpop-nonce"]
 
   let areShown: Bool
@@ -22,12 +26,16 @@ struct Secrets {
   }
 
   /// The value of a parameter, as it may be shown.
-  func parameter(_ name: String, _ value: String) -> String {
+  func parameter(_ name: String, _ value: String) -> String { shown(value, isSecret: Self.parameterNames.contains(name)) }
+
+  private func shown(_ value: String, isSecret: Bool) -> String {
     guard !areShown else { return value }
-    if Self.names.contains(name) { return Self.shortened(value) }
+    if isSecret { return Self.shortened(value) }
     // An operator token is a credential (profile item 36); a number is what the tester gave.
-    let prefix = "operatortoken:"
-    return value.hasPrefix(prefix) ? prefix + Self.shortened(value.dropFirst(prefix.count)) : value
+    for prefix in Self.credentialPrefixes where value.hasPrefix(prefix) {
+      return prefix + Self.shortened(value.dropFirst(prefix.count))
+    }
+    return value
   }
 
   /// An address: the parameters of its query, each as it may be shown.
@@ -72,7 +80,11 @@ struct Secrets {
       writer.beginObject()
       for member in value.keys {
         writer.key(member.name)
-        if let text = member.value.string { writer.string(parameter(member.name, text)) } else { write(member.value, to: &writer) }
+        if let text = member.value.string {
+          writer.string(shown(text, isSecret: Self.memberNames.contains(member.name)))
+        } else {
+          write(member.value, to: &writer)
+        }
       }
       writer.endObject()
     case .array:
