@@ -20,7 +20,7 @@ public final class AuthorizationServer: Sendable {
     self.settings = settings
     self.dependencies = dependencies
     tokens = TokenIssuer(settings: settings, keys: dependencies.keys, time: dependencies.time)
-    clients = ClientMemory(store: dependencies.clients)
+    clients = ClientMemory(store: dependencies.clients, fetch: dependencies.fetchKeySet, time: dependencies.time)
   }
 
   /// True for the endpoints that this server answers itself; the pages that it redirects to are another's.
@@ -66,6 +66,8 @@ public struct AuthorizationDependencies: Sendable {
   public var recognition: [any SubscriberRecognition]
   /// Offered on a page when no adapter recognised the subscriber. Empty outside the demo.
   public var simulatedSubscribers: [SimulatedSIM]
+  /// Gets what clients publish at their `jwks_uri`; nil where nothing is fetched.
+  public var fetchKeySet: KeySetFetch?
   /// Brings a question to a subscriber who is not in front of a browser; nil when there is no way to.
   public var channel: (any SubscriberChannel)?
   /// Shows what must not be redirected.
@@ -74,7 +76,7 @@ public struct AuthorizationDependencies: Sendable {
   public init(
     catalogue: Catalogue, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, keys: KeyRing, time: any TimeSource,
     recognition: [any SubscriberRecognition], simulatedSubscribers: [SimulatedSIM] = [],
-    channel: (any SubscriberChannel)? = nil, pages: any AuthorizationPages
+    channel: (any SubscriberChannel)? = nil, fetchKeySet: KeySetFetch? = nil, pages: any AuthorizationPages
   ) {
     self.catalogue = catalogue
     clients = stores.clients
@@ -93,6 +95,7 @@ public struct AuthorizationDependencies: Sendable {
     self.recognition = recognition
     self.simulatedSubscribers = simulatedSubscribers
     self.channel = channel
+    self.fetchKeySet = fetchKeySet
     self.pages = pages
   }
 }

@@ -4,15 +4,33 @@ import JOSE
 import Store
 import Synchronization
 
+/// Gets the document at a client's `jwks_uri`. It ends by itself within a bounded time, and goes to no address that a client must not
+/// make us go to (A20).
+public typealias KeySetFetch = @Sendable (String) async throws -> [UInt8]
+
 /// A registration and its keys, ready to verify with.
 struct KnownClient: Sendable {
   let record: ClientRecord
-  let keys: JWKSet
+  let keys: ClientKeys
 
   /// The payload of a JWS that a key of the client signed; nil for any other. The key is found among the client's own by `kid`, and
   /// the algorithm is the key's (A1, A2, A4).
   func verified(_ jws: CompactJWS) async -> VerifiedJWS? {
-    try? jws.verified { keys.key(kid: $0.kid, algorithm: $0.algorithm) }
+    guard let key = await keys.key(jws.header) else { return nil }
+    return try? jws.verified { _ in key }
+  }
+}
+
+/// The keys of a client: registered with it, or published by it.
+enum ClientKeys: Sendable {
+  case registered(JWKSet)
+  case published(RemoteKeySet)
+
+  func key(_ header: JWTHeader) async -> VerificationKey? {
+    switch self {
+    case .registered(let set): set.key(kid: header.kid, algorithm: header.algorithm)
+    case .published(let set): await set.key(kid: header.kid, algorithm: header.algorithm)
+    }
   }
 }
 
@@ -30,9 +48,18 @@ final class ClientMemory: Sendable {
   }
 
   private let store: any ClientStore
+  private let fetch: KeySetFetch?
+  private let time: any TimeSource
   private let remembered = Mutex(Remembered())
+  /// By address, and across changes of registrations: a change of one client is no reason to fetch everybody's keys.
+  private let published = Mutex<[String: RemoteKeySet]>([:])
 
-  init(store: any ClientStore) { self.store = store }
+  /// - Parameter fetch: gets the JWK set of a `jwks_uri`; nil where none can be fetched.
+  init(store: any ClientStore, fetch: KeySetFetch?, time: any TimeSource) {
+    self.store = store
+    self.fetch = fetch
+    self.time = time
+  }
 
   func client(_ id: ClientID) throws -> KnownClient? {
     // The generation is read before the store: a change in between makes the next reader read again.
@@ -43,13 +70,27 @@ final class ClientMemory: Sendable {
     }
     if let known { return known }
     guard let record = try store.client(id) else { return nil }
-    let keys = try JWKSet(json: JSONDocument(record.jwks, file: "jwks").root)
-    let client = KnownClient(record: record, keys: keys)
+    let client = KnownClient(record: record, keys: try keys(of: record))
     remembered.withLock { remembered in
       guard remembered.generation == generation else { return }
       if remembered.clients.count >= Self.countMaximum { remembered.clients.removeAll(keepingCapacity: true) }
       remembered.clients[id] = client
     }
     return client
+  }
+
+  private func keys(of record: ClientRecord) throws -> ClientKeys {
+    guard let address = record.jwksURI else {
+      return .registered(try JWKSet(json: JSONDocument(record.jwks, file: "jwks").root))
+    }
+    guard let fetch else { return .registered(JWKSet(keys: [])) }
+    return .published(
+      published.withLock { published in
+        if let known = published[address] { return known }
+        if published.count >= Self.countMaximum { published.removeAll() }
+        let set = RemoteKeySet(time: time) { try await fetch(address) }
+        published[address] = set
+        return set
+      })
   }
 }

@@ -8,4 +8,4 @@
 /// A token does not choose its key. The one exception is `DPoPProof`, whose header's key proves nothing but its possession.
 ///
 /// Begin with `CompactJWS.swift`; keys are in `SigningKey.swift` and `VerificationKey.swift`; the keys of an installation in
-/// `KeyRing.swift`.
+/// `KeyRing.swift`, those that others publish in `RemoteKeySet.swift`.

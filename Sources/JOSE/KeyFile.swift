@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// A key file that cannot be used, and what to do.
@@ -16,6 +17,27 @@ public struct KeyFileError: Error, CustomStringConvertible, Equatable {
 /// Files that hold secrets: mode 0600 in folders of mode 0700, replaced as a whole, refused when others can read them.
 public enum KeyFile {
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// The names in a folder; none when it cannot be read.
+  static func names(in directory: String) -> [String] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      names.append(unsafe withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+    }
+    return names
+  }
+
+  /// When a file was last written.
+  static func changed(_ path: String) throws(KeyFileError) -> Timestamp {
+    var entry = stat()
+    guard stat(path, &entry) == 0 else { throw KeyFileError(file: path, reason: text(errno)) }
+    return Timestamp(seconds: Int64(entry.st_mtim.tv_sec))
+  }
+
+  /// Takes a file away that is of no use any more; one that stays does no harm.
+  static func remove(_ path: String) { unlink(path) }
 
   /// Makes the folder, and those above it, with mode 0700; one that is there stays as it is.
   public static func makeDirectory(_ path: String) throws(KeyFileError) {

@@ -6,20 +6,20 @@ import Synchronization
 ///
 /// | file | what it is |
 /// |---|---|
-/// | `signing.pem` | the key that signs access and ID tokens (ES256) |
+/// | `signing.pem` | the key that signs access and ID tokens (ES256); the file's time says since when |
 /// | `signing-next.pem` | the next one: published in the JWK set, not signing yet |
-/// | `signing-previous.pem` | the one before: still published until its last token is out |
+/// | `signing-retired-N.pem` | one that signed until the second N: still published until its last token is out |
 /// | `pairwise.key` | makes the `sub` that each client sees (32 bytes, base64url) |
 /// | `subject-lookup.key` | finds a subscriber's row by number |
 /// | `subject-sealing.key` | seals what must be read again: numbers, waiting authorization requests |
 ///
 /// Safe to use from any thread.
 public final class KeyRing: Sendable {
-  private struct Signing {
-    var current: SigningKey
-    var next: SigningKey
-    var previous: SigningKey?
-  }
+  /// For so long a key is published after its last signature: the longest life of a token (a day, by `passerelle token issue`), and an
+  /// hour for clocks.
+  public static let retirementSeconds: Int64 = 25 * 3600
+  /// Rotations within that time at most; each leaves a key in the set that every client reads.
+  public static let retiredMaximum = 16
 
   public let directory: String
   /// Makes pairwise subject identifiers (OIDC Core §8.1; CAMARA profile item 62).
@@ -28,42 +28,47 @@ public final class KeyRing: Sendable {
   public let lookup: HMACKey
   /// Seals what is stored and must be read again.
   public let sealing: SealingKey
-  private let signing: Mutex<Signing>
+  private let signing: Mutex<SigningKeys>
   private let rotation = Mutex<Void>(())
+  private let time: any TimeSource
 
-  private init(directory: String, signing: Signing, pairwise: HMACKey, lookup: HMACKey, sealing: SealingKey) {
+  private init(
+    directory: String, signing: SigningKeys, pairwise: HMACKey, lookup: HMACKey, sealing: SealingKey, time: any TimeSource
+  ) {
     self.directory = directory
     self.signing = Mutex(signing)
     self.pairwise = pairwise
     self.lookup = lookup
     self.sealing = sealing
+    self.time = time
   }
 
   /// Loads the keys of a directory; what is missing is generated.
   ///
   /// - Throws: `KeyFileError` when the directory cannot be made, or a file cannot be read, is readable by others, or is not a
   ///   key. Nothing is overwritten then.
-  public static func openOrCreate(directory: String) throws(KeyFileError) -> KeyRing {
+  public static func openOrCreate(directory: String, time: any TimeSource = SystemTime()) throws(KeyFileError) -> KeyRing {
     try KeyFile.makeDirectory(directory)
-    let previous = directory + "/signing-previous.pem"
-    let signing = Signing(
-      current: try signingKey(directory + "/signing.pem"), next: try signingKey(directory + "/signing-next.pem"),
-      previous: KeyFile.exists(previous) ? try SigningKey.load(file: previous) : nil)
+    let (current, next) = (directory + "/signing.pem", directory + "/signing-next.pem")
+    let signing = SigningKeys(
+      current: try signingKey(current), next: try signingKey(next), retired: try RetiredKey.all(in: directory),
+      since: try KeyFile.changed(current))
     return KeyRing(
       directory: directory, signing: signing, pairwise: HMACKey(try secret(directory + "/pairwise.key")),
       lookup: HMACKey(try secret(directory + "/subject-lookup.key")),
-      sealing: SealingKey(try secret(directory + "/subject-sealing.key")))
+      sealing: SealingKey(try secret(directory + "/subject-sealing.key")), time: time)
   }
 
   /// The key that signs now.
   public var current: SigningKey { signing.withLock { $0.current } }
 
+  /// Since when it signs.
+  public var currentSince: Timestamp { signing.withLock { $0.since } }
+
   /// The keys that may have signed a token that is still out, and the one that signs next.
   public var published: [VerificationKey] {
-    let keys = signing.withLock { [$0.current, $0.next, $0.previous].compactMap { $0?.verificationKey } }
-    // A rotation that was cut short leaves one key in two files; a set with a kid twice would be refused by its readers.
-    var kids: Set<String?> = []
-    return keys.filter { kids.insert($0.kid).inserted }
+    let now = time.now()
+    return signing.withLock { $0.published(at: now) }
   }
 
   /// The published key with this identifier; nil when there is none. There is no default key.
@@ -74,24 +79,36 @@ public final class KeyRing: Sendable {
 
   /// One line about each signing key, for `keys list`: file, role, key identifier.
   public func list() -> [(file: String, role: String, kid: String)] {
-    signing.withLock { signing in
-      var rows = [("signing.pem", "signs", signing.current.kid), ("signing-next.pem", "signs next", signing.next.kid)]
-      if let previous = signing.previous { rows.append(("signing-previous.pem", "still verifies", previous.kid)) }
-      return rows
+    let now = time.now()
+    return signing.withLock { signing in
+      [("signing.pem", "signs", signing.current.kid), ("signing-next.pem", "signs next", signing.next.kid)]
+        + signing.retired.filter { $0.isPublished(at: now) }.map { ($0.fileName, "still verifies", $0.key.kid) }
     }
   }
 
-  /// The next key signs from now on, the current one stays published as the previous one, and a new next key is published
+  /// The next key signs from now on, the current one stays published until its last token is out, and a new next key is published
   /// before it signs. Files are replaced one by one, each atomically, in an order in which a crash loses no key that signed.
+  ///
+  /// - Throws: `KeyFileError` when a file cannot be written, or when there were `retiredMaximum` rotations within
+  ///   `retirementSeconds`; nothing has changed then.
   public func rotate() throws(KeyFileError) {
     // One rotation at a time; who signs meanwhile is not held up by the disk.
     try rotation.withLock { _ throws(KeyFileError) in
+      let now = time.now()
+      var keys = signing.withLock { $0 }
+      for gone in keys.retired where !gone.isPublished(at: now) { KeyFile.remove(directory + "/" + gone.fileName) }
+      keys.retired.removeAll { !$0.isPublished(at: now) }
+      guard keys.retired.count < Self.retiredMaximum else {
+        throw KeyFileError(
+          file: directory, reason: "\(Self.retiredMaximum) keys were retired within a day; wait until one is out of use")
+      }
       let fresh = try Self.generate()
-      let (current, next) = signing.withLock { ($0.current, $0.next) }
-      try current.save(to: directory + "/signing-previous.pem")
-      try next.save(to: directory + "/signing.pem")
+      let retired = RetiredKey(key: keys.current, since: now, order: keys.retired.count)
+      try keys.current.save(to: directory + "/" + retired.fileName)
+      try keys.next.save(to: directory + "/signing.pem")
       try fresh.save(to: directory + "/signing-next.pem")
-      signing.withLock { $0 = Signing(current: next, next: fresh, previous: current) }
+      let rotated = SigningKeys(current: keys.next, next: fresh, retired: keys.retired + [retired], since: now)
+      signing.withLock { $0 = rotated }
     }
   }
 

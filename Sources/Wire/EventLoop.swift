@@ -109,6 +109,11 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
     if let id { pthread_join(id, nil) }
   }
 
+  /// Lets a timer fire after so many nanoseconds. On the loop.
+  public func setTimer(_ timer: LoopTimer, afterNanoseconds nanoseconds: UInt64) {
+    timers.set(timer, at: nowNanoseconds + nanoseconds)
+  }
+
   // MARK: Work from any thread
 
   /// Runs the work on the loop, after what was sent before it. Any thread.

@@ -36,7 +36,7 @@ final class TestServer: Sendable {
   ) async throws {
     folder = NSTemporaryDirectory() + "passerelle-authorization-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    keys = try KeyRing.openOrCreate(directory: folder + "/keys")
+    keys = try KeyRing.openOrCreate(directory: folder + "/keys", time: time)
     stores = Stores(
       database: try Database(path: folder + "/passerelle.sqlite", time: time), lookup: keys.lookup, sealing: keys.sealing)
     ledger = try LedgerWriter(directory: folder + "/ledger", time: time)

@@ -59,15 +59,40 @@ import Testing
     #expect(again.current.kid == ring.current.kid)
     #expect(again.published.map(\.kid) == ring.published.map(\.kid))
     try ring.rotate()
-    #expect(ring.verificationKey(kid: before[0] ?? "") == nil, "two rotations later it is gone")
+    #expect(ring.verificationKey(kid: before[0] ?? "") != nil, "its tokens may still be out")
     #expect(ring.verificationKey(kid: "") == nil && ring.verificationKey(kid: "unknown") == nil)
   }
 
+  @Test func aRetiredKeyIsPublishedUntilItsLastTokenIsOut() throws {
+    let time = ManualTime()
+    let ring = try KeyRing.openOrCreate(directory: directory, time: time)
+    let first = ring.current.kid
+    try ring.rotate()
+    #expect(ring.currentSince == time.now())
+    time.advance(seconds: Double(KeyRing.retirementSeconds) - 1)
+    #expect(ring.verificationKey(kid: first) != nil && ring.list().count == 3)
+    #expect(try KeyRing.openOrCreate(directory: directory, time: time).verificationKey(kid: first) != nil)
+    time.advance(seconds: 1)
+    #expect(ring.verificationKey(kid: first) == nil && ring.list().count == 2)
+    #expect(try KeyRing.openOrCreate(directory: directory, time: time).verificationKey(kid: first) == nil)
+    try ring.rotate()
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasPrefix("signing-retired") }
+    #expect(files.count == 1, "the file of the first is gone, the second's is there")
+  }
+
+  @Test func rotationsAreBounded() throws {
+    let ring = try KeyRing.openOrCreate(directory: directory, time: ManualTime())
+    for _ in 0..<KeyRing.retiredMaximum { try ring.rotate() }
+    let before = ring.published.map(\.kid)
+    #expect(throws: KeyFileError.self) { try ring.rotate() }
+    #expect(ring.published.map(\.kid) == before)
+  }
+
   /// A crash between the renames of a rotation: one key stands in two files, and the set stays readable.
-  @Test(arguments: [("signing.pem", "signing-previous.pem"), ("signing-next.pem", "signing.pem")])
+  @Test(arguments: [("signing.pem", "signing-retired-9999999999-0.pem"), ("signing-next.pem", "signing.pem")])
   func aRotationThatWasCutShortLosesNoKey(_ from: String, _ to: String) throws {
     let before = try KeyRing.openOrCreate(directory: directory)
-    try before.current.save(to: directory + "/signing-previous.pem")
+    try before.current.save(to: directory + "/signing-retired-9999999999-0.pem")
     try KeyFile.write(KeyFile.read(directory + "/" + from), to: directory + "/" + to)
     let after = try KeyRing.openOrCreate(directory: directory)
     #expect(after.verificationKey(kid: before.current.kid) != nil)

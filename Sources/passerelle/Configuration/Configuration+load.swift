@@ -22,6 +22,7 @@ extension Configuration {
     listen = try reader.value("listen").map { value throws(DocumentError) in try Listen(value) } ?? Listen()
     data = Files.path(try reader.string("data"), in: folder)
     keys = Files.path(try reader.string("keys"), in: folder)
+    signingKeyDays = try reader.optionalInteger("signingKeyDays", in: 0...3650) ?? 90
     policies = Files.path(try reader.string("policies"), in: folder)
     let tokenFile = data + "/admin-token"
     admin =
@@ -31,6 +32,8 @@ extension Configuration {
     upstreams = try Self.upstreams(reader.value("upstreams"), root)
     recognition =
       try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value) } ?? Recognition()
+    outbound =
+      try reader.value("outbound").map { value throws(DocumentError) in try Outbound(value, folder: folder) } ?? Outbound()
     consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value) } ?? Ledger()
@@ -121,6 +124,20 @@ extension Configuration.Recognition {
         trustedProxies.append(range)
       }
       try inner.finish()
+    }
+    try reader.finish()
+  }
+}
+
+extension Configuration.Outbound {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    caFile = try reader.optionalString("caFile").map { Files.path($0, in: folder) }
+    for element in try reader.optionalArray("allowedRanges") ?? [] {
+      guard let range = element.string.flatMap(AddressRange.init) else {
+        throw element.error("allowedRanges wants addresses in CIDR form, such as 10.0.0.0/8 or ::1/128")
+      }
+      allowedRanges.append(range)
     }
     try reader.finish()
   }

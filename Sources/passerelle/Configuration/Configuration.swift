@@ -17,12 +17,15 @@ struct Configuration: Sendable {
   /// Folder of database and ledger.
   var data: String
   var keys: String
+  /// Days after which the gateway lets the next signing key sign; 0 never.
+  var signingKeyDays: Int
   var policies: String
   /// Event loops, each a thread; 0 is one per processor.
   var loops: Int
   /// Where the calls of an API go, by the API's name; `*` is for all that are not named.
   var upstreams: [String: Upstream]
   var recognition: Recognition
+  var outbound: Outbound
   var consent: Consent
   var dpop: DPoPSettings
   var ledger: Ledger
@@ -62,6 +65,14 @@ struct Configuration: Sendable {
     var enrichmentHeader: String?
     /// The addresses from which that header is believed.
     var trustedProxies: [AddressRange] = []
+  }
+
+  /// Requests of the gateway's own to other servers.
+  struct Outbound: Sendable {
+    /// Authorities beside the system's, in PEM.
+    var caFile: String?
+    /// Where an address that a client gave may lead although it is not public.
+    var allowedRanges: [AddressRange] = []
   }
 
   struct Consent: Sendable {

@@ -14,6 +14,8 @@ enum DemoConfiguration {
       "upstreams": { "*": { "url": "http://127.0.0.1:\(backendPort)", "timeoutMilliseconds": 2000 } },
       // Bound tokens for who proves to hold a key, bearer tokens for the others.
       "dpop": { "mode": "supported" },
+      // Clients of the demo may publish their keys on this machine.
+      "outbound": { "allowedRanges": ["127.0.0.0/8", "::1/128"] },
       // Header enrichment: whoever calls from this machine is believed to be the operator's network.
       "recognition": {
         "headerEnrichment": { "header": "x-network-msisdn", "trustedProxies": ["127.0.0.0/8", "::1/128"] },

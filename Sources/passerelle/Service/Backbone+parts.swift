@@ -11,14 +11,16 @@ import Wire
 
 extension Backbone {
   /// The authorization server and the pages on which it asks people.
-  func authorizationServer(simulatedSubscribers: [SimulatedSIM]) -> (server: AuthorizationServer, site: Site) {
+  func authorizationServer(simulatedSubscribers: [SimulatedSIM], outbound: Outbound) -> (server: AuthorizationServer, site: Site)
+  {
     let errorPages = ErrorPages()
     let phone = simulatedSubscribers.isEmpty ? nil : SimulatedPhone()
     let server = AuthorizationServer(
       settings: authorizationSettings,
       dependencies: AuthorizationDependencies(
         catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
-        recognition: recognition, simulatedSubscribers: simulatedSubscribers, channel: phone, pages: errorPages))
+        recognition: recognition, simulatedSubscribers: simulatedSubscribers, channel: phone,
+        fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages))
     let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty)
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }

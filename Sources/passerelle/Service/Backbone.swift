@@ -24,7 +24,7 @@ final class Backbone: Sendable {
     self.configuration = configuration
     self.time = time
     catalogue = try Backbone.catalogue(configuration)
-    keys = try KeyRing.openOrCreate(directory: configuration.keys)
+    keys = try KeyRing.openOrCreate(directory: configuration.keys, time: time)
     try Files.makeFolder(configuration.data)
     ledger = try LedgerWriter(directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions)
     do {

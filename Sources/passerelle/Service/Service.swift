@@ -15,6 +15,7 @@ final class Service {
   private let adminLoop: EventLoopGroup
   private let publicListener: Listener
   private let adminListener: Listener
+  private let rotation: KeyRotation
   let adminToken: String
 
   /// Binds both listeners; nothing is accepted before `start`.
@@ -29,7 +30,11 @@ final class Service {
     loops = try EventLoopGroup(count: configuration.loops == 0 ? processorCount() : configuration.loops, time: backbone.time)
     // A loop of its own: the admin listener answers also when the public loops are busy.
     adminLoop = try EventLoopGroup(count: 1, time: backbone.time)
-    let authorization = backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers)
+    rotation = KeyRotation(
+      keys: backbone.keys, ledger: backbone.ledger, time: backbone.time, days: configuration.signingKeyDays,
+      loop: adminLoop.loops[0])
+    let authorization = try backbone.authorizationServer(
+      simulatedSubscribers: simulatedSubscribers, outbound: Outbound(configuration.outbound, loop: adminLoop.loops[0]))
     let door = FrontDoor(
       gateway: GatewayHandler(
         settings: configuration.gatewaySettings, dependencies: backbone.gatewayDependencies, loops: loops.loops),
@@ -55,6 +60,7 @@ final class Service {
     // Commands find the admin listener here when its port was left to the system to choose.
     try Files.write(Array("\(adminPort)\n".utf8), to: backbone.configuration.data + "/admin-port")
     backbone.usage.start()
+    rotation.start()
   }
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
