@@ -89,7 +89,7 @@ struct AuthorizeFlow {
     // Profile item 15 recommends the endpoint's URL; a pushed object passes another endpoint on its way there, and is for the
     // issuer (RFC 9101 §4).
     let claims = client.requestClaims(parameters, audience: isPushed ? metadata.issuer : endpoint.description)
-    client.report.detail("request", claims)
+    client.report.detail("request_object", claims)
     let outer = isPushed ? ["client_id"] : ["response_type", "client_id", "redirect_uri", "scope"]
     return parameters.filter { outer.contains($0.name) } + [("request", try client.sign(claims, typ: "oauth-authz-req+jwt"))]
   }

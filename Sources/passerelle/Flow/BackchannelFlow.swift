@@ -39,7 +39,7 @@ enum BackchannelFlow {
       guard isSigned else { return parameters }
       // All inside, nothing beside it (profile item 27).
       let claims = client.requestClaims(parameters, audience: endpoint.description)
-      client.report.detail("request", claims)
+      client.report.detail("request_object", claims)
       return [("request", try client.sign(claims, typ: "JWT"))]
     }
     guard response.status == 200 else { throw OAuthFailure.examine(response, of: "the backchannel endpoint", client.report) }
