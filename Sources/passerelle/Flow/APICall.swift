@@ -50,7 +50,10 @@ struct APICall {
     if isBound, let prover = client.prover {
       let accessToken = tokens.accessToken
       request.fields.append(
-        ("dpop", try client.signing { [request] () throws(JOSEError) in try prover.proof(for: request, accessToken: accessToken) }))
+        (
+          "dpop",
+          try client.signing { [request] () throws(JOSEError) in try prover.proof(for: request, accessToken: accessToken) }
+        ))
     }
     let response = try await client.send(title, request)
     client.report.recommend("x-correlator comes back", "CAMARA Commonalities", response.field("x-correlator") == correlator)

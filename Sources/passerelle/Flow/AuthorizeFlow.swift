@@ -94,7 +94,8 @@ struct AuthorizeFlow {
     return parameters.filter { outer.contains($0.name) } + [("request", try client.sign(claims, typ: "oauth-authz-req+jwt"))]
   }
 
-  private func address(_ endpoint: WebAddress, _ parameters: [(name: String, value: String)]) throws(CommandFailure) -> WebAddress {
+  private func address(_ endpoint: WebAddress, _ parameters: [(name: String, value: String)]) throws(CommandFailure) -> WebAddress
+  {
     let text = endpoint.description + (endpoint.query == nil ? "?" : "&") + FlowRequest.encode(parameters)
     guard let address = WebAddress(text) else { throw CommandFailure("the request is too long for an address; --par pushes it") }
     return address
@@ -111,7 +112,8 @@ struct AuthorizeFlow {
 
   private func listen(_ address: WebAddress) async throws -> String {
     guard let redirect = WebAddress(redirectURI), redirect.isLoopback, !redirect.isSecure else {
-      throw CommandFailure("the answer would go to \(redirectURI), which is not here: use --follow, or a redirect URI on 127.0.0.1")
+      throw CommandFailure(
+        "the answer would go to \(redirectURI), which is not here: use --follow, or a redirect URI on 127.0.0.1")
     }
     let seconds = try arguments.seconds("--wait", default: 120, maximum: AuthorizeOptions.waitSecondsMaximum)
     client.report.begin("The person's browser")
@@ -119,7 +121,9 @@ struct AuthorizeFlow {
       client.report.ask("Open this address in a browser; the answer is awaited on \(redirect.origin) for \(seconds) s:")
       client.report.ask(address.description)
     }
-    guard let target else { throw CommandFailure("no browser came to \(redirectURI) within \(seconds) s; --wait says how long to wait") }
+    guard let target else {
+      throw CommandFailure("no browser came to \(redirectURI) within \(seconds) s; --wait says how long to wait")
+    }
     return redirect.origin + target
   }
 }
@@ -149,7 +153,9 @@ enum AuthorizeOptions {
   /// Before anything is sent.
   static func examine(_ arguments: Arguments) throws(UsageError) {
     if arguments.flag("--allow"), arguments.flag("--deny") { throw UsageError("--allow or --deny, not both") }
-    if follows(arguments), arguments.value("--wait") != nil { throw UsageError("--wait is for a person's browser, not with --follow") }
+    if follows(arguments), arguments.value("--wait") != nil {
+      throw UsageError("--wait is for a person's browser, not with --follow")
+    }
     _ = try enrichment(arguments)
     _ = try arguments.seconds("--wait", default: 120, maximum: waitSecondsMaximum)
   }

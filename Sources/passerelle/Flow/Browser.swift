@@ -21,7 +21,9 @@ final class Browser {
   private var requestCount = 0
 
   /// - Parameter start: of the authorization endpoint.
-  init(_ client: FlowClient, start: WebAddress, redirectURI: String, decision: Decision?, enrichment: (name: String, value: String)?) {
+  init(
+    _ client: FlowClient, start: WebAddress, redirectURI: String, decision: Decision?, enrichment: (name: String, value: String)?
+  ) {
     self.client = client
     self.redirectURI = redirectURI
     self.decision = decision
@@ -55,7 +57,9 @@ final class Browser {
 
   private func send(_ title: String, _ request: FlowRequest) async throws(CommandFailure) -> HTTPResponse {
     requestCount += 1
-    guard requestCount <= Self.requestsMaximum else { throw CommandFailure("more than \(Self.requestsMaximum) redirects and pages") }
+    guard requestCount <= Self.requestsMaximum else {
+      throw CommandFailure("more than \(Self.requestsMaximum) redirects and pages")
+    }
     var request = request
     if let cookies = jar.value(for: request.address) { request.fields.append(("cookie", cookies)) }
     if let enrichment, request.address.origin == origin { request.fields.append(enrichment) }
@@ -67,7 +71,8 @@ final class Browser {
 
   private func follow(_ request: FlowRequest, _ status: Int, to target: String) throws(CommandFailure) -> FlowRequest {
     guard let address = WebAddress(target) else {
-      throw CommandFailure("sent on to \"\(FlowText.safe(Secrets(areShown: false).address(target)))\", which is not the redirect URI")
+      throw CommandFailure(
+        "sent on to \"\(FlowText.safe(Secrets(areShown: false).address(target)))\", which is not the redirect URI")
     }
     // RFC 9110 §15.4: 307 and 308 keep method and body, the others become GET.
     guard status == 307 || status == 308 else { return FlowRequest(method: "GET", address: address) }

@@ -91,7 +91,9 @@ final class FlowClient {
       pairs += [("client_assertion_type", Self.assertionType), ("client_assertion", try sign(claims, typ: "JWT"))]
     }
     var request = FlowRequest(method: "POST", address: endpoint, content: .form(pairs))
-    if proves, let prover { request.fields.append(("dpop", try signing { () throws(JOSEError) in try prover.proof(for: request) })) }
+    if proves, let prover {
+      request.fields.append(("dpop", try signing { () throws(JOSEError) in try prover.proof(for: request) }))
+    }
     return try await send(request)
   }
 

@@ -23,7 +23,9 @@ enum FlowText {
     return block(lines)
   }
 
-  static func detail(_ detail: FlowStep.Detail) -> String { block(["  \(detail.label): \(pretty(detail.json, indentation: "  ").trimmed)"]) }
+  static func detail(_ detail: FlowStep.Detail) -> String {
+    block(["  \(detail.label): \(pretty(detail.json, indentation: "  ").trimmed)"])
+  }
 
   static func note(_ text: String) -> String { block(["• \(safe(text))"]) }
 

@@ -59,7 +59,8 @@ struct IDTokenExamination {
       report.check("azp is this client", rule, claims["azp"]?.string == client.party.client)
     }
     report.check("exp is in the future", rule, Self.seconds(claims["exp"]).map { $0 > now } ?? false)
-    report.check("iat is there and not in the future", rule, Self.seconds(claims["iat"]).map { $0 <= now + Self.skewSeconds } ?? false)
+    report.check(
+      "iat is there and not in the future", rule, Self.seconds(claims["iat"]).map { $0 <= now + Self.skewSeconds } ?? false)
     if let nonce { report.check("nonce is the one that was sent", rule, claims["nonce"]?.string == nonce) }
     let subject = claims["sub"]?.string ?? ""
     report.check("sub is there", "OIDC Core §2", !subject.isEmpty)

@@ -38,7 +38,9 @@ enum RefreshFlow {
     guard word == nil || word == "-" else {
       throw UsageError("--refresh-token takes only \"-\", for standard input: on a command line everybody can read it")
     }
-    guard (word == nil) != (file == nil) else { throw UsageError("one of --refresh-token - and --refresh-token-file FILE is wanted") }
+    guard (word == nil) != (file == nil) else {
+      throw UsageError("one of --refresh-token - and --refresh-token-file FILE is wanted")
+    }
   }
 }
 

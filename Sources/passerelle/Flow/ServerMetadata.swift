@@ -8,7 +8,8 @@ struct ServerMetadata {
 
   /// Fetches and checks the document. Nothing of it is used unless it names the issuer that was asked for: otherwise one server
   /// could send clients to another with the name of a third.
-  static func discover(_ issuer: String, for flow: FlowName, _ client: FlowClient) async throws(CommandFailure) -> ServerMetadata {
+  static func discover(_ issuer: String, for flow: FlowName, _ client: FlowClient) async throws(CommandFailure) -> ServerMetadata
+  {
     let report = client.report
     let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
     let request = FlowRequest(method: "GET", address: try address(base + "/.well-known/openid-configuration", "--issuer"))
@@ -27,8 +28,10 @@ struct ServerMetadata {
   }
 
   private func examine(_ flow: FlowName, _ report: FlowReport) {
-    let endpoints = ["authorization_endpoint", "token_endpoint", "jwks_uri", "backchannel_authentication_endpoint",
-      "pushed_authorization_request_endpoint"].compactMap { root[$0]?.string }
+    let endpoints = [
+      "authorization_endpoint", "token_endpoint", "jwks_uri", "backchannel_authentication_endpoint",
+      "pushed_authorization_request_endpoint",
+    ].compactMap { root[$0]?.string }
     report.check(
       "all endpoints are behind TLS, or on this machine", "profile item 1",
       endpoints.allSatisfy { WebAddress($0)?.isConfidential == true })
@@ -65,7 +68,9 @@ struct ServerMetadata {
   }
 
   private static func address(_ text: String, _ what: String) throws(CommandFailure) -> WebAddress {
-    guard let address = WebAddress(text) else { throw CommandFailure("\(what): \"\(FlowText.safe(text))\" is no http(s) address") }
+    guard let address = WebAddress(text) else {
+      throw CommandFailure("\(what): \"\(FlowText.safe(text))\" is no http(s) address")
+    }
     return address
   }
 }

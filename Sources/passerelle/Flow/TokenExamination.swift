@@ -40,7 +40,8 @@ struct TokenExamination {
       response.field("content-type")?.lowercased().hasPrefix("application/json") == true)
     report.recommend("expires_in says how long the token lives", "RFC 6749 §5.1", (tokens.expiresInSeconds ?? 0) > 0)
     if flow == .jwtBearer {
-      report.recommend("the token lives shortly, 300 s at most", "profile item 50", (1...300).contains(tokens.expiresInSeconds ?? 0))
+      report.recommend(
+        "the token lives shortly, 300 s at most", "profile item 50", (1...300).contains(tokens.expiresInSeconds ?? 0))
     }
   }
 
@@ -73,7 +74,9 @@ struct TokenExamination {
     case .refresh: break
     case .authorize, .ciba:
       if asked.contains("offline_access") {
-        if !isThere { report.note("no refresh token, though offline_access was asked for: that is the server's choice (item 37)") }
+        if !isThere {
+          report.note("no refresh token, though offline_access was asked for: that is the server's choice (item 37)")
+        }
       } else {
         report.recommend("no refresh token without offline_access", "profile item 37", !isThere)
       }

@@ -47,7 +47,9 @@ import Wire
 
   @Test func prefixesKeepTheirPromise() {
     #expect(sent(jar("__Host-a=1; Path=/; Secure"), to: "https://as.example/") == "__Host-a=1")
-    for text in ["__Host-a=1; Path=/", "__Host-a=1; Path=/x; Secure", "__Host-a=1; Path=/; Secure; Domain=as.example", "__Secure-a=1"] {
+    for text in [
+      "__Host-a=1; Path=/", "__Host-a=1; Path=/x; Secure", "__Host-a=1; Path=/; Secure; Domain=as.example", "__Secure-a=1",
+    ] {
       #expect(sent(jar(text), to: "https://as.example/x/login/y") == nil)
     }
   }
@@ -60,6 +62,8 @@ import Wire
   }
 
   @Test func whatIsNoCookieIsLeft() {
-    #expect(sent(jar("", "novalue", "=x", "; Path=/", "a=" + String(repeating: "x", count: 5000)), to: "https://as.example/login/x") == nil)
+    #expect(
+      sent(jar("", "novalue", "=x", "; Path=/", "a=" + String(repeating: "x", count: 5000)), to: "https://as.example/login/x")
+        == nil)
   }
 }

@@ -10,7 +10,8 @@ import Wire
     ("g", "http://a/b/c/g"), ("./g", "http://a/b/c/g"), ("g/", "http://a/b/c/g/"), ("/g", "http://a/g"), ("//g", "http://g"),
     ("?y", "http://a/b/c/d;p?y"), ("g?y", "http://a/b/c/g?y"), ("#s", "http://a/b/c/d;p?q"), ("", "http://a/b/c/d;p?q"),
     (".", "http://a/b/c/"), ("..", "http://a/b/"), ("../g", "http://a/b/g"), ("../../../g", "http://a/g"),
-    ("/./g/../h?a=/../b", "http://a/h?a=/../b"), ("https://x.example/y#z", "https://x.example/y"), ("app:/cb?code=1", "app:/cb?code=1"),
+    ("/./g/../h?a=/../b", "http://a/h?a=/../b"), ("https://x.example/y#z", "https://x.example/y"),
+    ("app:/cb?code=1", "app:/cb?code=1"),
   ]) func aRedirectIsResolved(_ reference: String, _ expected: String) {
     #expect(WebAddress("http://a/b/c/d;p?q")!.resolving(reference) == expected)
   }

@@ -29,7 +29,9 @@ import Wire
     #expect(page.form(deciding: "later") == nil)
   }
 
-  @Test(arguments: ["", "<", "<form", "<form action", "<form action=", "<form action=\"x", "<input name=\"", "</", "<!--", "<a =", "< b>", "&#"])
+  @Test(arguments: [
+    "", "<", "<form", "<form action", "<form action=", "<form action=\"x", "<input name=\"", "</", "<!--", "<a =", "< b>", "&#",
+  ])
   func anUnfinishedPageEnds(_ text: String) {
     #expect(HTMLPage(text).form(deciding: "allow") == nil)
     #expect(HTMLPage("<title>t</title>" + text).title == "t")

@@ -24,7 +24,8 @@ import Wire
 
   @Test func anOperatorTokenIsACredentialAndANumberIsNot() {
     #expect(secrets.parameter("login_hint", "operatortoken:0123456789abcdef") == "operatortoken:01234567…")
-    #expect(secrets.address("https://a.example/?login_hint=operatortoken%3A0123456789abcdef").hasSuffix("operatortoken%3A01234567…"))
+    #expect(
+      secrets.address("https://a.example/?login_hint=operatortoken%3A0123456789abcdef").hasSuffix("operatortoken%3A01234567…"))
     #expect(secrets.parameter("login_hint", "tel:+33639980001") == "tel:+33639980001")
     let claims = try? JSONDocument(Array(#"{"sub":"operatortoken:0123456789abcdef"}"#.utf8)).root
     #expect(claims.map { String(decoding: secrets.json($0), as: UTF8.self) } == #"{"sub":"operatortoken:01234567…"}"#)
@@ -47,7 +48,8 @@ import Wire
   }
 
   @Test func jsonIsShortenedAtAnyDepthAndErrorsStayWhole() throws {
-    let text = #"{"access_token":"0123456789abcdef","n":[{"id_token":"0123456789abcdef"}],"code":"PERMISSION_DENIED","expires_in":300}"#
+    let text =
+      #"{"access_token":"0123456789abcdef","n":[{"id_token":"0123456789abcdef"}],"code":"PERMISSION_DENIED","expires_in":300}"#
     let shown = String(decoding: secrets.json(try JSONDocument(Array(text.utf8)).root), as: UTF8.self)
     #expect(shown == #"{"access_token":"01234567…","n":[{"id_token":"01234567…"}],"code":"PERMISSION_DENIED","expires_in":300}"#)
   }
