@@ -74,6 +74,11 @@ def test_nobody_comes(demo):
     assert json.loads(result.stdout)["ok"] is False
 
 
+def test_a_page_that_refuses_is_shown_with_its_reason(demo):
+    refused(flow(demo, "authorize", "--scope", OPENID, "--follow", "--redirect-uri", "https://app.example/cb"), "shows a page instead (400)",
+            "does not know where to send you back")
+
+
 def test_ciba_waits_for_the_person(demo):
     demo.withdraw(DAVE)
     threading.Timer(2, lambda: demo.phone(DAVE).decide("allow")).start()

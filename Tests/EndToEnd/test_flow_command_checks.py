@@ -4,7 +4,7 @@ import base64, hashlib, subprocess, time
 import pytest
 import requests
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from fake_server import FakeServer, challenge_of, unverified
 from flow_command import OPENID, SCOPES, checks, network, refused, report, run
@@ -82,6 +82,23 @@ def test_a_private_authority_is_trusted_only_when_it_is_named(demo, tmp_path):
         report(run(*words, "--ca", certificate, "--json"))
     finally:
         secure.stop()
+
+
+@pytest.mark.parametrize("algorithm, generate", [
+    ("RS256", ("RSA", "rsa_keygen_bits:2048")), ("PS256", ("RSA", "rsa_keygen_bits:2048")), ("ES384", ("EC", "ec_paramgen_curve:P-384")),
+    ("EdDSA", ("ED25519", None)),
+])
+def test_every_kind_of_key_signs(fake, tmp_path, algorithm, generate):
+    key = tmp_path / "client.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", generate[0], *(("-pkeyopt", generate[1]) if generate[1] else ()), "-out", str(key)],
+                   check=True, capture_output=True)
+    key.chmod(0o600)
+    words = ("--alg", "PS256") if algorithm == "PS256" else ()
+    report(run("client-credentials", "--issuer", fake.issuer, "--client", "me", "--key", str(key), "--kid", "mine", "--scope", SCOPES, *words,
+               "--json"))
+    assertion = fake.requests[-1]["form"]["client_assertion"]
+    public = {"RSA": RSAKey, "EC": ECKey}.get(generate[0], OKPKey).import_key(key.read_text())
+    assert jwt.decode(assertion, public, algorithms=[algorithm]).header == {"alg": algorithm, "typ": "JWT", "kid": "mine"}
 
 
 def test_metadata_of_another_issuer_is_not_used(fake, at):

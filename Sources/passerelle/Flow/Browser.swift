@@ -83,7 +83,10 @@ final class Browser {
   private func decide(_ response: HTTPResponse, at address: WebAddress) throws(CommandFailure) -> FlowRequest {
     let page = HTMLPage(response)
     let name = FlowText.safe([page?.heading, page?.title].compactMap { $0 }.first { !$0.isEmpty } ?? "no title")
-    guard response.status == 200 else { throw CommandFailure("the server shows a page instead (\(response.status)): \(name)") }
+    guard response.status == 200 else {
+      let reason = page.map { $0.paragraph.isEmpty ? "" : ": \(FlowText.safe($0.paragraph))" } ?? ""
+      throw CommandFailure("the server shows a page instead (\(response.status)): \(name)\(reason)")
+    }
     guard let page, let form = page.form(deciding: "allow") ?? page.form(deciding: "deny") else {
       throw CommandFailure("the server shows a page that this command cannot answer: \(name); without --follow a browser can")
     }

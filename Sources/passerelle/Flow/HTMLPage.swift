@@ -14,6 +14,8 @@ struct HTMLPage {
 
   private(set) var title = ""
   private(set) var heading = ""
+  /// The first one: on a page that refuses, why.
+  private(set) var paragraph = ""
   private(set) var forms: [Form] = []
   private var isInForm = false
 
@@ -30,10 +32,12 @@ struct HTMLPage {
       if rest.starts(with: "!--".utf8) { rest = HTMLPage.after("-->", in: rest); continue }
       guard let tag = HTMLTag(&rest) else { continue }
       switch tag.name {
-      case "title", "h1":
-        let content = HTMLTag.decode(rest.prefix { $0 != UInt8(ascii: "<") }).trimmed
+      case "title", "h1", "p":
+        let content = HTMLTag.decode(rest.prefix { $0 != UInt8(ascii: "<") }).split(whereSeparator: \.isWhitespace).joined(
+          separator: " ")
         if tag.name == "title", title.isEmpty { title = content }
         if tag.name == "h1", heading.isEmpty { heading = content }
+        if tag.name == "p", paragraph.isEmpty { paragraph = content }
       case "script", "style", "template", "textarea": rest = HTMLPage.after("</\(tag.name)", in: rest)
       default: read(tag)
       }

@@ -17,9 +17,9 @@ import Wire
         <input name="off" value="x" disabled><input type=submit name=go value=Go>
         <button name="decision" value="deny">No</button><button type="submit" name="decision" value='allow'>Yes</button>
         <button type="button" name="decision" value="later">Later</button>
-      </form><input name="outside" value="x"><h1>Hello</h1></body>
+      </form><input name="outside" value="x"><h1>Hello</h1><p>First</p><p>Second</p></body>
       """)
-    #expect(page.title == "Who & what" && page.heading == "Hello")
+    #expect(page.title == "Who & what" && page.heading == "Hello" && page.paragraph == "First")
     let form = try #require(page.form(deciding: "allow"))
     #expect(page.forms.count == 1)
     #expect(form.action == "/consent?a=1&b=2" && form.isPosted)
