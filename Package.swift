@@ -67,6 +67,6 @@ let package = Package(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
     tests("SimulatorTests", ["Simulator", "Identifiers"]),
-    tests("PasserelleTests", ["passerelle", "Gateway", "Bytes"]),
+    tests("PasserelleTests", ["passerelle", "Gateway", "Wire", "JOSE", "Bytes"]),
   ]
 )

@@ -78,13 +78,34 @@ public struct VerifiedJWS: Sendable {
 
 /// Makes signed tokens.
 public enum JWTBuilder {
-  /// A compact JWS over the payload, with `alg`, `typ` and `kid` in its header.
+  /// How a header says which key signed.
+  public enum KeyName: Sendable, Equatable {
+    /// By the name under which the receiver knows it.
+    case kid(String)
+    /// By the public key itself: only a DPoP proof does that (RFC 9449 §4.2).
+    case publicKey
+    /// Not at all: the receiver knows one key.
+    case none
+  }
+
+  /// A compact JWS over the payload, with `alg`, `typ` and the `kid` of the key in its header.
   public static func sign(payload: [UInt8], typ: String, key: SigningKey) throws(JOSEError) -> String {
+    try sign(payload: payload, typ: typ, key: key, named: .kid(key.kid))
+  }
+
+  /// A compact JWS over the payload, for a receiver that knows the key by another name.
+  public static func sign(payload: [UInt8], typ: String, key: SigningKey, named name: KeyName) throws(JOSEError) -> String {
     var header = JSONWriter()
     header.beginObject()
     header.field("alg", key.algorithm.rawValue)
     header.field("typ", typ)
-    header.field("kid", key.kid)
+    switch name {
+    case .kid(let kid): header.field("kid", kid)
+    case .publicKey:
+      header.key("jwk")
+      key.verificationKey.appendBareJWK(to: &header)
+    case .none: break
+    }
     header.endObject()
     var text: [UInt8] = []
     Base64URL.append(header.bytes.span, to: &text)

@@ -106,9 +106,13 @@ public enum KeyFile {
 
 extension SigningKey {
   /// Loads a private key from a PEM file that only its owner can read.
-  public static func load(file: String) throws(KeyFileError) -> SigningKey {
+  ///
+  /// - Parameter algorithm: which of RSA's two is meant; nil takes the key's own.
+  public static func load(file: String, algorithm: SignatureAlgorithm? = nil) throws(KeyFileError) -> SigningKey {
     let bytes = try KeyFile.read(file)
-    do { return try SigningKey(pemPrivateKey: bytes) } catch { throw KeyFileError(file: file, reason: "\(error)") }
+    do { return try SigningKey(pemPrivateKey: bytes, algorithm: algorithm) } catch {
+      throw KeyFileError(file: file, reason: "\(error)")
+    }
   }
 
   /// Writes the key as a PEM file of mode 0600, replaced as a whole.

@@ -46,7 +46,10 @@ public final class SigningKey: Sendable, CustomStringConvertible {
   }
 
   /// Reads a private key in PEM (PKCS #8, SEC 1 or PKCS #1), without a passphrase.
-  public convenience init(pemPrivateKey pem: [UInt8]) throws(JOSEError) {
+  ///
+  /// - Parameter algorithm: which of RSA's two is meant; nil takes the key's own (RSA: RS256).
+  /// - Throws: `unsupportedAlgorithm` when the key cannot sign with that algorithm.
+  public convenience init(pemPrivateKey pem: [UInt8], algorithm: SignatureAlgorithm? = nil) throws(JOSEError) {
     guard let bio = BIO_new_mem_buf(pem, Int32(pem.count)) else { throw .badKey("PEM") }
     defer { BIO_free(bio) }
     // The callback answers "no passphrase": without it OpenSSL would ask on the terminal.
@@ -54,7 +57,8 @@ public final class SigningKey: Sendable, CustomStringConvertible {
       ERR_clear_error()
       throw .badKey("not a private key in PEM without a passphrase")
     }
-    try self.init(handle: KeyHandle(key))
+    try self.init(handle: KeyHandle(key), wanted: algorithm)
+    guard algorithm == nil || self.algorithm == algorithm else { throw .unsupportedAlgorithm }
   }
 
   /// PKCS #8 in PEM. A secret.

@@ -90,13 +90,18 @@ public final class VerificationKey: Sendable {
   /// The key's own name: SHA-256 over its members in canonical form (RFC 7638), in base64url.
   public var thumbprint: String {
     var writer = JSONWriter()
+    appendBareJWK(to: &writer)
+    return SHA256.digest(writer.bytes).base64url
+  }
+
+  /// Writes what makes the key and nothing else (RFC 7638 §3.2): the form whose digest is the thumbprint.
+  func appendBareJWK(to writer: inout JSONWriter) {
     writer.beginObject()
     for member in members {
       writer.key(member.name)
       writer.string(member.value)
     }
     writer.endObject()
-    return SHA256.digest(writer.bytes).base64url
   }
 
   /// Writes the public key as a JWK, with `alg` and `use`.

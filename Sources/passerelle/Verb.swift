@@ -15,7 +15,7 @@ enum Verbs {
   static var all: [any Verb.Type] {
     [
       DemoVerb.self, ServeVerb.self, CheckVerb.self, KeysVerb.self, ClientsVerb.self, ConsentsVerb.self, PoliciesVerb.self,
-      AuditVerb.self, UsageVerb.self, TokenVerb.self, VersionVerb.self, HelpVerb.self,
+      AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
     ]
   }
 }

@@ -104,3 +104,28 @@ import Testing
     #expect(try verify(text, key.verificationKey) == #"{"iss":"joe"}"#)
   }
 }
+
+/// Tokens for receivers that know the signer's key by another name than its thumbprint.
+@Suite struct KeyNameTests {
+  private let key = try! SigningKey.generate(.es256)
+
+  private func header(_ name: JWTBuilder.KeyName) throws -> JSONValue {
+    let token = try JWTBuilder.sign(payload: Array("{}".utf8), typ: "JWT", key: key, named: name)
+    return try JSONDocument(Base64URL.decode(String(token.split(separator: ".")[0]))!).root
+  }
+
+  @Test func theHeaderNamesTheKeyAsTold() throws {
+    #expect(try header(.kid("mine"))["kid"]?.string == "mine")
+    #expect(try header(.none)["kid"] == nil)
+    let jwk = try #require(try header(.publicKey)["jwk"])
+    #expect(jwk.keys.map(\.name) == ["crv", "kty", "x", "y"])
+    #expect(try VerificationKey(jwk: jwk).thumbprint == key.kid)
+  }
+
+  @Test func anRSAKeySignsWithTheAlgorithmThatIsMeant() throws {
+    let pem = try SigningKey.generate(.rs256).pem()
+    #expect(try SigningKey(pemPrivateKey: pem).algorithm == .rs256)
+    #expect(try SigningKey(pemPrivateKey: pem, algorithm: .ps256).algorithm == .ps256)
+    #expect(throws: JOSEError.unsupportedAlgorithm) { try SigningKey(pemPrivateKey: pem, algorithm: .es256) }
+  }
+}

@@ -7,6 +7,15 @@ enum Files {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw CommandFailure("\(path): \(reason())") }
     defer { close(descriptor) }
+    return try read(descriptor, named: path, bytesMaximum: bytesMaximum)
+  }
+
+  /// What comes over standard input until its end.
+  static func readStandardInput(bytesMaximum: Int) throws(CommandFailure) -> [UInt8] {
+    try read(STDIN_FILENO, named: "standard input", bytesMaximum: bytesMaximum)
+  }
+
+  private static func read(_ descriptor: Int32, named path: String, bytesMaximum: Int) throws(CommandFailure) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {
