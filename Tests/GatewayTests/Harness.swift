@@ -50,7 +50,8 @@ final class TestGateway: Sendable {
       settings: settings,
       dependencies: GatewayDependencies(
         catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
-        consents: ConsentRegister(store: stores.consents, catalogue: catalogue, time: time, observer: NoObserver()),
+        consents: ConsentRegister(
+          store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver()),
         ledger: ledger, time: time, quotaUsed: { _, _ in (0, 0) }),
       loops: group.loops)
     listener = try Listener(address: "127.0.0.1", port: 0, group: group, handler: gateway)
