@@ -40,6 +40,12 @@ public final class OperatorService: Sendable {
     try await send("POST", [("content-type", "application/json")], body, timeoutMilliseconds)
   }
 
+  /// Hands a message over; any status that says success is success (RFC 9110 §15.3).
+  func deliver(_ message: [UInt8]) async throws(OperatorServiceFailure) {
+    let status = try await post(message).status
+    guard (200..<300).contains(status) else { throw OperatorServiceFailure(title, unexpected: status) }
+  }
+
   /// Asks what the server can do, which changes nothing there (RFC 9110 §9.3.7).
   func options(timeoutMilliseconds: Int) async throws(OperatorServiceFailure) -> HTTPResponse {
     try await send("OPTIONS", [], [], timeoutMilliseconds)
@@ -87,6 +93,9 @@ public struct OperatorServiceFailure: Error, Sendable, Equatable {
       }
     self.init(title, predicate, cause: failure.description)
   }
+
+  /// The sentence and the cause, for the ledger.
+  var reason: String { cause.map { "\(sentence): \($0)" } ?? sentence }
 
   /// - Parameter status: one that the server should not answer with.
   init(_ title: String, unexpected status: Int) { self.init(title, "answers with status \(status)") }

@@ -52,7 +52,7 @@ extension OperatorService {
       case 401, 403: return bad(refusal(response.status))
       default: return bad("\(title) answers with status \(response.status) where 404 was expected")
       }
-    } catch { return bad(error.cause.map { "\(error.sentence): \($0)" } ?? error.sentence) }
+    } catch { return bad(error.reason) }
   }
 
   private func refusal(_ status: Int) -> String {

@@ -30,7 +30,11 @@ extension Configuration {
     loops = try reader.optionalInteger("loops", in: 0...256) ?? 0
     upstreams = try Self.upstreams(reader.value("upstreams"), root)
     recognition =
-      try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value) } ?? Recognition()
+      try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value, folder: folder) }
+      ?? Recognition()
+    backchannel =
+      try reader.value("ciba").map { value throws(DocumentError) in try Backchannel(value, folder: folder) } ?? Backchannel()
+    outboundCAFile = try Self.caFile(reader.optionalObject("outbound"), folder)
     consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value) } ?? Ledger()
@@ -45,6 +49,13 @@ extension Configuration {
       throw place.error("issuer wants a URL such as https://api.example.com, without a slash, query or fragment at the end")
     }
     guard url.isSecure || url.isLoopback else { throw place.error("issuer wants https; http is for loopback alone") }
+  }
+
+  private static func caFile(_ outbound: ObjectReader?, _ folder: String) throws(DocumentError) -> String? {
+    guard var outbound else { return nil }
+    let file = try outbound.optionalString("caFile").map { Files.path($0, in: folder) }
+    try outbound.finish()
+    return file
   }
 
   private static func upstreams(_ value: JSONValue?, _ root: JSONValue) throws(DocumentError) -> [String: Upstream] {
@@ -104,24 +115,6 @@ extension Configuration.Upstream {
     port = url.port
     timeoutMilliseconds = try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000)
     connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...65_536) ?? connectionsMaximum
-    try reader.finish()
-  }
-}
-
-extension Configuration.Recognition {
-  init(_ value: JSONValue) throws(DocumentError) {
-    var reader = try ObjectReader(value)
-    if let enrichment = reader.value("headerEnrichment") {
-      var inner = try ObjectReader(enrichment)
-      enrichmentHeader = try inner.string("header").lowercased()
-      for element in try inner.array("trustedProxies") {
-        guard let range = element.string.flatMap(AddressRange.init) else {
-          throw element.error("trustedProxies wants addresses in CIDR form, such as 10.0.0.0/8 or ::1/128")
-        }
-        trustedProxies.append(range)
-      }
-      try inner.finish()
-    }
     try reader.finish()
   }
 }

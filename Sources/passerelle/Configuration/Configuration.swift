@@ -23,6 +23,9 @@ struct Configuration: Sendable {
   /// Where the calls of an API go, by the API's name; `*` is for all that are not named.
   var upstreams: [String: Upstream]
   var recognition: Recognition
+  var backchannel: Backchannel
+  /// Further authorities, in PEM, for the servers of the operator's that are asked over https.
+  var outboundCAFile: String?
   var consent: Consent
   var dpop: DPoPSettings
   var ledger: Ledger
@@ -54,14 +57,6 @@ struct Configuration: Sendable {
     /// Replaces the policy's time limit; nil keeps it.
     var timeoutMilliseconds: Int?
     var connectionsMaximum = 256
-  }
-
-  /// How a subscriber is recognised.
-  struct Recognition: Sendable {
-    /// The header that the operator's network adds, in lower case; nil turns header enrichment off.
-    var enrichmentHeader: String?
-    /// The addresses from which that header is believed.
-    var trustedProxies: [AddressRange] = []
   }
 
   struct Consent: Sendable {

@@ -14,10 +14,16 @@ enum DemoConfiguration {
       "upstreams": { "*": { "url": "http://127.0.0.1:\(backendPort)", "timeoutMilliseconds": 2000 } },
       // Bound tokens for who proves to hold a key, bearer tokens for the others.
       "dpop": { "mode": "supported" },
-      // Header enrichment: whoever calls from this machine is believed to be the operator's network.
+      // Header enrichment: whoever calls from this machine is believed to be the operator's network. The look-ups are the simulated
+      // operator's.
       "recognition": {
         "headerEnrichment": { "header": "x-network-msisdn", "trustedProxies": ["127.0.0.0/8", "::1/128"] },
+        "addressLookup": { "url": "http://127.0.0.1:\(backendPort)/simulator/subscribers/by-address" },
+        "operatorToken": { "url": "http://127.0.0.1:\(backendPort)/simulator/subscribers/by-token" },
+        "numberDirectory": { "url": "http://127.0.0.1:\(backendPort)/simulator/subscribers/by-number" },
       },
+      // The question shows on the simulated phone.
+      "ciba": { "intervalSeconds": 2 },
     }
 
     """

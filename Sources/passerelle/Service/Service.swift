@@ -29,7 +29,7 @@ final class Service {
     loops = try EventLoopGroup(count: configuration.loops == 0 ? processorCount() : configuration.loops, time: backbone.time)
     // A loop of its own: the admin listener answers also when the public loops are busy.
     adminLoop = try EventLoopGroup(count: 1, time: backbone.time)
-    let authorization = backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers)
+    let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, loop: loops.loops[0])
     let door = FrontDoor(
       gateway: GatewayHandler(
         settings: configuration.gatewaySettings, dependencies: backbone.gatewayDependencies, loops: loops.loops),
