@@ -137,7 +137,7 @@ public final class SQLiteOneTimeCodeStore: OneTimeCodeStore {
   }
 
   private func newest(_ interaction: Digest32, _ connection: Connection) throws -> Row? {
-    let row = try connection.statement(Self.newest).bind(interaction.hex)
+    let row = try connection.statement(Self.newest).bind(interaction)
     guard try row.step() else { return nil }
     guard let clear = sealing.open(row.blob(1), context: interaction.bytes),
       let number = MSISDN(e164: String(decoding: clear, as: UTF8.self))
