@@ -42,8 +42,13 @@ extension OperatorService {
     do throws(OperatorServiceFailure) {
       if case .presence = probe {
         let status = try await options(timeoutMilliseconds: 2000).status
-        // Few webhooks know this method. Only a refusal of us would stand in the way of a message too.
-        return [401, 403].contains(status) ? bad(refusal(status)) : AdapterHealth(name: name, isGood: true, finding: "answers")
+        switch status {
+        case 401, 403: return bad(refusal(status))
+        case 404: return bad("\(title) answers with status 404; is the path right?")
+        // Few webhooks know this method, and say so in many ways.
+        case ..<500, 501: return AdapterHealth(name: name, isGood: true, finding: "answers")
+        default: return bad("\(title) answers with status \(status)")
+        }
       }
       let response = try await post(probe.body, timeoutMilliseconds: 2000)
       switch response.status {

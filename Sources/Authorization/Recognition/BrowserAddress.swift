@@ -22,6 +22,9 @@ public struct BrowserAddress: Sendable {
     self.trustedProxies = trustedProxies
   }
 
+  /// True when proxies may speak for browsers.
+  public var hasHeader: Bool { header != nil && !trustedProxies.isEmpty }
+
   public func of(_ request: HTTPRequest) -> Finding {
     guard let peer = request.remoteAddress else { return .hidden }
     guard let header, trustedProxies.contains(where: { $0.contains(peer) }) else {

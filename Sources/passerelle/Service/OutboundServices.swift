@@ -26,7 +26,7 @@ struct OutboundServices: Sendable {
     addressLookup = try service("the address look-up", recognition.addressLookup)
     operatorToken = try service("the check of operator tokens", recognition.operatorToken)
     numberDirectory = try service("the number directory", recognition.numberDirectory)
-    oneTimeCode = try service("the sending of codes", recognition.oneTimeCode?.webhook)
+    oneTimeCode = try service("the SMS gateway", recognition.oneTimeCode?.webhook)
     backchannel = try service("the channel to subscribers", configuration.backchannel.webhook)
   }
 

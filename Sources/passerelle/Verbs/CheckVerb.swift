@@ -74,6 +74,9 @@ enum CheckVerb: Verb {
     where configuration.upstreams[name] == nil && configuration.upstreams["*"] == nil {
       remarks.append("no upstream for \(name): its calls are answered 503")
     }
+    if configuration.recognition.oneTimeCode != nil, !configuration.recognition.browserAddress.hasHeader {
+      remarks.append("recognition.browserAddress is not set: all who come through one proxy share one limit of codes")
+    }
     for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
       remarks.append("\(name): http carries personal data in the clear; https is safer")
     }
