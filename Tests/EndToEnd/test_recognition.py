@@ -97,7 +97,7 @@ def test_of_many_guesses_at_once_five_count(gateway, operator):
     assert statuses == [400] * 4 + [429] * 16
 
 
-def test_a_code_is_good_once_and_for_its_own_visit_and_browser(gateway, operator):
+def test_a39_a_code_is_good_once_and_for_its_own_visit_and_browser(gateway, operator):
     gateway.grant(DAVE)  # agreed to before: the right code leads straight back to the client
     visit, other = gateway.type(gateway.arrive(), number=DAVE), gateway.arrive()
     code = operator.code()
@@ -126,7 +126,14 @@ def test_codes_are_limited_by_visit_number_and_address(gateway, operator):
                         ).answer.status_code == 200
 
 
-def test_who_is_no_subscriber_sees_the_same_page_and_gets_no_message(gateway, operator):
+def test_a_network_of_ipv6_has_one_limit(gateway, operator):
+    gateway.serve(recognition={"oneTimeCode": {"url": operator.url + "/sms", "codesPerAddressAndHour": 1}})
+    for address, status in [("2001:db8:1:2::1", 200), ("2001:db8:1:2:ffff::9", 429), ("2001:db8:1:3::1", 200), ("[2001:db8:1:3::2]:80", 429)]:
+        answer = gateway.type(gateway.arrive(), number=CAROL, headers={"Origin": gateway.issuer, "x-real-address": address}).answer
+        assert answer.status_code == status, address
+
+
+def test_a44_who_is_no_subscriber_sees_the_same_page_and_gets_no_message(gateway, operator):
     pages = []
     for number in (ALICE, NOBODY):
         visit = gateway.type(gateway.arrive(), number=number)
@@ -138,7 +145,7 @@ def test_who_is_no_subscriber_sees_the_same_page_and_gets_no_message(gateway, op
     assert [message["phoneNumber"] for message in operator.wait("/sms")] == [ALICE]
 
 
-def test_a_slow_gateway_does_not_show(gateway, operator):
+def test_a44_a_slow_gateway_does_not_show(gateway, operator):
     operator.changed["/sms"] = operator.changed["/by-number"] = "hang"
     began = time.monotonic()
     assert gateway.type(gateway.arrive(), number=ALICE).answer.status_code == 200
@@ -356,8 +363,9 @@ def test_the_operators_servers_are_reached_over_tls_that_is_verified(gateway, tm
 
 
 def test_check_fails_only_for_what_makes_serving_impossible(gateway, operator):
-    gateway.serve(recognition={"addressLookup": {"url": "http://127.0.0.1:1/"}})
+    gateway.serve(recognition={"addressLookup": {"url": "http://127.0.0.1:1/"}, "browserAddress": None, "numberDirectory": None})
     result = gateway.check()
+    assert "codes go to every number" in result.stdout and "share one limit" in result.stdout
     assert result.returncode == 0 and "the address look-up cannot be reached" in result.stdout
     token = os.path.join(gateway.data, "operator-token")
     os.chmod(token, 0o644)

@@ -74,11 +74,21 @@ enum CheckVerb: Verb {
     where configuration.upstreams[name] == nil && configuration.upstreams["*"] == nil {
       remarks.append("no upstream for \(name): its calls are answered 503")
     }
-    if configuration.recognition.oneTimeCode != nil, !configuration.recognition.browserAddress.hasHeader {
-      remarks.append("recognition.browserAddress is not set: all who come through one proxy share one limit of codes")
-    }
+    remarks += codeRemarks(configuration.recognition)
     for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
       remarks.append("\(name): http carries personal data in the clear; https is safer")
+    }
+    return remarks
+  }
+
+  private static func codeRemarks(_ recognition: Configuration.Recognition) -> [String] {
+    guard recognition.oneTimeCode != nil else { return [] }
+    var remarks: [String] = []
+    if !recognition.browserAddress.hasHeader {
+      remarks.append("recognition.browserAddress is not set: all who come through one proxy share one limit of codes")
+    }
+    if recognition.numberDirectory == nil {
+      remarks.append("recognition.numberDirectory is not set: codes go to every number, and who types one counts as a subscriber")
     }
     return remarks
   }
