@@ -68,6 +68,8 @@ public struct AuthorizationDependencies: Sendable {
   public var simulatedSubscribers: [SimulatedSIM]
   /// Gets what clients publish at their `jwks_uri`; nil where nothing is fetched.
   public var fetchKeySet: KeySetFetch?
+  /// Asked for on a page when no adapter recognised the subscriber; nil when there are none. They come before the simulated SIM cards.
+  public var oneTimeCodes: OneTimeCodes?
   /// Brings a question to a subscriber who is not in front of a browser; nil when there is no way to.
   public var channel: (any SubscriberChannel)?
   /// Shows what must not be redirected.
@@ -76,7 +78,8 @@ public struct AuthorizationDependencies: Sendable {
   public init(
     catalogue: Catalogue, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, keys: KeyRing, time: any TimeSource,
     recognition: [any SubscriberRecognition], simulatedSubscribers: [SimulatedSIM] = [],
-    channel: (any SubscriberChannel)? = nil, fetchKeySet: KeySetFetch? = nil, pages: any AuthorizationPages
+    oneTimeCodes: OneTimeCodes? = nil, channel: (any SubscriberChannel)? = nil, fetchKeySet: KeySetFetch? = nil,
+    pages: any AuthorizationPages
   ) {
     self.catalogue = catalogue
     clients = stores.clients
@@ -94,6 +97,7 @@ public struct AuthorizationDependencies: Sendable {
     self.time = time
     self.recognition = recognition
     self.simulatedSubscribers = simulatedSubscribers
+    self.oneTimeCodes = oneTimeCodes
     self.channel = channel
     self.fetchKeySet = fetchKeySet
     self.pages = pages

@@ -2,7 +2,8 @@ import Authorization
 import Identifiers
 import Wire
 
-/// `/subscriber`: in the demo, when the network did not say who is there, the person chooses one of the simulated SIM cards.
+/// `/subscriber`: when the network did not say who is there, the person proves their number with a one-time code; in the demo, they
+/// choose one of the simulated SIM cards.
 struct SubscriberPage {
   let site: Site
 
@@ -15,10 +16,16 @@ struct SubscriberPage {
       let interaction = try site.interaction(inQueryOf: request)
       // Known by now (the back button): the question that is left is the next page's.
       guard interaction.subscriber == nil else { return site.consentPage(of: interaction) }
+      if let codes { return try codes.show(interaction, request) }
       return render(interaction, request)
     } catch {
       return site.messages.page(for: error, to: request)
     }
+  }
+
+  /// Nil where there are none: then there are the simulated cards.
+  private var codes: OneTimeCodePage? {
+    site.server.dependencies.oneTimeCodes.map { OneTimeCodePage(site: site, codes: $0) }
   }
 
   func choose(_ request: HTTPRequest) async -> HTTPResponse {
@@ -28,6 +35,7 @@ struct SubscriberPage {
     do throws(InteractionRefusal) {
       let interaction = try site.server.interaction(handle: form["interaction"] ?? "", browser: request)
       guard interaction.subscriber == nil else { return site.consentPage(of: interaction) }
+      if let codes { return try await codes.take(form, interaction, request) }
       let offered = site.server.dependencies.simulatedSubscribers
       guard let sim = offered.first(where: { $0.number.e164 == form["subscriber"] }) else { throw .notOffered }
       return try await site.server.recognised(interaction, number: sim.number, amr: SimulatedSIM.amr)

@@ -3,7 +3,8 @@ import Identifiers
 import Synchronization
 import Wire
 
-/// The simulated operator's backends on one port: the Device Identifier API in three versions, and what they counted.
+/// The simulated operator's backends on one port: the Device Identifier API in three versions and what they counted, and the look-ups
+/// of subscribers.
 ///
 /// `GET /simulator/statistics` says how often each path was called, so that a test can show that nothing reached a backend;
 /// `POST /simulator/reset` forgets it.
@@ -38,6 +39,8 @@ public final class OperatorBackend: RequestHandler {
       return HTTPResponse(status: 204)
     default: break
     }
+    // Not counted: no personal data of a call's is asked for.
+    if let found = SubscriberLookup(data: data).answer(request, path) { return found }
     calls.withLock { $0[path, default: 0] += 1 }
     let correlator = request.field("x-correlator")
     guard let version = DeviceIdentifier.Version(path) else { return BackendError.notFound.response(correlator: correlator) }

@@ -1,5 +1,6 @@
 import COpenSSL
 import COpenSSLSystem
+import Synchronization
 
 /// What all TLS connections to other servers have in common. Make one, and use it from all loops.
 ///
@@ -9,6 +10,8 @@ import COpenSSLSystem
 public final class TLSClientContext: Sendable, Hashable {
   // Sound: OpenSSL counts references to a context with atomics, and nothing changes it after `init`.
   nonisolated(unsafe) private let context: OpaquePointer
+  /// The system's authorities are read at the first connection: they take megabytes, and many installations never need them.
+  private let hasSystemAuthorities = Mutex(false)
 
   /// - Parameters:
   ///   - caFile: further authorities in PEM, beside the system's.
@@ -26,8 +29,7 @@ public final class TLSClientContext: Sendable, Hashable {
     let protocols = [UInt8(8)] + Array("http/1.1".utf8)
     guard passerelle_tls_set_versions(context, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
       SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK") == 1,
-      SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count)) == 0,
-      SSL_CTX_set_default_verify_paths(context) == 1
+      SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count)) == 0
     else { throw .system(OpenSSLErrors.takeReason()) }
     if let caFile, SSL_CTX_load_verify_file(context, caFile) != 1 {
       throw .badFile(caFile, reason: "not a readable file of certificates in PEM (\(OpenSSLErrors.takeReason()))")
@@ -60,7 +62,7 @@ public final class TLSClientContext: Sendable, Hashable {
   /// - Parameter host: a name, or a numeric address without brackets.
   func makeSession(host: String) -> OpaquePointer? {
     ERR_clear_error()
-    guard let session = SSL_new(context) else { return nil }
+    guard addSystemAuthorities(), let session = SSL_new(context) else { return nil }
     let parameters = SSL_get0_param(session)
     let isGood: Bool
     if SocketAddress(ip: host, port: 0) != nil {
@@ -82,6 +84,13 @@ public final class TLSClientContext: Sendable, Hashable {
     }
     SSL_set_connect_state(session)
     return session
+  }
+
+  private func addSystemAuthorities() -> Bool {
+    hasSystemAuthorities.withLock { isDone in
+      if !isDone { isDone = SSL_CTX_set_default_verify_paths(context) == 1 }
+      return isDone
+    }
   }
 
   /// Two contexts are equal when they are the same one: connections are never shared between different settings.

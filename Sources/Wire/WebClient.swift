@@ -34,6 +34,16 @@ public final class WebClient: Sendable {
     _ method: String, to address: WebAddress, fields: [(name: String, value: String)] = [], body: [UInt8] = [],
     timeoutSeconds: Int, answerBytesMaximum: Int, rule: AddressRule
   ) async throws(WebFailure) -> HTTPResponse {
+    try await send(
+      method, to: address, fields: fields, body: body, timeoutMilliseconds: timeoutSeconds * 1000,
+      answerBytesMaximum: answerBytesMaximum, rule: rule)
+  }
+
+  /// The same, for who waits less than some seconds.
+  public func send(
+    _ method: String, to address: WebAddress, fields: [(name: String, value: String)] = [], body: [UInt8] = [],
+    timeoutMilliseconds: Int, answerBytesMaximum: Int, rule: AddressRule
+  ) async throws(WebFailure) -> HTTPResponse {
     let request = HTTPClientRequest(
       host: address.host, port: address.port, method: method, target: address.target, fields: fields, body: body)
     var limits = UpstreamLimits()
@@ -45,7 +55,7 @@ public final class WebClient: Sendable {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<HTTPResponse, WebFailure>, Never>) in
       loop.execute { [loop, names, limits] in
-        let deadline = loop.nowNanoseconds + UInt64(max(0, timeoutSeconds)) * 1_000_000_000
+        let deadline = loop.nowNanoseconds + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         let exchange = WebExchange(
           loop: loop, request: request, target: target, limits: limits, rule: rule, deadlineNanoseconds: deadline
         ) { continuation.resume(returning: $0) }

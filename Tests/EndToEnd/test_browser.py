@@ -44,8 +44,8 @@ def application(demo):
     server.server_close()
 
 
-@pytest.fixture
-def browser(application):
+def open_browser():
+    """A browser of the size of a phone."""
     from selenium import webdriver
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
@@ -53,6 +53,12 @@ def browser(application):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     driver.set_page_load_timeout(20)
+    return driver
+
+
+@pytest.fixture
+def browser(application):
+    driver = open_browser()
     Application.told.clear()
     yield driver
     driver.quit()

@@ -31,7 +31,8 @@ final class TestSite: Sendable {
   let site: Site
   let loop: EventLoop
 
-  init(client adjust: (inout ClientRecord) -> Void = { _ in }) async throws {
+  /// - Parameter codes: where one-time codes are sent to; nil offers the simulated SIM cards.
+  init(client adjust: (inout ClientRecord) -> Void = { _ in }, codes gateway: CodeGateway? = nil) async throws {
     folder = NSTemporaryDirectory() + "passerelle-pages-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let keys = try KeyRing.openOrCreate(directory: folder + "/keys")
@@ -39,6 +40,7 @@ final class TestSite: Sendable {
       database: try Database(path: folder + "/passerelle.sqlite", time: time), lookup: keys.lookup, sealing: keys.sealing)
     ledger = try LedgerWriter(directory: folder + "/ledger", time: time)
     loop = try EventLoop(index: 0, time: time)
+    loop.start()
     let catalogue = try Self.catalogue.get()
     let consents = ConsentRegister(
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver())
@@ -47,7 +49,8 @@ final class TestSite: Sendable {
       dependencies: AuthorizationDependencies(
         catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
         recognition: [HeaderEnrichment(header: "x-network-msisdn", trustedProxies: [AddressRange("127.0.0.0/8")!])],
-        simulatedSubscribers: Self.sims, pages: ErrorPages()))
+        simulatedSubscribers: Self.sims,
+        oneTimeCodes: try gateway?.codes(stores: stores, ledger: ledger, time: time), pages: ErrorPages()))
     site = Site(server: server, catalogue: catalogue, settings: PageSettings(operatorName: "Telco", hasStartPage: true))
     var client = ClientRecord(
       id: ClientID(rawValue: "bank")!, name: "Example Bank", redirectURIs: [Self.redirectURI],
@@ -60,6 +63,7 @@ final class TestSite: Sendable {
   }
 
   deinit {
+    loop.stop()
     ledger.close()
     stores.database.close()
     try? FileManager.default.removeItem(atPath: folder)
@@ -113,10 +117,14 @@ extension TestSite {
   static let scope =
     "openid dpv:FraudPreventionAndDetection device-identifier:retrieve-identifier device-identifier:retrieve-type"
 
-  func respond(_ method: String, _ target: String, _ fields: Form = [], body: String = "") async -> HTTPResponse {
-    let request = HTTPRequest(
+  func request(_ method: String, _ target: String, _ fields: Form = [], body: String = "") -> HTTPRequest {
+    HTTPRequest(
       method: method, target: target, fields: fields.map { (name: $0.0, value: $0.1) }, body: Array(body.utf8),
       remoteAddress: SocketAddress(ip: "127.0.0.1", port: 40_000), loop: loop)
+  }
+
+  func respond(_ method: String, _ target: String, _ fields: Form = [], body: String = "") async -> HTTPResponse {
+    let request = request(method, target, fields, body: body)
     return server.handles(path: request.path) ? await server.respond(to: request) : await site.respond(to: request)
   }
 

@@ -55,7 +55,9 @@ struct TextsTests {
     #expect(Texts.languages == ["en", "fr"])
   }
 
-  private static let slots = ["client", "operator", "host", "services", "date", "number", "code", "day", "month", "year"]
+  private static let slots = [
+    "client", "minutes", "operator", "host", "services", "date", "number", "code", "day", "month", "year",
+  ]
 
   @Test("days are written as people write them")
   func days() {

@@ -2,6 +2,7 @@ import Bytes
 import Foundation
 import Gateway
 import Testing
+import Wire
 
 @testable import passerelle
 
@@ -26,6 +27,41 @@ import Testing
       #expect(configuration.dpop.demandedClaims.isEmpty)
       #expect(configuration.dpop.proofsRemembered == 1_000_000)
     }
+  }
+
+  @Test func theExampleHasTheDefaultsOfRecognitionAndCIBA() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let example = try Configuration.load(file: root.appendingPathComponent("deploy/passerelle.example.json").path)
+    let hook = Configuration.Hook(address: WebAddress("https://x.example")!)
+    #expect(example.hooks.map(\.name).count == 5)
+    for (_, found) in example.hooks {
+      #expect(found.timeoutMilliseconds == hook.timeoutMilliseconds && found.requestsMaximum == hook.requestsMaximum)
+    }
+    let code = try #require(example.recognition.oneTimeCode)
+    let plain = Configuration.OneTimeCode(webhook: hook)
+    #expect(code.fields == plain.fields && code.settings.limits == plain.settings.limits)
+    #expect(code.settings.lifetimeSeconds == plain.settings.lifetimeSeconds)
+    let ciba = try Self.load().backchannel
+    #expect(example.backchannel.fields == ciba.fields && example.backchannel.intervalSeconds == ciba.intervalSeconds)
+    #expect(example.backchannel.lifetimeSeconds == ciba.lifetimeSeconds && ciba.webhook == nil)
+  }
+
+  @Test(arguments: [
+    (#""recognition": { "addressLookup": {} }"#, "url"), (#""recognition": { "addressLookup": { "url": "ftp://x" } }"#, "url"),
+    (#""recognition": { "operatorToken": { "url": "http://x", "timeoutMillisecond": 1 } }"#, "timeoutMilliseconds"),
+    (#""recognition": { "numberDirectory": { "url": "http://x", "timeoutMilliseconds": 0 } }"#, "timeoutMilliseconds"),
+    (#""recognition": { "oneTimeCode": { "url": "http://x", "fields": ["phoneNumber"] } }"#, "text"),
+    (#""recognition": { "oneTimeCode": { "url": "http://x", "fields": ["phoneNumber", "txt"] } }"#, "phoneNumber, text"),
+    (#""recognition": { "oneTimeCode": { "url": "http://x", "attemptsPerCode": 6 } }"#, "attemptsPerCode"),
+    (#""recognition": { "oneTimeCode": { "url": "http://x", "countryCode": "+33" } }"#, "countryCode"),
+    (#""recognition": { "browserAddress": { "header": "x", "trustedProxies": ["10.0.0.1/8"] } }"#, "CIDR"),
+    (#""ciba": { "channel": { "webhook": { "url": "http://x", "fields": ["link"] } } }"#, "phoneNumber"),
+    (#""ciba": { "channel": {} }"#, "webhook"), (#""ciba": { "intervalSeconds": 0 }"#, "intervalSeconds"),
+    (#""outbound": { "caFiel": "x" }"#, "caFile"),
+  ])
+  func whatIsWrongOfRecognitionIsRefusedByName(_ text: String, _ word: String) {
+    let error = #expect(throws: DocumentError.self) { try Self.load(text) }
+    #expect(error?.reason.contains(word) == true, "\(error?.reason ?? "")")
   }
 
   @Test func whatIsSaidOfDPoPReachesTheGateway() throws {

@@ -1,4 +1,6 @@
+import Bytes
 import Testing
+import Wire
 
 @testable import Simulator
 
@@ -51,5 +53,27 @@ import Testing
     #expect(DeviceIdentifier.Version("/device-identifier/v0.4alpha1/match-identifier") == .release04alpha1)
     #expect(DeviceIdentifier.Version("/device-identifier/v0.3/match-identifier") == nil)
     #expect(DeviceIdentifier.Version("/other") == nil)
+  }
+
+  /// What the look-up on a path says of one who is known to it and of one who is not.
+  @Test(arguments: [
+    ("by-address", #"{"ipAddress": "192.0.2.3", "port": 99}"#, 200), ("by-address", #"{"ipAddress": "192.0.2.99"}"#, 404),
+    ("by-token", #"{"operatorToken": "simulated-token-of-+33639980003"}"#, 200), ("by-token", #"{"operatorToken": "x"}"#, 404),
+    ("by-number", #"{"phoneNumber": "+33639980003"}"#, 200), ("by-number", #"{"phoneNumber": "+33639981234"}"#, 404),
+    ("by-number", "nonsense", 404),
+  ])
+  func subscribersAreLookedUp(_ path: String, _ body: String, _ status: Int) throws {
+    let request = HTTPRequest(
+      method: "POST", target: "/simulator/subscribers/" + path, fields: [], body: Array(body.utf8),
+      loop: try EventLoop(index: 0, time: SystemTime()))
+    let response = try #require(SubscriberLookup(data: Self.data).answer(request, request.path))
+    #expect(response.status == status)
+    if status == 200 { #expect(response.body == Array(#"{"phoneNumber":"+33639980003"}"#.utf8)) }
+  }
+
+  /// The operator knows the number; its device backend does not.
+  @Test func whoIsUnknownToTheDeviceBackendIsASubscriberAllTheSame() throws {
+    let unknown = try #require(Self.data.subscribers.first { $0.behaviour == .unknown })
+    #expect(Self.data.subscriber(unknown.phoneNumber.e164) != nil)
   }
 }

@@ -42,7 +42,7 @@ struct AuthorizeEndpoint: Sendable {
       return try await visit.decide(subscriber, browser: examination.request, at: redirection)
     case .notRecognised where examination.prompt == .never:
       throw Refusal(.loginRequired, "the network did not recognise the subscriber")
-    case .notRecognised where server.dependencies.simulatedSubscribers.isEmpty:
+    case .notRecognised where server.dependencies.oneTimeCodes == nil && server.dependencies.simulatedSubscribers.isEmpty:
       throw Refusal(.accessDenied, "the network did not recognise the subscriber")
     case .notRecognised:
       return try await visit.wait(at: .subscriber, subscriber: nil, browser: examination.request)

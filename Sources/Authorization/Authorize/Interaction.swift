@@ -127,6 +127,14 @@ extension AuthorizationServer {
     return Answer.seeOther("\(EndpointPath.consent.rawValue)?interaction=\(interaction.handle)")
   }
 
+  /// The person does not want to say who they are: the browser goes back to the client, which learns that nothing was agreed to.
+  public func abandon(_ interaction: Interaction) async throws(InteractionRefusal) -> HTTPResponse {
+    guard interaction.subscriber == nil, let redirection = interaction.request.redirection else { throw .unknown }
+    try await finish(interaction)
+    let refusal = Refusal(.accessDenied, "the subscriber did not say who they are")
+    return await refuse(refusal, client: interaction.client.id, at: ClientAddress(redirection))
+  }
+
   /// Takes the person's decision, once: it is recorded as an event of the consent, and the browser goes back to the client with
   /// a code or with `access_denied`.
   ///

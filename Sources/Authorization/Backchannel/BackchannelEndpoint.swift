@@ -55,7 +55,8 @@ struct BackchannelEndpoint: Sendable {
       clientName: examination.client.name, purpose: record.purpose, languages: request.languages, expiresAt: record.expiresAt)
     do { try await channel.ask(question) } catch {
       try? await dependencies.backchannel.end(record.digest)
-      throw .unavailable("the question did not go out: \(error.reason)")
+      let detail = "the question did not go out: \(error.reason)"
+      throw Refusal(.temporarilyUnavailable, "the subscriber could not be asked: \(error.reason); try again", detail: detail)
     }
   }
 

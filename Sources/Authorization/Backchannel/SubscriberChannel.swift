@@ -23,7 +23,7 @@ public protocol SubscriberChannel: Sendable {
   func ask(_ question: SubscriberQuestion) async throws(SubscriberChannelFailure)
 }
 
-/// Why a question did not go out; no personal data in it.
+/// Why a question did not go out: a sentence that a client may read, without personal data.
 public struct SubscriberChannelFailure: Error, Sendable {
   public let reason: String
   public init(reason: String) { self.reason = reason }

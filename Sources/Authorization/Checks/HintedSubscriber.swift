@@ -16,7 +16,8 @@ enum HintedSubscriber {
       guard isAssertion else { throw Refusal(.unknownUserID, "the hint names no subscriber of this operator") }
       throw .assertionNotGood("the subject is no subscriber of this operator")
     case .failed(let reason):
-      throw .unavailable(reason)
+      // Never a bare 503: the reason names what is unavailable, and holds no personal data.
+      throw Refusal(.temporarilyUnavailable, "the subscriber could not be found out: \(reason); try again", detail: reason)
     }
   }
 }

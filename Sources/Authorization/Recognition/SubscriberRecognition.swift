@@ -25,7 +25,7 @@ public enum RecognitionOutcome: Sendable, Equatable {
   case recognised(MSISDN, amr: [String])
   /// Nothing to go by here, or nobody known by it; the next adapter may know.
   case notRecognised
-  /// A signal was there and is wrong, or could not be checked. The reason holds no personal data.
+  /// A signal was there and is wrong, or could not be checked. The reason is a sentence that a client may read, without personal data.
   case failed(reason: String)
 }
 

@@ -14,6 +14,7 @@ enum Schema {
       SQLitePushedRequestStore.schema, SQLiteBackchannelStore.schema, SQLiteRefreshTokenStore.schema,
       SQLiteCodeStore.proofKeyColumn,
     ],
+    [SQLiteOneTimeCodeStore.schema],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

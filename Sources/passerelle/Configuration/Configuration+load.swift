@@ -31,7 +31,10 @@ extension Configuration {
     loops = try reader.optionalInteger("loops", in: 0...256) ?? 0
     upstreams = try Self.upstreams(reader.value("upstreams"), root)
     recognition =
-      try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value) } ?? Recognition()
+      try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value, folder: folder) }
+      ?? Recognition()
+    backchannel =
+      try reader.value("ciba").map { value throws(DocumentError) in try Backchannel(value, folder: folder) } ?? Backchannel()
     trustedIssuers = try Self.trustedIssuers(&reader, folder: folder)
     outbound =
       try reader.value("outbound").map { value throws(DocumentError) in try Outbound(value, folder: folder) } ?? Outbound()
@@ -108,24 +111,6 @@ extension Configuration.Upstream {
     port = url.port
     timeoutMilliseconds = try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000)
     connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...65_536) ?? connectionsMaximum
-    try reader.finish()
-  }
-}
-
-extension Configuration.Recognition {
-  init(_ value: JSONValue) throws(DocumentError) {
-    var reader = try ObjectReader(value)
-    if let enrichment = reader.value("headerEnrichment") {
-      var inner = try ObjectReader(enrichment)
-      enrichmentHeader = try inner.string("header").lowercased()
-      for element in try inner.array("trustedProxies") {
-        guard let range = element.string.flatMap(AddressRange.init) else {
-          throw element.error("trustedProxies wants addresses in CIDR form, such as 10.0.0.0/8 or ::1/128")
-        }
-        trustedProxies.append(range)
-      }
-      try inner.finish()
-    }
     try reader.finish()
   }
 }

@@ -25,6 +25,7 @@ struct Configuration: Sendable {
   /// Where the calls of an API go, by the API's name; `*` is for all that are not named.
   var upstreams: [String: Upstream]
   var recognition: Recognition
+  var backchannel: Backchannel
   var outbound: Outbound
   /// Other authorization servers whose access tokens are accepted at the gateway.
   var trustedIssuers: [TrustedIssuer]
@@ -59,14 +60,6 @@ struct Configuration: Sendable {
     /// Replaces the policy's time limit; nil keeps it.
     var timeoutMilliseconds: Int?
     var connectionsMaximum = 256
-  }
-
-  /// How a subscriber is recognised.
-  struct Recognition: Sendable {
-    /// The header that the operator's network adds, in lower case; nil turns header enrichment off.
-    var enrichmentHeader: String?
-    /// The addresses from which that header is believed.
-    var trustedProxies: [AddressRange] = []
   }
 
   /// Requests of the gateway's own to other servers.

@@ -48,6 +48,7 @@ final class DemoBackend {
       writer.beginObject()
       writer.field("phoneNumber", subscriber.phoneNumber.e164)
       if let address = subscriber.ipv4 { writer.field("ipv4", address) }
+      writer.field("operatorToken", subscriber.operatorToken)
       writer.field("note", subscriber.note)
       writer.endObject()
     }

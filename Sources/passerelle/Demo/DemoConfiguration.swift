@@ -16,10 +16,16 @@ enum DemoConfiguration {
       "dpop": { "mode": "supported" },
       // Clients of the demo may publish their keys on this machine.
       "outbound": { "allowedRanges": ["127.0.0.0/8", "::1/128"] },
-      // Header enrichment: whoever calls from this machine is believed to be the operator's network.
+      // Header enrichment: whoever calls from this machine is believed to be the operator's network. The look-ups are the simulated
+      // operator's.
       "recognition": {
         "headerEnrichment": { "header": "x-network-msisdn", "trustedProxies": ["127.0.0.0/8", "::1/128"] },
+        "addressLookup": { "url": "http://127.0.0.1:\(backendPort)/simulator/subscribers/by-address" },
+        "operatorToken": { "url": "http://127.0.0.1:\(backendPort)/simulator/subscribers/by-token" },
+        "numberDirectory": { "url": "http://127.0.0.1:\(backendPort)/simulator/subscribers/by-number" },
       },
+      // The question shows on the simulated phone.
+      "ciba": { "intervalSeconds": 2 },
     }
 
     """

@@ -55,6 +55,16 @@ enum BackchannelFlow {
     return Started(authReqID: authReqID, intervalSeconds: min(max(interval, 1), waitSecondsMaximum))
   }
 
+  /// One poll. A function of its own, and never inlined: the optimizer of Swift 6.3 crashes over the two together.
+  @inline(never)
+  private static func poll(
+    _ authReqID: String, _ count: Int, at endpoint: WebAddress, _ client: FlowClient
+  ) async throws -> HTTPResponse {
+    try await client.post("Poll \(count)", to: endpoint) {
+      [("grant_type", FlowName.ciba.grantType), ("auth_req_id", authReqID)]
+    }
+  }
+
   /// Polls until there is an answer other than "not yet".
   private static func poll(
     _ started: Started, until deadline: UInt64, _ waiting: Int, _ client: FlowClient, _ metadata: ServerMetadata
@@ -69,9 +79,7 @@ enum BackchannelFlow {
       client.report.note("waiting for \(interval) s (profile item 30)")
       await client.pause(seconds: interval)
       count += 1
-      let response = try await client.post("Poll \(count)", to: endpoint) {
-        [("grant_type", FlowName.ciba.grantType), ("auth_req_id", started.authReqID)]
-      }
+      let response = try await poll(started.authReqID, count, at: endpoint, client)
       guard response.status != 200, let code = OAuthFailure.code(response), ["authorization_pending", "slow_down"].contains(code)
       else { return response }
       client.report.check("\(code) comes with 400", "profile item 32", response.status == 400)

@@ -11,28 +11,20 @@ import Wire
 
 extension Backbone {
   /// The authorization server and the pages on which it asks people.
-  func authorizationServer(simulatedSubscribers: [SimulatedSIM], outbound: Outbound) -> (server: AuthorizationServer, site: Site)
-  {
+  func authorizationServer(simulatedSubscribers: [SimulatedSIM], outbound: Outbound) throws -> (
+    server: AuthorizationServer, site: Site
+  ) {
     let errorPages = ErrorPages()
     let phone = simulatedSubscribers.isEmpty ? nil : SimulatedPhone()
+    let services = try OutboundServices(configuration, outbound)
     let server = AuthorizationServer(
       settings: authorizationSettings,
       dependencies: AuthorizationDependencies(
         catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
-        recognition: recognition, simulatedSubscribers: simulatedSubscribers, channel: phone,
-        fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages))
+        recognition: recognition(services), simulatedSubscribers: simulatedSubscribers, oneTimeCodes: oneTimeCodes(services),
+        channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages))
     let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty)
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
-  }
-
-  /// The adapters that recognise a subscriber, in the order in which they are asked.
-  private var recognition: [any SubscriberRecognition] {
-    var adapters: [any SubscriberRecognition] = []
-    if let header = configuration.recognition.enrichmentHeader {
-      adapters.append(HeaderEnrichment(header: header, trustedProxies: configuration.recognition.trustedProxies))
-    }
-    adapters.append(NamedNumbers())
-    return adapters
   }
 
   private var authorizationSettings: AuthorizationSettings {
@@ -40,6 +32,8 @@ extension Backbone {
     settings.audience = configuration.audience
     settings.consentLifetimeSeconds = consentLifetimeSeconds
     settings.dpop = configuration.dpop
+    settings.backchannelIntervalSeconds = configuration.backchannel.intervalSeconds
+    settings.backchannelLifetimeSeconds = configuration.backchannel.lifetimeSeconds
     return settings
   }
 

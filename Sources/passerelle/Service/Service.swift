@@ -32,7 +32,7 @@ final class Service {
       keys: backbone.keys, ledger: backbone.ledger, time: backbone.time, days: configuration.signingKeyDays,
       loop: adminLoop.loops[0])
     let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
-    let authorization = backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
+    let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
     var gatewaySettings = configuration.gatewaySettings
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     let door = FrontDoor(

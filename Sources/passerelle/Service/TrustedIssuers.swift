@@ -72,7 +72,7 @@ private struct IntrospectionClient: Sendable {
       fields.append((name: "authorization", value: "Basic " + Self.base64(pair)))
     }
     let body = form.map { Command.encode($0.0) + "=" + Command.encode($0.1) }.joined(separator: "&")
-    let answer = try await outbound.web().send(
+    let answer = try await outbound.web.send(
       "POST", to: introspection.address, fields: fields, body: Array(body.utf8), timeoutSeconds: 5,
       answerBytesMaximum: 65_536, rule: .any)
     guard answer.status == 200 else { throw WebFailure.broken }

@@ -1,8 +1,11 @@
+import Authorization
 import Bytes
 import JOSE
 import Policy
+import Wire
 
-/// `passerelle check`: all that `serve` would check before it listens, without listening and without writing.
+/// `passerelle check`: all that `serve` would check before it listens, without listening and without writing; and one harmless
+/// request to each of the operator's servers. One that does not answer is a remark: serving is possible, and it may come back.
 enum CheckVerb: Verb {
   static let name = "check"
   static let summary = "check a configuration, its policies and keys, without serving"
@@ -14,9 +17,11 @@ enum CheckVerb: Verb {
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
     let remarks = try remarks(configuration, catalogue)
+    let adapters = try await health(configuration)
     guard arguments.flag("--json") else {
       Output.line("\(try arguments.required("--config")): right")
       for remark in remarks { Output.line("  " + remark) }
+      for adapter in adapters { Output.line("  \(adapter.name): \(adapter.finding)") }
       return
     }
     var writer = JSONWriter()
@@ -24,8 +29,37 @@ enum CheckVerb: Verb {
     writer.field("ok", true)
     writer.field("issuer", configuration.issuer)
     writer.field("remarks", remarks)
+    writer.key("adapters")
+    writer.beginArray()
+    for adapter in adapters {
+      writer.beginObject()
+      writer.field("name", adapter.name)
+      writer.field("ok", adapter.isGood)
+      writer.field("finding", adapter.finding)
+      writer.endObject()
+    }
+    writer.endArray()
     writer.endObject()
     Output.json(writer.bytes)
+  }
+
+  private static func health(_ configuration: Configuration) async throws -> [AdapterHealth] {
+    let loops = try EventLoopGroup(count: 1, time: SystemTime())
+    let services = try OutboundServices(configuration, Outbound(configuration.outbound, loop: loops.loops[0]))
+    loops.start()
+    defer { loops.stop() }
+    var found = await services.health()
+    if let header = configuration.recognition.enrichmentHeader {
+      let count = configuration.recognition.trustedProxies.count
+      found.insert(
+        AdapterHealth(
+          name: "recognition.headerEnrichment", isGood: count > 0,
+          finding: count > 0
+            ? "believes \(header) from \(count) range\(count == 1 ? "" : "s") of addresses"
+            : "no proxy is trusted: nobody is recognised by it"),
+        at: 0)
+    }
+    return found
   }
 
   private static func remarks(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [String] {
@@ -39,6 +73,22 @@ enum CheckVerb: Verb {
     for name in Set(catalogue.apis.map(\.name.rawValue)).sorted()
     where configuration.upstreams[name] == nil && configuration.upstreams["*"] == nil {
       remarks.append("no upstream for \(name): its calls are answered 503")
+    }
+    remarks += codeRemarks(configuration.recognition)
+    for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
+      remarks.append("\(name): http carries personal data in the clear; https is safer")
+    }
+    return remarks
+  }
+
+  private static func codeRemarks(_ recognition: Configuration.Recognition) -> [String] {
+    guard recognition.oneTimeCode != nil else { return [] }
+    var remarks: [String] = []
+    if !recognition.browserAddress.hasHeader {
+      remarks.append("recognition.browserAddress is not set: all who come through one proxy share one limit of codes")
+    }
+    if recognition.numberDirectory == nil {
+      remarks.append("recognition.numberDirectory is not set: codes go to every number, and who types one counts as a subscriber")
     }
     return remarks
   }
