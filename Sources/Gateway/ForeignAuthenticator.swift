@@ -124,7 +124,15 @@ struct ForeignAuthenticator: Sendable {
       id: claims.grant, client: claims.client, subject: subject, purpose: claims.purpose, scopes: claims.scopes,
       flow: "trusted_issuer", amr: root["amr"]?.array?.compactMap(\.string) ?? [],
       authenticatedAt: root["auth_time"]?.integer.map { Timestamp(seconds: Int64($0)) },
-      createdAt: root["iat"]?.integer.map { Timestamp(seconds: Int64($0)) } ?? now, expiresAt: claims.expiresAt)
+      createdAt: Self.created(root, now), expiresAt: claims.expiresAt)
+  }
+}
+
+extension ForeignAuthenticator {
+  /// The end of the second that `iat` names: a token that was issued just after a withdrawal is not taken for one from before it.
+  private static func created(_ root: JSONValue, _ now: Timestamp) -> Timestamp {
+    guard let seconds = root["iat"]?.integer else { return now }
+    return min(now, Timestamp(microseconds: Int64(seconds) * 1_000_000 + 999_999))
   }
 }
 
