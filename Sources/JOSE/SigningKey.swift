@@ -50,10 +50,14 @@ public final class SigningKey: Sendable, CustomStringConvertible {
   /// - Parameter algorithm: which of RSA's two is meant; nil takes the key's own (RSA: RS256).
   /// - Throws: `unsupportedAlgorithm` when the key cannot sign with that algorithm.
   public convenience init(pemPrivateKey pem: [UInt8], algorithm: SignatureAlgorithm? = nil) throws(JOSEError) {
-    guard let bio = BIO_new_mem_buf(pem, Int32(pem.count)) else { throw .badKey("PEM") }
-    defer { BIO_free(bio) }
-    // The callback answers "no passphrase": without it OpenSSL would ask on the terminal.
-    guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in 0 }, nil) else {
+    // The BIO reads the bytes where they are, without a copy: they must stay there until the key is read.
+    let key = pem.withUnsafeBytes { bytes -> OpaquePointer? in
+      guard let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+      defer { BIO_free(bio) }
+      // The callback answers "no passphrase": without it OpenSSL would ask on the terminal.
+      return PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in 0 }, nil)
+    }
+    guard let key else {
       ERR_clear_error()
       throw .badKey("not a private key in PEM without a passphrase")
     }
