@@ -174,6 +174,12 @@ def is_refusal(answer, request=None):
     return answer.status_code in (400, 401, 403) and set(answer.json()) == {"error", "error_description"}
 
 
+def given(condition):
+    """What a test that is expected to fail stands on: without it, it fails for another reason."""
+    if not condition:
+        raise RuntimeError("not what the test begins with")
+
+
 # Many at once, and another moment.
 
 def together(count, act):

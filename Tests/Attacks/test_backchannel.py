@@ -4,7 +4,7 @@ import re, time
 import pytest
 import requests
 
-from forge import ALICE, GRANT_CIBA, IDENTIFIER, TYPE, agreed, client_authentication, edited, post, told
+from forge import ALICE, GRANT_CIBA, IDENTIFIER, TYPE, agreed, client_authentication, edited, given, post, told
 from harness import BOB, CAROL, DAVE, ERIN, V03, refused
 
 
@@ -180,5 +180,5 @@ def test_a45_after_an_invalid_request_there_are_no_more_polls(demo):
     agreed(demo, BOB)
     identifier = demo.backchannel(BOB).json()["auth_req_id"]
     answer = post(demo, "/token", [("grant_type", GRANT_CIBA), ("auth_req_id", identifier), ("auth_req_id", identifier), *client_authentication(demo)])
-    assert (answer.status_code, told(answer)) == (400, "invalid_request")
+    given((answer.status_code, told(answer)) == (400, "invalid_request"))
     assert demo.poll(identifier).status_code == 400
