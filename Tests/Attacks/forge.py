@@ -1,14 +1,15 @@
 """What the attacks are made of: tokens with any header and signature, every request there is, and many of them at once."""
-import base64, contextlib, hashlib, json, os, re, secrets, socket, sqlite3, subprocess, threading, time
+import base64, contextlib, json, secrets, socket, sqlite3, threading, time
 from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import parse_qs, urlencode, urlparse
 
 import requests
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from joserfc.jwk import ECKey
 
-from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, REPOSITORY, TYPE, Visit, free_port, pkce, wait_ready
+from harness import ALICE, IDENTIFIER, PURPOSE, TYPE, pkce
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 GRANT_JWT_BEARER, GRANT_CIBA = "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:openid:params:grant-type:ciba"
@@ -73,17 +74,28 @@ def times(**changes):
 
 # Requests.
 
+class Connections(threading.local):
+    """One kept connection for each thread and server, without a memory for cookies."""
+
+    def __init__(self):
+        self.session = requests.Session()
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+
+CONNECTIONS = Connections()
+
+
 def client_authentication(demo, client_id="demo-all", **changes):
     return [("client_assertion_type", JWT_BEARER), ("client_assertion", demo.assertion(client_id, **changes))]
 
 
 def post(demo, path, pairs, **headers):
-    return requests.post(demo.issuer + path, data=urlencode(pairs), headers=POSTED | headers, timeout=20, allow_redirects=False)
+    return CONNECTIONS.session.post(demo.issuer + path, data=urlencode(pairs), headers=POSTED | headers, timeout=20, allow_redirects=False)
 
 
 def get(demo, pairs, number=ALICE):
     headers = {"x-network-msisdn": number} if number else {}
-    return requests.get(demo.issuer + "/authorize", params=pairs, headers=headers, timeout=20, allow_redirects=False)
+    return CONNECTIONS.session.get(demo.issuer + "/authorize", params=pairs, headers=headers, timeout=20, allow_redirects=False)
 
 
 def back(answer):
@@ -100,10 +112,19 @@ def told(answer):
         return answer.json().get("error")
 
 
+def operator(demo, method, path, body=None):
+    """What the commands do, without starting one each time."""
+    admin = demo.description["admin"]
+    return CONNECTIONS.session.request(method, f"{admin['url']}/admin/v1{path}", json=body, headers={"Authorization": f"Bearer {admin['token']}"}, timeout=20)
+
+
 def agreed(demo, number=ALICE, client_id="demo-all", scopes=(IDENTIFIER, TYPE), purpose=PURPOSE):
     """The subscriber's consent, as the operator enters it."""
-    return demo.json("consents", "grant", "--client", client_id, "--subject", f"tel:{number}", "--purpose", purpose, "--scope",
-                     " ".join(scopes), "--reason", "test")["id"]
+    return operator(demo, "POST", "/consents", {"subject": f"tel:{number}", "client_id": client_id, "purpose": purpose, "scope": " ".join(scopes), "reason": "test"}).json()["id"]
+
+
+def withdrawn(demo, consent):
+    assert operator(demo, "POST", f"/consents/{consent}/revoke", {}).status_code == 200
 
 
 def code_form(demo, number=ALICE, client_id="demo-all", **parameters):

@@ -4,13 +4,13 @@ import re, time
 import pytest
 import requests
 
-from forge import ALICE, GRANT_CIBA, IDENTIFIER, TYPE, agreed, client_authentication, edited, given, post, told
+from forge import ALICE, GRANT_CIBA, IDENTIFIER, TYPE, agreed, client_authentication, edited, given, post, told, withdrawn
 from harness import BOB, CAROL, DAVE, ERIN, V03, refused
 
 
 def ask(demo, number=CAROL, **form):
     """A request that the subscriber has to be asked about."""
-    demo.withdraw(number)
+    withdrawn(demo, agreed(demo, number))
     return demo.backchannel(number, **form).json()["auth_req_id"]
 
 

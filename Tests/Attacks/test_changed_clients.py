@@ -1,10 +1,8 @@
 """A22, A24: what began under one registration of a client and ends under another (profile items 39, 48 and 77)."""
-import json
-
 import pytest
 from joserfc.jwk import ECKey
 
-from forge import ALICE, GRANT_CIBA, GRANT_JWT_BEARER, IDENTIFIER, PURPOSE, TYPE, agreed, authorize_pairs, back, client_authentication, code_form, get, given, offline_tokens, post, told
+from forge import ALICE, GRANT_CIBA, GRANT_JWT_BEARER, IDENTIFIER, PURPOSE, TYPE, agreed, authorize_pairs, back, client_authentication, code_form, get, given, offline_tokens, operator, post, told
 from harness import refused
 
 CLIENT, REDIRECT = "changing", "http://127.0.0.1:8090/callback"
@@ -12,15 +10,13 @@ OTHER_REDIRECT = "http://localhost:8090/callback"
 
 
 @pytest.fixture
-def register(demo, tmp_path):
+def register(demo):
     """Registers the client, or replaces its registration; begins with one that may do everything."""
     def replace(**changes):
         registration = {"client_id": CLIENT, "client_name": "Changing", "scope": f"openid offline_access {IDENTIFIER} {TYPE}", "purposes": [PURPOSE], "two_legged_purposes": [PURPOSE],
                         "grant_types": demo.clients["demo-all"]["grant_types"], "redirect_uris": [REDIRECT], "jwt_bearer_tel": True,
-                        "jwks": demo.json("clients", "show", "demo-all")["jwks"]} | changes
-        file = tmp_path / "client.json"
-        file.write_text(json.dumps(registration))
-        demo.command("clients", "add", str(file), "--replace")
+                        "jwks": operator(demo, "GET", "/clients/demo-all").json()["jwks"]} | changes
+        assert operator(demo, "POST", "/clients?replace=true", registration).status_code in (200, 201)
         demo.clients[CLIENT] = demo.clients["demo-all"] | {"client_id": CLIENT, "redirect_uris": registration["redirect_uris"]}
     replace()
     agreed(demo, client_id=CLIENT)
@@ -28,8 +24,8 @@ def register(demo, tmp_path):
 
 
 def disable_and_enable(demo, register):
-    demo.command("clients", "disable", CLIENT)
-    demo.command("clients", "enable", CLIENT)
+    for act in ("disable", "enable"):
+        assert operator(demo, "POST", f"/clients/{CLIENT}/{act}").status_code == 200
 
 
 def without_the_grants(demo, register):

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from forge import GRANT_CIBA, agreed, client_authentication, code_form, edited, given, offline_tokens, post, told
+from forge import GRANT_CIBA, agreed, client_authentication, code_form, edited, given, offline_tokens, operator, post, told, withdrawn
 from harness import IDENTIFIER, PPID, PURPOSE, TYPE, V03, Demo, refused
 
 OTHER_PURPOSE = "dpv:Marketing"
@@ -14,10 +14,6 @@ NOBODY_ASKED, SUBSCRIBER = "+33639980018", "+33639980011"
 
 
 # What a consent may have become in the meantime.
-
-def withdrawn(demo, consent):
-    demo.command("consents", "revoke", consent)
-
 
 def denied(demo, consent):
     answer = demo.authorize(SUBSCRIBER, prompt="consent").decide("deny")
@@ -40,17 +36,17 @@ def objected(demo, consent):
 
 
 def for_another_purpose(demo, consent):
-    demo.command("consents", "revoke", consent)
+    withdrawn(demo, consent)
     agreed(demo, SUBSCRIBER, purpose=OTHER_PURPOSE)
 
 
 def for_another_client(demo, consent):
-    demo.command("consents", "revoke", consent)
+    withdrawn(demo, consent)
     agreed(demo, SUBSCRIBER, "demo-limit")
 
 
 def for_other_scopes(demo, consent):
-    demo.command("consents", "revoke", consent)
+    withdrawn(demo, consent)
     agreed(demo, SUBSCRIBER, scopes=(PPID,))
 
 
@@ -76,7 +72,7 @@ def ciba(demo):
 
 def ciba_by_phone(demo):
     """Allowed on the phone, and then changed before the first poll."""
-    demo.withdraw(SUBSCRIBER)
+    withdrawn(demo, agreed(demo, SUBSCRIBER))
     identifier = demo.backchannel(SUBSCRIBER).json()["auth_req_id"]
     assert demo.phone(SUBSCRIBER).decide("allow").answer.status_code == 200
     return lambda: demo.poll(identifier)
@@ -96,9 +92,9 @@ def named(function):
 
 def consented(demo):
     """Full consent, whatever was before."""
-    for row in demo.json("consents", "list", "--subject", f"tel:{SUBSCRIBER}"):
+    for row in operator(demo, "GET", "/consents?subject=tel:%2B" + SUBSCRIBER[1:]).json():
         if row["status"] == "granted":
-            demo.command("consents", "revoke", row["id"])
+            withdrawn(demo, row["id"])
     return agreed(demo, SUBSCRIBER)
 
 

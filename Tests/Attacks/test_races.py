@@ -158,7 +158,7 @@ def mortal(tmp_path_factory):
     demo.stop()
 
 
-@pytest.mark.parametrize("answered", [0, 1, 10])
+@pytest.mark.parametrize("answered", [0, 5])
 @pytest.mark.parametrize("thing", LASTING, ids=named)
 def test_a9_across_a_kill_in_the_middle_at_most_one_wins(mortal, key, thing, answered):
     """Killed as soon as so many have an answer; then all try again. What was answered is never given a second time."""
