@@ -115,12 +115,14 @@ def told(answer):
 def operator(demo, method, path, body=None):
     """What the commands do, without starting one each time."""
     admin = demo.description["admin"]
-    return CONNECTIONS.session.request(method, f"{admin['url']}/admin/v1{path}", json=body, headers={"Authorization": f"Bearer {admin['token']}"}, timeout=20)
+    return CONNECTIONS.session.request(method, f"{admin['url']}/admin/v1{path}", json=body, headers={"Authorization": f"Bearer {admin['token']}"},
+                                       timeout=20)
 
 
 def agreed(demo, number=ALICE, client_id="demo-all", scopes=(IDENTIFIER, TYPE), purpose=PURPOSE):
     """The subscriber's consent, as the operator enters it."""
-    return operator(demo, "POST", "/consents", {"subject": f"tel:{number}", "client_id": client_id, "purpose": purpose, "scope": " ".join(scopes), "reason": "test"}).json()["id"]
+    return operator(demo, "POST", "/consents", {"subject": f"tel:{number}", "client_id": client_id, "purpose": purpose, "scope": " ".join(scopes),
+                                                "reason": "test"}).json()["id"]
 
 
 def withdrawn(demo, consent):

@@ -37,7 +37,8 @@ def test_the_forge_makes_what_is_accepted(demo, token, key):
 
 def test_a1_a_token_has_three_parts(demo, token):
     head, _, last = token.rpartition(".")
-    for text in (head, head + ".", head + "..", head + "..." , "." + token, token + ".", token + "." + last, token + ".x.y", head + "." + last[:-1], token + "=", token + "AA", head + ".AA",
+    for text in (head, head + ".", head + "..", head + "..." , "." + token, token + ".", token + "." + last, token + ".x.y", head + "." + last[:-1],
+                 token + "=", token + "AA", head + ".AA",
                  token.replace(".", ",", 1), token.replace(".", "%2e", 1)):
         is_refused(demo, text)
 
@@ -47,7 +48,8 @@ def test_a3_the_other_forms_of_a_good_signature(demo, token, key):
     header, claims = parts(token)
     raw = signature(key, f"{encoded(header)}.{encoded(claims)}".encode())
     r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
-    for last in (utils.encode_dss_signature(r, s), raw[32:] + raw[:32], b"\0" + raw, raw + b"\0", raw[:-1], b"\0" * 32 + raw[32:], raw[:32] + b"\0" * 32):
+    for last in (utils.encode_dss_signature(r, s), raw[32:] + raw[:32], b"\0" + raw, raw + b"\0", raw[:-1], b"\0" * 32 + raw[32:],
+                 raw[:32] + b"\0" * 32):
         is_refused(demo, unsigned(header, claims, last))
 
 
@@ -65,7 +67,8 @@ def test_a4_a_key_or_an_address_in_the_header_is_not_listened_to(demo, token):
     own = ECKey.generate_key("P-256")
     with listener() as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        for extra in ({"x5c": [base64.b64encode(b"0" * 100).decode()]}, {"x5u": address}, {"jku": address}, {"jwk": own.as_dict(private=False), "jku": address}):
+        for extra in ({"x5c": [base64.b64encode(b"0" * 100).decode()]}, {"x5u": address}, {"jku": address},
+                      {"jwk": own.as_dict(private=False), "jku": address}):
             for kid in (header["kid"], own.thumbprint(), ""):
                 is_refused(demo, compact(header | extra | {"kid": kid}, claims, own))
         assert visitors(server) == 0
@@ -74,27 +77,33 @@ def test_a4_a_key_or_an_address_in_the_header_is_not_listened_to(demo, token):
 def test_a5_kid_twice_with_a_nul_and_too_long(demo, token, key):
     header, claims = parts(token)
     kid = header["kid"]
-    for member in (f'"kid":"x","kid":"{kid}"', f'"kid":"{kid}","kid":"x"', f'"kid":"{kid}","kid":"{kid}"', f'"kid":"x","\\u006bid":"{kid}"', f'"kid":"{kid}\\u0000"', f'"kid":" {kid}"', f'"kid":"{kid} "',
+    for member in (f'"kid":"x","kid":"{kid}"', f'"kid":"{kid}","kid":"x"', f'"kid":"{kid}","kid":"{kid}"', f'"kid":"x","\\u006bid":"{kid}"',
+                   f'"kid":"{kid}\\u0000"', f'"kid":" {kid}"', f'"kid":"{kid} "',
                    f'"kid":["{kid}"]', f'"kid":"{kid.swapcase()}"', f'"KID":"{kid}"'):
         is_refused(demo, compact(f'{{"alg":"ES256","typ":"at+jwt",{member}}}'.encode(), claims, key))
     answer = demo.call(compact({"alg": "ES256", "typ": "at+jwt", "kid": "k" * 65_536}, claims, key))
     assert answer.status_code == 431, "a head has 16 KB"
 
 
-@pytest.mark.parametrize("name, forged", [("client_id", "demo-few"), ("scope", f"{PURPOSE} {PPID}"), ("aud", "https://evil.example"), ("exp", 99999999999), ("grant_id", "x"), ("iss", "x")])
+@pytest.mark.parametrize("name, forged", [("client_id", "demo-few"), ("scope", f"{PURPOSE} {PPID}"), ("aud", "https://evil.example"),
+                                          ("exp", 99999999999), ("grant_id", "x"), ("iss", "x")])
 def test_a30_a_claim_twice_is_no_claim(demo, token, key, name, forged):
     header, claims = parts(token)
     rest = json.dumps({k: v for k, v in claims.items() if k != name})[1:]
     one, other = json.dumps(claims[name]), json.dumps(forged)
     escaped = f"\\u{ord(name[0]):04x}{name[1:]}"
-    for pair in (f'"{name}":{one},"{name}":{other}', f'"{name}":{other},"{name}":{one}', f'"{name}":{one},"{escaped}":{other}', f'"{escaped}":{other},"{name}":{one}'):
+    for pair in (f'"{name}":{one},"{name}":{other}', f'"{name}":{other},"{name}":{one}', f'"{name}":{one},"{escaped}":{other}',
+                 f'"{escaped}":{other},"{name}":{one}'):
         is_refused(demo, compact(header, f"{{{pair},{rest}".encode(), key))
 
 
 @pytest.mark.parametrize("changes", [
-    {"exp": "9999999999"}, {"exp": 1e300}, {"exp": None}, {"exp": True}, {"exp": [9999999999]}, {"exp": 2**63}, {"exp": -2**63}, {"scope": [TYPE]}, {"scope": None}, {"scope": {}}, {"client_id": ["demo-all"]},
-    {"client_id": None}, {"client_id": "demo-all "}, {"grant_id": ["x"]}, {"grant_id": ""}, {"aud": None}, {"aud": {}}, {"aud": []}, {"aud": ""}, {"iss": None}, {"cnf": {}}, {"cnf": None}, {"cnf": "x"},
-    {"cnf": {"jkt": None}}, {"cnf": {"jkt": ""}}, {"cnf": {"jkt": ["x"]}}, {"cnf": {"x5t#S256": "A" * 43}}, {"purpose": ["dpv:Marketing"]}, {"purpose": None}, {"purpose": ""}], ids=str)
+    {"exp": "9999999999"}, {"exp": 1e300}, {"exp": None}, {"exp": True}, {"exp": [9999999999]}, {"exp": 2**63}, {"exp": -2**63}, {"scope": [TYPE]},
+    {"scope": None}, {"scope": {}}, {"client_id": ["demo-all"]},
+    {"client_id": None}, {"client_id": "demo-all "}, {"grant_id": ["x"]}, {"grant_id": ""}, {"aud": None}, {"aud": {}}, {"aud": []}, {"aud": ""},
+    {"iss": None}, {"cnf": {}}, {"cnf": None}, {"cnf": "x"},
+    {"cnf": {"jkt": None}}, {"cnf": {"jkt": ""}}, {"cnf": {"jkt": ["x"]}}, {"cnf": {"x5t#S256": "A" * 43}}, {"purpose": ["dpv:Marketing"]},
+    {"purpose": None}, {"purpose": ""}], ids=str)
 def test_a7_a_claim_of_another_type_is_not_passed_over(demo, token, key, changes):
     """Nor is a confirmation that is not understood: a token with it is no bearer token."""
     header, claims = parts(token)

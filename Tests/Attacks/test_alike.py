@@ -2,19 +2,19 @@
 import time
 
 import pytest
-import requests
+from joserfc.jwk import ECKey
 
-from forge import (ALICE, GRANT_CIBA, JWT_BEARER, PURPOSE, TYPE, agreed, authorize_pairs, b64, client_authentication, client_key, code_form, compact, edited, get,
+from forge import (JWT_BEARER, PURPOSE, TYPE, agreed, authorize_pairs, client_authentication, client_key, code_form, compact, edited, get,
                    offline_tokens, post, times, unsigned)
 from harness import BOB, CAROL, DAVE, IDENTIFIER, PPID, V03
-from joserfc.jwk import ECKey
 
 CHANGING = {"date", "x-correlator"}
 
 
 def seen(answer):
     """All that a client sees of an answer, but for what differs each time."""
-    return answer.status_code, len(answer.content), answer.content, tuple(sorted((k.lower(), v) for k, v in answer.headers.items() if k.lower() not in CHANGING))
+    return answer.status_code, len(answer.content), answer.content, tuple(sorted((k.lower(), v) for k, v in answer.headers.items()
+        if k.lower() not in CHANGING))
 
 
 def one_answer(answers):
@@ -33,9 +33,12 @@ def test_a44_an_unknown_client_a_disabled_one_and_a_wrong_key_answer_alike(demo,
     claims = lambda client: times(iss=client, sub=client, aud=demo.issuer + path)
     good = compact({"alg": "ES256", "kid": kid}, claims("demo-all"), key)
     texts = [compact({"alg": "ES256", "kid": kid}, claims("nobody"), key), compact({"alg": "ES256", "kid": kid}, claims("demo-all"), own),
-             compact({"alg": "ES256", "kid": "x"}, claims("demo-all"), own), compact({"alg": "ES256"}, claims("demo-all"), own), compact({"alg": "ES256", "kid": "x"}, claims("nobody"), own),
-             compact({"alg": "ES256", "kid": kid}, claims("demo-few"), key), demo.assertion("demo-disabled"), unsigned({"alg": "none"}, claims("demo-all")), unsigned({"alg": "none"}, claims("nobody")),
-             good[:-8] + "AAAAAAAA", compact({"alg": "ES256", "kid": kid}, claims("x" * 200), key), compact({"alg": "ES256", "kid": kid}, claims("nobody é"), key), "x.y.z", "x"]
+             compact({"alg": "ES256", "kid": "x"}, claims("demo-all"), own), compact({"alg": "ES256"}, claims("demo-all"), own),
+             compact({"alg": "ES256", "kid": "x"}, claims("nobody"), own),
+             compact({"alg": "ES256", "kid": kid}, claims("demo-few"), key), demo.assertion("demo-disabled"),
+             unsigned({"alg": "none"}, claims("demo-all")), unsigned({"alg": "none"}, claims("nobody")),
+             good[:-8] + "AAAAAAAA", compact({"alg": "ES256", "kid": kid}, claims("x" * 200), key),
+             compact({"alg": "ES256", "kid": kid}, claims("nobody é"), key), "x.y.z", "x"]
     form = [("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}"), ("token", "x")]
     answers = [post(demo, path, form + [("client_assertion_type", JWT_BEARER), ("client_assertion", text)]) for text in texts]
     assert one_answer(answers).status_code == 401
@@ -43,7 +46,8 @@ def test_a44_an_unknown_client_a_disabled_one_and_a_wrong_key_answer_alike(demo,
 
 def test_a44_a_page_does_not_say_whether_a_client_is_disabled_or_none(demo):
     changed = lambda client: dict(authorize_pairs(demo)) | {"client_id": client}
-    assert one_answer([get(demo, changed("nobody")), get(demo, changed("demo-disabled")), get(demo, changed("demo-all "[:-1] + "x"))]).status_code == 400
+    assert one_answer([get(demo, changed("nobody")), get(demo, changed("demo-disabled")),
+                       get(demo, changed("demo-allx"))]).status_code == 400
 
 
 # Subscribers.
@@ -57,7 +61,8 @@ def states(demo):
     demo.command("consents", "revoke", agreed(demo, BOB))
     agreed(demo, CAROL, purpose="dpv:Marketing")
     agreed(demo, DAVE, "demo-limit")
-    numbers = {"withdrawn": BOB, "another purpose": CAROL, "another client": DAVE, "never asked": NEVER_ASKED, "of nobody": NOWHERE, "of another country": NOT_OURS,
+    numbers = {"withdrawn": BOB, "another purpose": CAROL, "another client": DAVE, "never asked": NEVER_ASKED, "of nobody": NOWHERE,
+               "of another country": NOT_OURS,
                "denied": "+33639980013", "expired": "+33639980014", "objected": "+33639980016", "other scopes": "+33639980012"}
     demo.authorize(numbers["denied"]).decide("deny")
     agreed(demo, numbers["other scopes"], scopes=(PPID,))
@@ -88,7 +93,8 @@ def test_a44_a_backchannel_request_tells_no_more_than_that_somebody_is_asked(dem
 
 
 def test_a44_without_a_page_the_client_learns_that_consent_is_required_and_not_why(demo, states):
-    results = [demo.authorize(number, prompt="none", state="s").answer for state, number in states.items() if state not in ("of nobody", "of another country")]
+    results = [demo.authorize(number, prompt="none", state="s").answer for state, number in states.items()
+               if state not in ("of nobody", "of another country")]
     assert "error=consent_required" in one_answer(results).headers["location"]
 
 
@@ -106,7 +112,8 @@ def test_a44_a_code_that_is_not_good_is_not_good(demo, consent):
     agreed(demo, client_id="demo-few", scopes=(TYPE,))
     answers = [post(demo, "/token", used + client_authentication(demo)), post(demo, "/token", foreign + client_authentication(demo, "demo-few")),
                *(post(demo, "/token", list((dict(form) | changes).items()) + client_authentication(demo)) for form, changes in (
-                   (other, {"code_verifier": "v" * 43}), (other, {}), (foreign, {"redirect_uri": "http://localhost:8090/callback"}), (other, {"code": "A" * 43}), (other, {"code": "x"})))]
+                   (other, {"code_verifier": "v" * 43}), (other, {}), (foreign, {"redirect_uri": "http://localhost:8090/callback"}),
+                   (other, {"code": "A" * 43}), (other, {"code": "x"})))]
     expired = code_form(demo)
     edited(demo, "UPDATE codes SET expires_at = ? WHERE used_at IS NULL", int(time.time() * 1e6) - 1)
     answers.append(post(demo, "/token", expired + client_authentication(demo)))
@@ -130,7 +137,8 @@ def test_a44_introspection_and_revocation_say_the_same_of_every_token_that_is_no
     tokens = offline_tokens(demo)
     ended = offline_tokens(demo)
     demo.form("/revoke", "demo-all", token=ended["refresh_token"])
-    texts = [("demo-few", tokens["access_token"]), ("demo-few", tokens["refresh_token"]), ("demo-all", ended["access_token"]), ("demo-all", ended["refresh_token"]), ("demo-all", tokens["id_token"]),
+    texts = [("demo-few", tokens["access_token"]), ("demo-few", tokens["refresh_token"]), ("demo-all", ended["access_token"]),
+             ("demo-all", ended["refresh_token"]), ("demo-all", tokens["id_token"]),
              ("demo-all", "x.y.z"), ("demo-all", "x"), ("demo-all", "A" * 43), ("demo-all", tokens["access_token"][:-6] + "AAAAAA")]
     assert one_answer([demo.form("/introspect", client, token=text) for client, text in texts]).json() == {"active": False}
     assert one_answer([demo.form("/revoke", client, token=text) for client, text in texts]).status_code == 200
@@ -141,7 +149,8 @@ def test_a44_a_token_that_is_not_good_is_not_good_whatever_the_reason(demo, cons
     tokens, ended = offline_tokens(demo), offline_tokens(demo)
     demo.form("/revoke", "demo-all", token=ended["refresh_token"])
     good = tokens["access_token"]
-    answers = [demo.call(text) for text in (ended["access_token"], tokens["id_token"], tokens["refresh_token"], good[:-6] + "AAAAAA", good + "x", "x", "x.y.z", demo.assertion("demo-all"))]
+    answers = [demo.call(text) for text in (ended["access_token"], tokens["id_token"], tokens["refresh_token"], good[:-6] + "AAAAAA", good + "x", "x",
+                                            "x.y.z", demo.assertion("demo-all"))]
     assert one_answer(answers).status_code == 401
 
 

@@ -5,7 +5,7 @@ import pytest
 import requests
 
 from forge import ALICE, GRANT_CIBA, IDENTIFIER, TYPE, agreed, client_authentication, edited, given, post, told, withdrawn
-from harness import BOB, CAROL, DAVE, ERIN, V03, refused
+from harness import BOB, CAROL, DAVE, ERIN, refused
 
 
 def ask(demo, number=CAROL, **form):
@@ -24,7 +24,8 @@ def later(demo, seconds):
     edited(demo, "UPDATE backchannel_requests SET polled_at = polled_at - ? WHERE polled_at IS NOT NULL", seconds * 1_000_000)
 
 
-PENDING, SLOW, DENIED, EXPIRED, GONE = ((400, code) for code in ("authorization_pending", "slow_down", "access_denied", "expired_token", "invalid_grant"))
+PENDING, SLOW, DENIED, EXPIRED, GONE = ((400, code) for code in ("authorization_pending", "slow_down", "access_denied", "expired_token",
+                                                                 "invalid_grant"))
 
 
 def test_a45_who_polls_too_fast_waits_longer_each_time(demo):
@@ -72,7 +73,8 @@ def test_a45_a_request_ends_with_its_time_whatever_was_decided(demo, allowed):
         assert "decision" not in demo.phone(CAROL).answer.text
 
 
-@pytest.mark.parametrize("first, second, outcome", [("allow", "allow", 200), ("allow", "deny", 200), ("deny", "allow", DENIED), ("deny", "deny", DENIED)])
+@pytest.mark.parametrize("first, second, outcome", [("allow", "allow", 200), ("allow", "deny", 200), ("deny", "allow", DENIED),
+                                                    ("deny", "deny", DENIED)])
 def test_a45_the_first_decision_holds(demo, first, second, outcome):
     """Again, or the other way round, it is told that it was decided."""
     identifier = ask(demo)
@@ -108,7 +110,8 @@ def test_a45_an_identifier_cannot_be_guessed_or_bent(demo):
     assert len(set(found)) == 20 and all(re.fullmatch(r"[\w-]{43}", one) for one in found), "256 bits"
     assert len({one[:6] for one in found}) == len({one[-6:] for one in found}) == 20, "no part of it counts"
     good = found[0]
-    for made in (good[:-1], good + "A", good.swapcase(), good[::-1], " " + good, good + " ", good[1:] + good[0], "A" * 43, "A" * 5000, "' OR 1=1 --", "*", "é", "../" + good,
+    for made in (good[:-1], good + "A", good.swapcase(), good[::-1], " " + good, good + " ", good[1:] + good[0], "A" * 43, "A" * 5000, "' OR 1=1 --",
+                 "*", "é", "../" + good,
                  "urn:" + good):
         assert poll(demo, made) == GONE
     assert demo.poll(good).status_code == 200
@@ -164,10 +167,14 @@ def test_a45_what_is_unticked_on_the_phone_is_not_in_the_token(demo):
 
 
 @pytest.mark.parametrize("hint", [
-    f"tel:{ALICE} ", f" tel:{ALICE}", f"TEL:{ALICE}", f"tel:{ALICE[1:]}", f"tel:+{ALICE}", f"tel:{ALICE};ext=1", f"tel:{ALICE};phone-context=+33", f"tel:{ALICE},tel:{BOB}", f"tel:{ALICE} tel:{BOB}",
-    "tel:+0123456789", "tel:+1", "tel:+1234567890123456", "tel:+٣٣٦٣٩٩٨٠٠٠١", "tel:+３３６３９９８０００１", "tel:%2B33639980001", "ipport:127.0.0.1:80:80", "ipport:127.1:80", "ipport:0x7f.1:80", "ipport:0177.0.0.1",
-    "ipport:127.0.0.1:", "ipport:127.0.0.1:-1", "ipport:127.0.0.1: 80", "ipport:[::1", "ipport:[::1]80", "ipport:[127.0.0.1]:80", "ipport:[fe80::1%25eth0]:80", "ipport:example.com:80", "ipport:",
-    "ipport:127.0.0.1/8", "operatortoken:", "operatortoken:a b", "operatortoken:a\nb", "operatortoken:" + "x" * 4096, "sub:demo", "acct:a@b.example", "", "x" * 5000])
+    f"tel:{ALICE} ", f" tel:{ALICE}", f"TEL:{ALICE}", f"tel:{ALICE[1:]}", f"tel:+{ALICE}", f"tel:{ALICE};ext=1", f"tel:{ALICE};phone-context=+33",
+    f"tel:{ALICE},tel:{BOB}", f"tel:{ALICE} tel:{BOB}",
+    "tel:+0123456789", "tel:+1", "tel:+1234567890123456", "tel:+٣٣٦٣٩٩٨٠٠٠١", "tel:+３３６３９９８０００１", "tel:%2B33639980001", "ipport:127.0.0.1:80:80",
+    "ipport:127.1:80", "ipport:0x7f.1:80", "ipport:0177.0.0.1",
+    "ipport:127.0.0.1:", "ipport:127.0.0.1:-1", "ipport:127.0.0.1: 80", "ipport:[::1", "ipport:[::1]80", "ipport:[127.0.0.1]:80",
+    "ipport:[fe80::1%25eth0]:80", "ipport:example.com:80", "ipport:",
+    "ipport:127.0.0.1/8", "operatortoken:", "operatortoken:a b", "operatortoken:a\nb", "operatortoken:" + "x" * 4096, "sub:demo", "acct:a@b.example",
+    "", "x" * 5000])
 def test_a45_a_hint_that_two_could_read_differently_is_refused(demo, hint):
     """Profile items 34 to 36."""
     answer = demo.backchannel(login_hint=hint)
@@ -179,6 +186,7 @@ def test_a45_after_an_invalid_request_there_are_no_more_polls(demo):
     """Profile item 32: after `invalid_request` no more polls for that auth_req_id."""
     agreed(demo, BOB)
     identifier = demo.backchannel(BOB).json()["auth_req_id"]
-    answer = post(demo, "/token", [("grant_type", GRANT_CIBA), ("auth_req_id", identifier), ("auth_req_id", identifier), *client_authentication(demo)])
+    answer = post(demo, "/token", [("grant_type", GRANT_CIBA), ("auth_req_id", identifier), ("auth_req_id", identifier),
+                                   *client_authentication(demo)])
     given((answer.status_code, told(answer)) == (400, "invalid_request"))
     assert demo.poll(identifier).status_code == 400

@@ -2,7 +2,8 @@
 import pytest
 from joserfc.jwk import ECKey
 
-from forge import ALICE, GRANT_CIBA, GRANT_JWT_BEARER, IDENTIFIER, PURPOSE, TYPE, agreed, authorize_pairs, back, client_authentication, code_form, get, given, offline_tokens, operator, post, told
+from forge import (ALICE, GRANT_CIBA, GRANT_JWT_BEARER, IDENTIFIER, PURPOSE, TYPE, agreed, authorize_pairs, back, client_authentication, code_form,
+                   get, given, offline_tokens, operator, post, told)
 from harness import refused
 
 CLIENT, REDIRECT = "changing", "http://127.0.0.1:8090/callback"
@@ -13,7 +14,8 @@ OTHER_REDIRECT = "http://localhost:8090/callback"
 def register(demo):
     """Registers the client, or replaces its registration; begins with one that may do everything."""
     def replace(**changes):
-        registration = {"client_id": CLIENT, "client_name": "Changing", "scope": f"openid offline_access {IDENTIFIER} {TYPE}", "purposes": [PURPOSE], "two_legged_purposes": [PURPOSE],
+        registration = {"client_id": CLIENT, "client_name": "Changing", "scope": f"openid offline_access {IDENTIFIER} {TYPE}", "purposes": [PURPOSE],
+                        "two_legged_purposes": [PURPOSE],
                         "grant_types": demo.clients["demo-all"]["grant_types"], "redirect_uris": [REDIRECT], "jwt_bearer_tel": True,
                         "jwks": operator(demo, "GET", "/clients/demo-all").json()["jwks"]} | changes
         assert operator(demo, "POST", "/clients?replace=true", registration).status_code in (200, 201)
@@ -80,13 +82,15 @@ def page(demo):
     return finish
 
 
-PASSES = {(ciba, disable_and_enable): "an auth_req_id of before a disabling is good again once the client is enabled",
-          (ciba, without_the_flow_for_the_purpose): "the rules of a client (purpose and flow together) are not looked at when it polls (profile item 77)",
-          (page, without_the_flow_for_the_purpose): "the rules of a client (purpose and flow together) are not looked at when a code is redeemed (profile item 77)"}
+PASSES = {
+    (ciba, disable_and_enable): "an auth_req_id of before a disabling is good again once the client is enabled",
+    (ciba, without_the_flow_for_the_purpose): "the rules of a client are not looked at when it polls (profile item 77)",
+    (page, without_the_flow_for_the_purpose): "the rules of a client are not looked at when a code is redeemed (profile item 77)"}
 
 
 @pytest.mark.parametrize("begin, change", [
-    pytest.param(begin, change, id=f"{begin.__name__}-{change.__name__}", marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=PASSES[begin, change])] if (begin, change) in PASSES else [])
+    pytest.param(begin, change, id=f"{begin.__name__}-{change.__name__}",
+                 marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=PASSES[begin, change])] if (begin, change) in PASSES else [])
     for begin in (code, refresh, ciba, page) for change in CHANGES if (begin, change) != (page, disable_and_enable)])
 def test_a24_what_began_before_gives_no_token_that_the_client_may_not_have_any_more(demo, register, begin, change):
     """The page of a client that is enabled again may go on: the subscriber decides after that."""
@@ -111,7 +115,8 @@ def test_a15_a_redirect_uri_that_was_taken_away_gets_no_answer_any_more(demo, re
     """Of a page that was open, of a request that was pushed, of a code that was out."""
     register(redirect_uris=[REDIRECT, OTHER_REDIRECT])
     visit = demo.authorize(ALICE, client_id=CLIENT, prompt="consent")
-    pushed = post(demo, "/par", list((dict(authorize_pairs(demo)) | {"client_id": CLIENT}).items()) + client_authentication(demo, CLIENT)).json()["request_uri"]
+    pushed = post(demo, "/par", list((dict(authorize_pairs(demo)) | {"client_id": CLIENT}).items()) + client_authentication(demo,
+        CLIENT)).json()["request_uri"]
     redeem = code(demo)
     register(redirect_uris=[OTHER_REDIRECT])
     for answer in (visit.decide("allow").answer, get(demo, {"client_id": CLIENT, "request_uri": pushed})):
@@ -126,7 +131,8 @@ def test_a22_a_flow_that_was_not_agreed_for_the_purpose_is_refused(demo, registe
     """Profile item 77: allowed flows are a property of client, purpose and scopes together."""
     register(grant_type_rules=RULES)
     form = [("login_hint", f"tel:{ALICE}"), ("scope", f"{PURPOSE} {TYPE}")]
-    for answer in (post(demo, "/bc-authorize", form + client_authentication(demo, CLIENT)), demo.jwt_bearer(client_id=CLIENT), demo.client_credentials(f"{PURPOSE} {TYPE}", CLIENT)):
+    for answer in (post(demo, "/bc-authorize", form + client_authentication(demo, CLIENT)), demo.jwt_bearer(client_id=CLIENT),
+                   demo.client_credentials(f"{PURPOSE} {TYPE}", CLIENT)):
         assert (answer.status_code, told(answer)) == (400, "unauthorized_client"), answer.text
     assert "code" in back(get(demo, dict(authorize_pairs(demo)) | {"client_id": CLIENT}))
     register(grant_type_rules=[{"scope": IDENTIFIER, "grant_types": [GRANT_CIBA, GRANT_JWT_BEARER]}])

@@ -1,13 +1,12 @@
 """Attacks on codes, refresh tokens and PKCE (A12, A13, A14), and on the answer that a client gets (A18)."""
 import time
-from urllib.parse import urlencode
 
 import pytest
 import requests
 
 from forge import (ALICE, PURPOSE, TYPE, agreed, authorize_pairs, back, b64, client_authentication, client_key, code_form, compact, edited, get,
                    object_claims, offline_tokens, post, told)
-from harness import IDENTIFIER, PPID, V03, Demo, pkce, refused
+from harness import IDENTIFIER, PPID, V03, pkce, refused
 
 TYPE_PATH = V03 + "/retrieve-type"
 
@@ -66,7 +65,8 @@ def test_a12_a_code_that_was_tried_with_something_wrong_gives_nothing_more(demo,
 def test_a12_a_code_that_is_not_one(demo):
     form = code_form(demo)
     code = dict(form)["code"]
-    for made in (code[:-1], code + "A", code.swapcase(), code + " ", " " + code, code[::-1], "A" * 43, "A" * 5000, "'; DROP TABLE codes; --", "é" * 20, "*", "%"):
+    for made in (code[:-1], code + "A", code.swapcase(), code + " ", " " + code, code[::-1], "A" * 43, "A" * 5000, "'; DROP TABLE codes; --",
+                 "é" * 20, "*", "%"):
         is_refused(redeem(demo, form, code=made))
     assert redeem(demo, form).status_code == 200
 
@@ -100,7 +100,8 @@ def test_a13_an_old_token_of_any_generation_ends_the_family(demo):
 
 @pytest.mark.parametrize("scope, code", [
     (f"{IDENTIFIER} {PPID}", "invalid_scope"), (PPID, "invalid_scope"), ("profile", "invalid_scope"), (f"dpv:Marketing {TYPE}", "invalid_scope"),
-    (f"{PURPOSE} dpv:Marketing {TYPE}", "invalid_scope"), ("openid", "invalid_scope"), (PURPOSE, "invalid_scope"), ("*", "invalid_scope"), (f"{TYPE}  ", "invalid_scope"),
+    (f"{PURPOSE} dpv:Marketing {TYPE}", "invalid_scope"), ("openid", "invalid_scope"), (PURPOSE, "invalid_scope"), ("*", "invalid_scope"),
+    (f"{TYPE}  ", "invalid_scope"),
     (f"{TYPE}\t{PPID}", "invalid_scope"), (TYPE.upper(), "invalid_scope"), ("x " * 70 + TYPE, "invalid_scope")])
 def test_a13_no_scope_is_added_by_a_refresh_nor_another_purpose(demo, scope, code):
     """A refusal does not use the token up."""
@@ -153,9 +154,11 @@ def authorized(demo, **changes):
 
 
 @pytest.mark.parametrize("changes", [
-    {"code_challenge": None}, {"code_challenge_method": None}, {"code_challenge": None, "code_challenge_method": None}, {"code_challenge_method": "plain"},
+    {"code_challenge": None}, {"code_challenge_method": None}, {"code_challenge": None, "code_challenge_method": None},
+    {"code_challenge_method": "plain"},
     {"code_challenge_method": "s256"}, {"code_challenge_method": "S512"}, {"code_challenge_method": "none"}, {"code_challenge_method": "S256 plain"},
-    {"code_challenge": "A" * 42}, {"code_challenge": "A" * 44}, {"code_challenge": "A" * 42 + "="}, {"code_challenge": "A" * 42 + "+"}, {"code_challenge": "a" * 128},
+    {"code_challenge": "A" * 42}, {"code_challenge": "A" * 44}, {"code_challenge": "A" * 42 + "="}, {"code_challenge": "A" * 42 + "+"},
+    {"code_challenge": "a" * 128},
     {"code_challenge": ""}, {"code_challenge": " " * 43}], ids=str)
 def test_a14_a_challenge_is_a_digest_and_is_there(demo, changes):
     result = authorized(demo, **changes)
@@ -173,8 +176,10 @@ def test_a14_a_verifier_has_43_to_128_characters(demo, length, works):
 
 
 def test_a14_a_verifier_is_what_the_challenge_was_made_from(demo):
-    for verifier in (lambda right, challenge: challenge, lambda right, challenge: right[:-1], lambda right, challenge: right + "A", lambda right, challenge: right.swapcase(),
-                     lambda right, challenge: " " + right, lambda right, challenge: right + "=", lambda right, challenge: "+" * 43, lambda right, challenge: pkce()[0]):
+    for verifier in (lambda right, challenge: challenge, lambda right, challenge: right[:-1], lambda right, challenge: right + "A", lambda right,
+                     challenge: right.swapcase(),
+                     lambda right, challenge: " " + right, lambda right, challenge: right + "=", lambda right, challenge: "+" * 43, lambda right,
+                     challenge: pkce()[0]):
         visit = demo.authorize(ALICE)
         is_refused(visit.redeem(code_verifier=verifier(visit.verifier, visit.query["code_challenge"])))
 
@@ -182,7 +187,8 @@ def test_a14_a_verifier_is_what_the_challenge_was_made_from(demo):
 def test_a14_without_pkce_there_is_no_verifier_and_the_client_needs_state_and_nonce(demo, tmp_path):
     """A client whose registration says that it may go without (profile item 17): a verifier without a challenge is a downgrade."""
     import json
-    registration = {"client_id": "no-pkce", "client_name": "No PKCE", "grant_types": ["authorization_code"], "scope": f"openid {IDENTIFIER} {TYPE}", "purposes": [PURPOSE],
+    registration = {"client_id": "no-pkce", "client_name": "No PKCE", "grant_types": ["authorization_code"], "scope": f"openid {IDENTIFIER} {TYPE}",
+                    "purposes": [PURPOSE],
                     "redirect_uris": ["http://127.0.0.1:8090/callback"], "pkce": "optional", "jwks": demo.json("clients", "show", "demo-all")["jwks"]}
     file = tmp_path / "client.json"
     file.write_text(json.dumps(registration))
@@ -209,9 +215,11 @@ def test_a18_every_answer_says_who_gives_it_and_to_which_request(demo):
     """RFC 9207, and the state: in success, refusal, at once and from the page, of plain, pushed and signed requests."""
     state = "s-" + "x" * 40
     results = [authorized(demo, state=state), authorized(demo, state=state, scope="openid"), authorized(demo, state=state, response_type="token"),
-               authorized(demo, state=state, prompt="none", scope=f"openid {PURPOSE} {PPID}"), demo.authorize(ALICE, prompt="consent", state=state).decide("deny").result,
+               authorized(demo, state=state, prompt="none", scope=f"openid {PURPOSE} {PPID}"),
+               demo.authorize(ALICE, prompt="consent", state=state).decide("deny").result,
                demo.authorize(ALICE, prompt="consent", state=state).decide("allow").result]
-    pushed = post(demo, "/par", [(k, state if k == "state" else v) for k, v in authorize_pairs(demo)] + client_authentication(demo)).json()["request_uri"]
+    pushed = post(demo, "/par",
+                  [(k, state if k == "state" else v) for k, v in authorize_pairs(demo)] + client_authentication(demo)).json()["request_uri"]
     results.append(back(get(demo, {"client_id": "demo-all", "request_uri": pushed, "state": "forged"})))
     claims = object_claims(demo, demo.issuer + "/authorize", state=state)
     outer = {k: claims[k] for k in ("client_id", "response_type", "redirect_uri", "scope")}

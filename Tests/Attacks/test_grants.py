@@ -173,7 +173,8 @@ def test_a22_what_was_narrowed_in_the_meantime_gives_a_narrower_token(demo, gran
 
 
 @pytest.mark.parametrize("grant", [code, refresh, ciba, jwt_bearer], ids=named)
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="an access token of before the withdrawal is good again after a new consent (profile item 39)")
+@pytest.mark.xfail(strict=True, raises=AssertionError,
+                   reason="an access token of before the withdrawal is good again after a new consent (profile item 39)")
 def test_a22_a_new_consent_is_no_consent_for_the_tokens_of_before(demo, grant):
     """Profile item 39: with the withdrawal, access and refresh token are not valid any more."""
     consent = consented(demo)
@@ -185,9 +186,11 @@ def test_a22_a_new_consent_is_no_consent_for_the_tokens_of_before(demo, grant):
 
 
 @pytest.mark.parametrize("grant", [
-    pytest.param(code, marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason="a withdrawal does not revoke the codes that are out (profile item 70)")),
+    pytest.param(code, marks=pytest.mark.xfail(strict=True, raises=AssertionError,
+                                               reason="a withdrawal does not revoke the codes that are out (profile item 70)")),
     refresh,
-    pytest.param(ciba, marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason="a withdrawal does not end the auth_req_ids that are out (profile item 32)")),
+    pytest.param(ciba, marks=pytest.mark.xfail(strict=True, raises=AssertionError,
+                                               reason="a withdrawal does not end the auth_req_ids that are out (profile item 32)")),
 ], ids=named)
 def test_a22_a_new_consent_is_no_consent_for_the_requests_of_before(demo, grant):
     consent = consented(demo)
@@ -258,7 +261,8 @@ def test_a24_a_disabled_client_has_nothing_left_on_any_connection_nor_when_it_is
             answer = finish()
             assert (answer.status_code, told(answer)) == (401, "invalid_client"), answer.text
         for answer in (demo.authorize(SUBSCRIBER).answer, page.decide("allow").answer,
-                       requests.get(demo.issuer + "/authorize", params={"client_id": "demo-all", "request_uri": pushed}, allow_redirects=False, timeout=5)):
+                       requests.get(demo.issuer + "/authorize", params={"client_id": "demo-all", "request_uri": pushed}, allow_redirects=False,
+                                    timeout=5)):
             assert answer.status_code >= 400 and "location" not in answer.headers
         demo.command("clients", "enable", "demo-all")
         for token, body in zip(tokens, bodies):

@@ -11,8 +11,10 @@ from test_assertions import CARRIERS
 from test_proofs import BODY, PATH, PLACES, at_token_endpoint, proof
 
 CASES = 50
-NASTY = [b"", b"\0", b"%00", b"\r\n", b"%0d%0a", b"\xff\xfe", b"\xc3\xa9", b"\xe2\x80\xa8", b"[]", b"{}", b"null", b"-1", b"1e999", b"9" * 30, b"../", b"' OR 1=1 --", b"&", b"=", b"&&==", b"+", b"%", b"%%",
-         b"%u0041", b";", b"A" * 3000, b"[" * 300, b'{"a":' * 100, b"\\u0000", b"\xf0\x9f\x98\x80", b"\t", b" ", b'"', b"\\", b"." * 40, b"dpv:", b"openid ", b"client_id=demo-few&", b"scope="]
+NASTY = [b"", b"\0", b"%00", b"\r\n", b"%0d%0a", b"\xff\xfe", b"\xc3\xa9", b"\xe2\x80\xa8", b"[]", b"{}", b"null", b"-1", b"1e999", b"9" * 30, b"../",
+         b"' OR 1=1 --", b"&", b"=", b"&&==", b"+", b"%", b"%%",
+         b"%u0041", b";", b"A" * 3000, b"[" * 300, b'{"a":' * 100, b"\\u0000", b"\xf0\x9f\x98\x80", b"\t", b" ", b'"', b"\\", b"." * 40, b"dpv:",
+         b"openid ", b"client_id=demo-few&", b"scope="]
 
 
 def mutated(chance, data):
@@ -48,7 +50,8 @@ def changed(chance, pairs):
 def exchange(demo, method, target, fields, body=b""):
     """As raw as it is made: status, header fields and body of the first answer."""
     address = urlparse(demo.issuer)
-    head = method + b" " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + (b"Content-Length: %d\r\n" % len(body) if method == b"POST" else b"")
+    head = method + b" " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + (b"Content-Length: %d\r\n" % len(body)
+        if method == b"POST" else b"")
     with socket.create_connection((address.hostname, address.port), 10) as connection:
         connection.sendall(head + b"".join(name.encode() + b": " + value + b"\r\n" for name, value in fields) + b"\r\n" + body)
         answer = http.client.HTTPResponse(connection, method=method.decode())
@@ -140,7 +143,8 @@ def test_a_mutated_token_of_a_client_gives_no_more_and_breaks_nothing(demo, righ
     """Client assertions, bearer assertions, and request objects of both kinds."""
     chance, carrier, key = random.Random("tokens " + name), CARRIERS[name], client_key(demo)
     forms = {"client_assertion": ("/token", "client_assertion", [("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}"),
-                                                                 ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")]),
+                                                                 ("client_assertion_type",
+                                                                  "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")]),
              "bearer_assertion": ("/token", "assertion", [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")]),
              "request_object": ("/par", "request", None), "backchannel_object": ("/bc-authorize", "request", None)}
     path, field, pairs = forms[name]
@@ -150,10 +154,12 @@ def test_a_mutated_token_of_a_client_gives_no_more_and_breaks_nothing(demo, righ
         status, fields, content = exchange(demo, b"POST", path.encode(), FORM, body)
         if status == 201:
             uri = json.loads(content)["request_uri"]
-            answer = exchange(demo, b"GET", b"/authorize?" + urlencode({"client_id": "demo-all", "request_uri": uri}).encode(), [("x-network-msisdn", ALICE.encode())])
+            answer = exchange(demo, b"GET", b"/authorize?" + urlencode({"client_id": "demo-all", "request_uri": uri}).encode(),
+                              [("x-network-msisdn", ALICE.encode())])
             check(demo, "authorize", answer, rights)
         else:
-            check(demo, {"client_assertion": "client-credentials", "backchannel_object": "bc-authorize"}.get(name, name), (status, fields, content), rights)
+            check(demo, {"client_assertion": "client-credentials", "backchannel_object": "bc-authorize"}.get(name, name), (status, fields, content),
+                  rights)
     is_well(demo)
 
 
@@ -196,6 +202,7 @@ def test_a_mutated_access_token_opens_nothing(demo, rights):
         text = mutated(chance, good)
         if text.strip() == good or b"\n" in text:
             continue
-        status, _, content = exchange(demo, b"POST", PATH.encode(), [("Content-Type", b"application/json"), ("Authorization", b"Bearer " + text)], b"{}")
+        status, _, content = exchange(demo, b"POST", PATH.encode(), [("Content-Type", b"application/json"), ("Authorization", b"Bearer " + text)],
+                                      b"{}")
         assert status in (400, 401, 431), content
     is_well(demo)

@@ -5,7 +5,8 @@ from urllib.parse import urlencode, urlparse
 import pytest
 import requests
 
-from forge import (ALICE, JWT_BEARER, POSTED, PURPOSE, REQUESTS, TYPE, agreed, authorize_pairs, back, client_authentication, client_key, compact, get, is_refusal,
+from forge import (ALICE, POSTED, PURPOSE, REQUESTS, TYPE, agreed, authorize_pairs, back, client_authentication, client_key, compact, get,
+                   is_refusal,
                    post, told)
 from harness import CAROL
 from test_assertions import CARRIERS
@@ -74,14 +75,18 @@ def test_a23_nothing_at_all_is_refused(demo, request_):
     refused(request_.send(demo, [("x", "y")]), request_)
 
 
-@pytest.mark.parametrize("scope", [PURPOSE, TYPE, "openid", f"openid {PURPOSE}", f"openid {TYPE}", f"dpv: {TYPE}", f"dpv:NoSuch {TYPE}", f"DPV:FraudPreventionAndDetection {TYPE}",
-                                   f"{PURPOSE}#{TYPE}", f"{PURPOSE} {PURPOSE} x:y", f"{PURPOSE} dpv:Marketing {TYPE}", f"{PURPOSE},{TYPE}", f"{PURPOSE}\t{TYPE}", f"{PURPOSE}\n{TYPE}",
-                                   f"{PURPOSE}\u00a0{TYPE}", f"{PURPOSE} {TYPE}*", f"{PURPOSE} *", f"{PURPOSE} device-identifier", f"{PURPOSE} device-identifier:*", f"{PURPOSE} {TYPE.upper()}",
+@pytest.mark.parametrize("scope", [PURPOSE, TYPE, "openid", f"openid {PURPOSE}", f"openid {TYPE}", f"dpv: {TYPE}", f"dpv:NoSuch {TYPE}",
+                                   f"DPV:FraudPreventionAndDetection {TYPE}",
+                                   f"{PURPOSE}#{TYPE}", f"{PURPOSE} {PURPOSE} x:y", f"{PURPOSE} dpv:Marketing {TYPE}", f"{PURPOSE},{TYPE}",
+                                   f"{PURPOSE}\t{TYPE}", f"{PURPOSE}\n{TYPE}",
+                                   f"{PURPOSE}\u00a0{TYPE}", f"{PURPOSE} {TYPE}*", f"{PURPOSE} *", f"{PURPOSE} device-identifier",
+                                   f"{PURPOSE} device-identifier:*", f"{PURPOSE} {TYPE.upper()}",
                                    " ".join([PURPOSE] + [f"x:{number}" for number in range(70)]), "x" * 5000], ids=lambda scope: scope[:40])
 def test_a23_a_scope_has_one_purpose_and_known_scopes_or_is_refused(demo, scope):
     """In every request that has one (profile items 44, 54, 57, 58)."""
     assert back(get(demo, dict(authorize_pairs(demo)) | {"scope": scope}))["error"] in ("invalid_scope", "invalid_request")
-    for path, form in (("/par", dict(authorize_pairs(demo))), ("/bc-authorize", {"login_hint": f"tel:{ALICE}"}), ("/token", {"grant_type": "client_credentials"})):
+    for path, form in (("/par", dict(authorize_pairs(demo))), ("/bc-authorize", {"login_hint": f"tel:{ALICE}"}),
+                       ("/token", {"grant_type": "client_credentials"})):
         if (path, scope) == ("/token", PURPOSE):
             continue  # refused for another reason, in test_oauth.py
         answer = post(demo, path, list((form | {"scope": scope}).items()) + client_authentication(demo))
@@ -143,14 +148,16 @@ def test_a31_the_authorization_endpoint_takes_the_query_or_the_body(demo):
     assert requests.put(url, params=pairs, headers=network, **options).status_code == 405
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain", "", "application/x-www-form-urlencoded-x", "x-www-form-urlencoded",
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain", "",
+                                          "application/x-www-form-urlencoded-x", "x-www-form-urlencoded",
                                           "application/x-www-form-urlencoded, text/plain", "text/plain, application/x-www-form-urlencoded", "*/*"])
 def test_a31_a_form_is_a_form(demo, posted, content_type):
     pairs = posted.pairs(demo)
     bodies = {"application/json": json.dumps(dict(pairs)), "multipart/form-data; boundary=x": "".join(
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in pairs) + "--x--\r\n"}
     for body in {urlencode(pairs), bodies.get(content_type, "")}:
-        answer = requests.post(demo.issuer + posted.path, data=body.encode(), headers={"Content-Type": content_type} if content_type else {}, timeout=5)
+        answer = requests.post(demo.issuer + posted.path, data=body.encode(), headers={"Content-Type": content_type} if content_type else {},
+                               timeout=5)
         assert (answer.status_code, told(answer)) == (400, "invalid_request"), answer.text
 
 
@@ -166,7 +173,8 @@ def test_a31_two_content_types_are_none(demo, posted):
     connection.close()
 
 
-@pytest.mark.parametrize("tail", ["&x=%", "&x=%z", "&x=%zz", "&x=%u0041", "&x=%ff", "&x=%c0%af", "&x=%ed%a0%80", "&x=%00", "&%00=x", "&x=\xff"], ids=repr)
+@pytest.mark.parametrize("tail", ["&x=%", "&x=%z", "&x=%zz", "&x=%u0041", "&x=%ff", "&x=%c0%af", "&x=%ed%a0%80", "&x=%00", "&%00=x", "&x=\xff"],
+                         ids=repr)
 def test_a31_what_is_badly_encoded_is_refused(demo, posted, tail):
     answer = requests.post(demo.issuer + posted.path, data=urlencode(posted.pairs(demo)).encode() + tail.encode("latin-1"), headers=POSTED, timeout=5)
     assert (answer.status_code, told(answer)) == (400, "invalid_request"), answer.text
@@ -203,7 +211,8 @@ def test_a23_a31_the_consent_form_is_complete_and_unambiguous_or_nothing_is_agre
     tries += [decide(page, extra=[(name, value)]) for name, value in hidden + [(n, "x") for n, _ in hidden]]
     tries += [decide(page, extra=[("decision", value)]) for value in ("allow", "deny", "")]
     tries += [decide(page, extra=[("decision", value)], without=("decision",)) for value in ("", "ALLOW", "yes", "true", "allow ", "allow\u0000")]
-    tries += [decide(page, extra=[("category", "no-such")]), decide(page, **{"Content-Type": "text/plain"}), decide(page, **{"Content-Type": "application/json"})]
+    tries += [decide(page, extra=[("category", "no-such")]), decide(page, **{"Content-Type": "text/plain"}),
+              decide(page, **{"Content-Type": "application/json"})]
     tries += [decide(page, extra=[("page", "x")], without=("page",))]
     for answer in tries:
         assert answer.status_code in (400, 403, 404, 409, 415) and "location" not in answer.headers, answer.text

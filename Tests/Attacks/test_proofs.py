@@ -36,11 +36,13 @@ class Place:
 
 
 def at_token_endpoint(demo, token, text):
-    return post(demo, "/token", [("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}"), *client_authentication(demo)], **({"DPoP": text} if text is not None else {}))
+    return post(demo, "/token", [("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}"), *client_authentication(demo)],
+                **({"DPoP": text} if text is not None else {}))
 
 
 def at_gateway(demo, token, text, body=BODY, query="", scheme="DPoP"):
-    return requests.post(demo.issuer + PATH + query, data=body, timeout=10, headers={"Authorization": f"{scheme} {token}", "Content-Type": "application/json"} | (
+    return requests.post(demo.issuer + PATH + query, data=body, timeout=10,
+                         headers={"Authorization": f"{scheme} {token}", "Content-Type": "application/json"} | (
         {"DPoP": text} if text is not None else {}))
 
 
@@ -67,7 +69,8 @@ def proof(key, claims, **header):
 def test_a_proof_is_good_as_it_is(demo, key, bound, place):
     """Else every refusal below would be for the wrong reason; and what RFC 9449 says to be left out of the comparison is."""
     url = demo.issuer + place.path
-    for changes in ({}, {"htu": url + "?x=1"}, {"htu": url + "#x"}, {"htu": url.replace("http://", "HTTP://")}, {"iat": int(time.time()) - (0 if place.has_token else 290)}, {"nonce": "x"}, {"exp": 1}, {"other": [1]}):
+    for changes in ({}, {"htu": url + "?x=1"}, {"htu": url + "#x"}, {"htu": url.replace("http://", "HTTP://")},
+                    {"iat": int(time.time()) - (0 if place.has_token else 290)}, {"nonce": "x"}, {"exp": 1}, {"other": [1]}):
         answer = place.send(demo, bound, proof(key, place.claims(demo, bound, **changes)))
         assert answer.status_code == 200, (changes, answer.text)
 
@@ -84,11 +87,16 @@ def test_a46_a_proof_is_for_one_address(demo, key, bound, place):
     issuer, path = demo.issuer, place.path
     host = urlparse(issuer).netloc
     port = host.rpartition(":")[2]
-    for url in (issuer + path + "/", issuer + path[:-1], issuer + path.upper(), issuer + path.title(), issuer + "/" + path, issuer + "/." + path, issuer + "/x/.." + path,
-                issuer + path.replace("e", "%65"), issuer + path + ";x", issuer + path + "%20", issuer, issuer + "/", issuer + "/jwks", issuer.replace("http:", "https:") + path,
-                f"http://127.0.0.1:1{path}", f"http://127.0.0.1{path}", f"http://127.0.0.1:0{port}{path}", f"http://localhost:{port}{path}", f"http://127.1:{port}{path}",
-                f"http://x@{host}{path}", f"http://{host}@evil.example{path}", f"http://evil.example/http://{host}{path}", f"//{host}{path}", path, host + path, "", "*", " " + issuer + path,
-                issuer + path + " ", issuer + path + "\u0000", f"http://{host}\\{path}", f"http:/{host}{path}", "https://evil.example" + path, [issuer + path], None, 7, {}, ...):
+    for url in (issuer + path + "/", issuer + path[:-1], issuer + path.upper(), issuer + path.title(), issuer + "/" + path, issuer + "/." + path,
+                issuer + "/x/.." + path,
+                issuer + path.replace("e", "%65"), issuer + path + ";x", issuer + path + "%20", issuer, issuer + "/", issuer + "/jwks",
+                issuer.replace("http:", "https:") + path,
+                f"http://127.0.0.1:1{path}", f"http://127.0.0.1{path}", f"http://127.0.0.1:0{port}{path}", f"http://localhost:{port}{path}",
+                f"http://127.1:{port}{path}",
+                f"http://x@{host}{path}", f"http://{host}@evil.example{path}", f"http://evil.example/http://{host}{path}", f"//{host}{path}", path,
+                host + path, "", "*", " " + issuer + path,
+                issuer + path + " ", issuer + path + "\u0000", f"http://{host}\\{path}", f"http:/{host}{path}", "https://evil.example" + path,
+                [issuer + path], None, 7, {}, ...):
         answer = place.send(demo, bound, proof(key, place.claims(demo, bound, htu=url)))
         assert place.is_refusal(answer), (url, answer.text)
 
@@ -103,7 +111,8 @@ def test_a46_a_proof_is_of_the_last_five_minutes(demo, key, bound, place, second
 def test_a46_a_proof_at_the_gateway_is_for_one_token(demo, key, bound):
     place, other = PLACES["gateway"], at_token_endpoint(demo, None, proof(key, PLACES["token"].claims(demo, ""))).json()["access_token"]
     right = digest(bound.encode())
-    for ath in (..., None, "", digest(other.encode()), digest(b""), right + "=", right[:-1], right.lower(), bound, [right], 7, digest(b"DPoP " + bound.encode()), " " + right):
+    for ath in (..., None, "", digest(other.encode()), digest(b""), right + "=", right[:-1], right.lower(), bound, [right], 7,
+                digest(b"DPoP " + bound.encode()), " " + right):
         assert place.is_refusal(place.send(demo, bound, proof(key, place.claims(demo, bound, ath=ath)))), ath
 
 
@@ -117,17 +126,22 @@ def others():
     """Keys that are weak, or not for this."""
     with warnings.catch_warnings(action="ignore"):
         weak = RSAKey.generate_key(1024)
-    return {"weak": weak, "rsa": RSAKey.generate_key(2048), "oct": OctKey.generate_key(256), "p384": ECKey.generate_key("P-384"), "k1": ECKey.generate_key("secp256k1")}
+    return {"weak": weak, "rsa": RSAKey.generate_key(2048), "oct": OctKey.generate_key(256), "p384": ECKey.generate_key("P-384"),
+            "k1": ECKey.generate_key("secp256k1")}
 
 
 def test_a46_the_key_of_a_proof_is_public_strong_and_asymmetric(demo, key, bound, place, others):
     """A proof that shows its secret proves nothing; with a symmetric key, whoever verifies can sign."""
     public, private = key.as_dict(private=False), key.as_dict(private=True)
     x, y = public["x"], public["y"]
-    for jwk in (private, public | {"d": ""}, public | {"d": None}, public | {"k": "AA"}, others["oct"].as_dict(private=True), {}, [], None, "x", 7, [public], json.dumps(public),
-                {k: v for k, v in public.items() if k != "y"}, {k: v for k, v in public.items() if k != "crv"}, {k: v for k, v in public.items() if k != "kty"}, public | {"x": y, "y": x},
-                public | {"x": "A" * 43}, public | {"x": "A" * 43, "y": "A" * 43}, public | {"x": x + "AA"}, public | {"x": x[:-2]}, public | {"x": x + "="}, public | {"crv": "P-384"},
-                public | {"crv": "secp256k1"}, public | {"kty": "RSA"}, public | {"kty": "oct", "k": x}, public | {"kty": "ec"}, ECKey.generate_key("P-256").as_dict(private=False),
+    for jwk in (private, public | {"d": ""}, public | {"d": None}, public | {"k": "AA"}, others["oct"].as_dict(private=True), {}, [], None, "x", 7,
+                [public], json.dumps(public),
+                {k: v for k, v in public.items() if k != "y"}, {k: v for k, v in public.items() if k != "crv"},
+                {k: v for k, v in public.items() if k != "kty"}, public | {"x": y, "y": x},
+                public | {"x": "A" * 43}, public | {"x": "A" * 43, "y": "A" * 43}, public | {"x": x + "AA"}, public | {"x": x[:-2]}, public |
+                {"x": x + "="}, public | {"crv": "P-384"},
+                public | {"crv": "secp256k1"}, public | {"kty": "RSA"}, public | {"kty": "oct", "k": x}, public | {"kty": "ec"},
+                ECKey.generate_key("P-256").as_dict(private=False),
                 others["p384"].as_dict(private=False), others["weak"].as_dict(private=False), ...):
         assert place.is_refusal(place.send(demo, bound, proof(key, place.claims(demo, bound), jwk=jwk))), jwk
     claims = place.claims(demo, bound)
@@ -148,7 +162,8 @@ def test_a46_a_good_proof_by_another_key_does_not_open_a_bound_token(demo, bound
     assert PLACES["gateway"].is_refusal(at_gateway(demo, bound, jwt.encode(header, PLACES["gateway"].claims(demo, bound), one, algorithms=[name])))
     answer = at_token_endpoint(demo, None, jwt.encode(header, PLACES["token"].claims(demo, ""), one, algorithms=[name]))
     supported = requests.get(demo.description["discovery"], timeout=5).json()["dpop_signing_alg_values_supported"]
-    assert answer.status_code == (200 if name in supported else 400) and "none" not in supported and not any(one.startswith("HS") for one in supported)
+    assert answer.status_code == (200 if name in supported
+                                  else 400) and "none" not in supported and not any(one.startswith("HS") for one in supported)
 
 
 def test_a46_there_is_one_proof(demo, key, bound, place):
@@ -161,7 +176,8 @@ def test_a46_there_is_one_proof(demo, key, bound, place):
     for texts in ([fresh(), fresh()], [fresh(), ""], ["", fresh()], [fresh(), "x"], [one := fresh(), one]):
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=5)
         connection.putrequest("POST", place.path)
-        body = BODY if place.has_token else urlencode([("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}"), *client_authentication(demo)]).encode()
+        body = BODY if place.has_token else urlencode([("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}"),
+                                                       *client_authentication(demo)]).encode()
         fields = [("Authorization", f"DPoP {bound}"), ("Content-Type", "application/json")] if place.has_token else list(POSTED.items())
         for name, value in [*fields, *(("DPoP", text) for text in texts), ("Content-Length", str(len(body)))]:
             connection.putheader(name, value)
@@ -199,12 +215,14 @@ def test_a46_body_and_query_are_those_that_were_proven(demo, key, bound):
     place = PLACES["gateway"]
     good = {"camara:bh": digest(BODY), "camara:qh": digest(b"a=1&b=%20")}
     assert at_gateway(demo, bound, proof(key, place.claims(demo, bound, **good)), query="?a=1&b=%20").status_code == 200
-    for body, query in ((BODY + b" ", "?a=1&b=%20"), (BODY.replace(b"001", b"002"), "?a=1&b=%20"), (BODY, "?b=%20&a=1"), (BODY, "?a=1&b=+"), (BODY, "?a=1"), (BODY, ""), (b"", "?a=1&b=%20"),
+    for body, query in ((BODY + b" ", "?a=1&b=%20"), (BODY.replace(b"001", b"002"), "?a=1&b=%20"), (BODY, "?b=%20&a=1"), (BODY, "?a=1&b=+"),
+                        (BODY, "?a=1"), (BODY, ""), (b"", "?a=1&b=%20"),
                         (BODY, "?a=1&b=%20&c=2")):
         assert place.is_refusal(at_gateway(demo, bound, proof(key, place.claims(demo, bound, **good)), body, query)), (body, query)
     for name in good:
         for value in (None, "", 7, [good[name]], good[name] + "=", good[name].upper(), digest(b"")):
-            assert place.is_refusal(at_gateway(demo, bound, proof(key, place.claims(demo, bound, **{name: value})), query="?a=1&b=%20")), (name, value)
+            assert place.is_refusal(at_gateway(demo, bound, proof(key, place.claims(demo, bound, **{name: value})), query="?a=1&b=%20")), (name,
+                value)
 
 
 @pytest.fixture
@@ -248,15 +266,18 @@ def test_a46_a_used_proof_that_was_dated_ahead_stays_used_across_a_restart(own, 
 
 def test_a46_a_client_that_must_prove_gets_nothing_without(demo, key, tmp_path):
     """Profile items 3 and 4, in every grant."""
-    registration = {"client_id": "must-prove", "client_name": "Must Prove", "scope": f"openid offline_access {IDENTIFIER} {TYPE}", "purposes": [PURPOSE], "two_legged_purposes": [PURPOSE],
-                    "grant_types": demo.clients["demo-all"]["grant_types"], "redirect_uris": ["http://127.0.0.1:8090/callback"], "jwt_bearer_tel": True,
+    registration = {"client_id": "must-prove", "client_name": "Must Prove", "scope": f"openid offline_access {IDENTIFIER} {TYPE}",
+                    "purposes": [PURPOSE], "two_legged_purposes": [PURPOSE],
+                    "grant_types": demo.clients["demo-all"]["grant_types"], "redirect_uris": ["http://127.0.0.1:8090/callback"],
+                    "jwt_bearer_tel": True,
                     "dpop_bound_access_tokens": True, "jwks": demo.json("clients", "show", "demo-all")["jwks"]}
     file = tmp_path / "client.json"
     file.write_text(json.dumps(registration))
     demo.command("clients", "add", str(file))
     demo.clients["must-prove"] = demo.clients["demo-all"] | {"client_id": "must-prove"}
     agreed(demo, client_id="must-prove")
-    forms = [[("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}")], code_form(demo, client_id="must-prove", scope=f"openid offline_access {PURPOSE} {TYPE}"),
+    forms = [[("grant_type", "client_credentials"), ("scope", f"{PURPOSE} {TYPE}")],
+             code_form(demo, client_id="must-prove", scope=f"openid offline_access {PURPOSE} {TYPE}"),
              [("grant_type", "urn:openid:params:grant-type:ciba"), ("auth_req_id", demo.backchannel(client_id="must-prove").json()["auth_req_id"])]]
     for form in forms:
         answer = post(demo, "/token", form + client_authentication(demo, "must-prove"))
@@ -269,11 +290,13 @@ def test_a46_a_client_that_must_prove_gets_nothing_without(demo, key, tmp_path):
         token = answer.json()["access_token"]
         refused(at_gateway(demo, token, None, scheme="Bearer"), 401, "UNAUTHENTICATED")
         if "refresh_token" in answer.json():
-            again = post(demo, "/token", [("grant_type", "refresh_token"), ("refresh_token", answer.json()["refresh_token"]), *client_authentication(demo, "must-prove")])
+            again = post(demo, "/token", [("grant_type", "refresh_token"), ("refresh_token", answer.json()["refresh_token"]),
+                                          *client_authentication(demo, "must-prove")])
             assert (again.status_code, told(again)) == (400, "invalid_dpop_proof")
 
 
-@pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER {}", "DPoP  {}", "DPoP\t{}", "Basic {}", "Token {}", "{}", "DPoP {} x", "DPoP,Bearer {}", "Bearer {}, DPoP {}"])
+@pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "BEARER {}", "DPoP  {}", "DPoP\t{}", "Basic {}", "Token {}", "{}", "DPoP {} x",
+                                    "DPoP,Bearer {}", "Bearer {}, DPoP {}"])
 def test_a46_a_bound_token_has_one_scheme(demo, key, bound, header):
     """With a good proof beside it all the time."""
     answer = requests.post(demo.issuer + PATH, data=BODY, timeout=5, headers={
@@ -291,7 +314,8 @@ def test_a46_a_code_that_is_bound_to_a_key_is_not_redeemed_without_it(demo, key)
         assert demo.authorize(ALICE, dpop_jkt=thumbprint).result["error"] == "invalid_request"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a pushed request with a proof by another key than its dpop_jkt is taken (RFC 9449 §10.1)")
+@pytest.mark.xfail(strict=True, raises=AssertionError,
+                   reason="a pushed request with a proof by another key than its dpop_jkt is taken (RFC 9449 §10.1)")
 def test_a46_a_pushed_request_names_the_key_that_it_proves(demo, key):
     """RFC 9449 §10.1: when both are there and differ, the request must be rejected."""
     text = proof(key, PLACES["token"].claims(demo, "", htu=demo.issuer + "/par"))
@@ -306,6 +330,7 @@ def test_a46_a_pushed_request_with_a_proof_binds_its_code(demo, key):
     pairs = [(k, v) for k, v in visit.query.items()]
     uri = post(demo, "/par", pairs + client_authentication(demo), DPoP=text).json()["request_uri"]
     pushed = demo.authorize(ALICE, request_uri=uri)
-    form = [("grant_type", "authorization_code"), ("code", pushed.result["code"]), ("redirect_uri", visit.query["redirect_uri"]), ("code_verifier", visit.verifier)]
+    form = [("grant_type", "authorization_code"), ("code", pushed.result["code"]), ("redirect_uri", visit.query["redirect_uri"]),
+            ("code_verifier", visit.verifier)]
     answer = post(demo, "/token", form + client_authentication(demo))
     assert (answer.status_code, told(answer)) == (400, "invalid_grant")

@@ -6,7 +6,8 @@ import pytest
 import requests
 from joserfc.jwk import ECKey
 
-from forge import (ALICE, GRANT_CIBA, GRANT_JWT_BEARER, PURPOSE, TYPE, agreed, authorize_pairs, back, client_authentication, code_form, get, offline_tokens, post, together)
+from forge import (ALICE, GRANT_CIBA, GRANT_JWT_BEARER, PURPOSE, TYPE, agreed, authorize_pairs, back, client_authentication, code_form, get,
+                   offline_tokens, post, together)
 from harness import Demo
 from test_proofs import PLACES, at_gateway, at_token_endpoint, proof
 
@@ -72,7 +73,8 @@ def a_consent_form(demo, key):
     page = demo.authorize(ALICE, prompt="consent")
     address, hidden, categories = page.form()
     data, cookies = [*hidden, *(("category", one) for one in categories), ("decision", "allow")], page.session.cookies.get_dict()
-    return lambda number: requests.post(address, data=data, cookies=cookies, headers={"Origin": demo.issuer}, allow_redirects=False, timeout=10), lambda answer: "code" in back(answer)
+    return lambda number: requests.post(address, data=data, cookies=cookies, headers={"Origin": demo.issuer}, allow_redirects=False,
+                                        timeout=10), lambda answer: "code" in back(answer)
 
 
 def a_phones_form(demo, key):
@@ -84,7 +86,8 @@ def a_phones_form(demo, key):
     return lambda number: requests.post(address, data=data, headers={"Origin": demo.issuer}, timeout=10), lambda answer: answer.status_code == 200
 
 
-LASTING = [a_code, a_refresh_token, an_auth_req_id, a_client_assertion, a_bearer_assertion, a_jti, a_proof_at_the_token_endpoint, a_pushed_request, a_consent_form]
+LASTING = [a_code, a_refresh_token, an_auth_req_id, a_client_assertion, a_bearer_assertion, a_jti, a_proof_at_the_token_endpoint, a_pushed_request,
+           a_consent_form]
 
 
 def named(function):
