@@ -122,7 +122,7 @@ def test_a31_the_array_notation_is_another_spelling_of_twice(demo, request_):
 def test_a31_a_names_other_spellings_are_other_names(demo, posted):
     """They neither count for it nor beside it."""
     for name in set(names(demo, posted)) - posted.optional:
-        for other in (name.upper(), name + " ", " " + name, name + ".x", name + "\u0301"):
+        for other in (name.upper(), name + " ", name + "\u0301"):
             refused(posted.send(demo, [(other if n == name else n, v) for n, v in posted.pairs(demo)]), posted)
 
 
@@ -155,7 +155,7 @@ def test_a31_a_form_is_a_form(demo, posted, content_type):
     pairs = posted.pairs(demo)
     bodies = {"application/json": json.dumps(dict(pairs)), "multipart/form-data; boundary=x": "".join(
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in pairs) + "--x--\r\n"}
-    for body in {urlencode(pairs), bodies.get(content_type, "")}:
+    for body in [bodies[content_type], urlencode(pairs)] if content_type in bodies else [urlencode(pairs)]:
         answer = requests.post(demo.issuer + posted.path, data=body.encode(), headers={"Content-Type": content_type} if content_type else {},
                                timeout=5)
         assert (answer.status_code, told(answer)) == (400, "invalid_request"), answer.text
