@@ -98,6 +98,9 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   private func forward() throws(APIError) {
+    // What could not be recorded is not asked for either: the backend would tell, or do, something that no entry knows of. This
+    // call's own entry is another try of the ledger.
+    guard gateway.dependencies.ledger.isHealthy else { throw Self.ledgerFailed }
     guard let operation, let upstream = gateway.upstreams[operation.index] else {
       throw APIError(.unavailable, "no_upstream")
     }
@@ -170,11 +173,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func ledgerSettled(_ durable: Bool) {
     if !durable {
       answer.removeAll(keepingCapacity: true)
-      outcome = .refused(
-        APIError(.unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released."))
+      outcome = .refused(Self.ledgerFailed)
+      // A call that the ledger does not know is one that the quota does not know.
+      taken.giveBackQuota()
     }
     respond()
   }
+
+  private static let ledgerFailed = APIError(
+    .unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released.")
 
   private func respond() {
     switch outcome {

@@ -38,6 +38,15 @@ def test_a_full_disk_releases_nothing_and_is_recovered_from(tmp_path):
         assert "imei" not in answer.text
         assert requests.get(admin + "/readyz", timeout=5).status_code == 503
         assert requests.get(admin + "/healthz", timeout=5).status_code == 200
+        # What cannot be recorded is not asked for: the last bytes of the disk may still take an entry, then the backend is left alone.
+        quiet, deadline = 0, time.monotonic() + 20
+        while quiet < 10:
+            assert time.monotonic() < deadline, "the backend is still asked"
+            before = demo.backend_calls()
+            refused(demo.call(token, session=session), 503, "UNAVAILABLE")
+            quiet = quiet + 1 if demo.backend_calls() == before else 0
+        assert demo.command("clients", "enable", "demo-disabled", check=False).returncode == 1
+        assert [c for c in demo.json("clients", "list") if c["client_id"] == "demo-disabled"][0]["enabled"] is False
         resource.prlimit(demo.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         deadline = time.monotonic() + 10
         while demo.call(token, session=session).status_code != 200:
