@@ -61,10 +61,15 @@ let package = Package(
     tests(
       "AuthorizationTests",
       ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),
-    tests("GatewayTests", ["Gateway", "Policy", "Store", "Identifiers", "Bytes"]),
+    tests("GatewayTests", ["Gateway", "Consent", "Policy", "Store", "Identifiers", "Bytes"]),
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
+    tests(
+      "AdministrationTests",
+      [
+        "Administration", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes",
+      ]),
     tests("SimulatorTests", ["Simulator", "Identifiers"]),
     tests("PasserelleTests", ["passerelle"]),
   ]
