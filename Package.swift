@@ -61,7 +61,7 @@ let package = Package(
     tests(
       "AuthorizationTests",
       ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),
-    tests("GatewayTests", ["Gateway", "Consent", "Policy", "Store", "Identifiers", "Bytes"]),
+    tests("GatewayTests", ["Gateway", "Consent", "Ledger", "Policy", "Store", "Wire", "Identifiers", "Bytes"]),
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),

@@ -144,10 +144,16 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     }
   }
 
-  /// A refusal goes to the ledger like an answer; what belongs to no operation has no entry and leaves at once.
+  /// A refusal goes to the ledger like an answer. What belongs to no operation, and what a source without a token sends beyond its
+  /// measure, has no entry of its own and leaves at once.
   private func refuse(_ error: APIError) {
     outcome = .refused(error)
     guard let operation else { respond(); return }
+    if token == nil, let seconds = gateway.unauthenticated.admit(exchange.remoteAddress, at: loop.loop.nowNanoseconds) {
+      gateway.unauthenticated.count(on: loop.loop)
+      outcome = .refused(APIError(.tooManyRequests, "source_limit", retryAfterSeconds: seconds))
+      return respond()
+    }
     let answer = operation.errors.answer(error.kind)
     // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
     let verdict: CallRecord.Verdict = answer.status >= 500 || error.isBackends ? .failed : .refused

@@ -33,6 +33,8 @@ public struct GatewaySettings: Sendable {
   public var upstreams: [String: Upstream]
   public var tokensRemembered = 50_000
   public var consentsRemembered = 50_000
+  /// Refusals of calls without a good token that one source may have in the ledger a minute; 0 for no limit.
+  public var unauthenticatedPerMinute = 600
 
   public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
     self.issuer = issuer
@@ -86,6 +88,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let filter = AnswerFilter()
   let record: CallRecord
   let responder: Responder
+  let unauthenticated: UnauthenticatedRefusals
   let upstreams: [GatewaySettings.Upstream?]
   let forwards: [ForwardRequest?]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
@@ -104,11 +107,16 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(realm: settings.issuer)
+    unauthenticated = UnauthenticatedRefusals(
+      perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
     upstreams = catalogue.operationsByIndex.map { settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"] }
     forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
     self.loops = []
     self.loops = loops.map { LoopState(gateway: self, loop: $0) }
   }
+
+  /// Writes what is still to be told, when no call comes any more.
+  public func finish() async { await unauthenticated.tell() }
 
   /// True when the path belongs to an API of the catalogue.
   public func owns(_ path: Span<UInt8>) -> Bool { dependencies.catalogue.routes.owns(path) }

@@ -70,6 +70,7 @@ extension Configuration {
       })
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
+    settings.unauthenticatedPerMinute = limits.unauthenticatedPerMinute
     return settings
   }
 

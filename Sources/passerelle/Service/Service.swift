@@ -11,6 +11,7 @@ import Wire
 /// A running gateway: the public listener (APIs, authorization server, pages) and the admin listener, over one backbone.
 final class Service {
   private let backbone: Backbone
+  private let gateway: GatewayHandler
   private let loops: EventLoopGroup
   private let adminLoop: EventLoopGroup
   private let publicListener: Listener
@@ -28,10 +29,10 @@ final class Service {
     // A loop of its own: the admin listener answers also when the public loops are busy.
     adminLoop = try EventLoopGroup(count: 1, time: backbone.time)
     let authorization = backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers)
+    gateway = try GatewayHandler(
+      settings: configuration.gatewaySettings, dependencies: backbone.gatewayDependencies(), loops: loops.loops)
     let door = FrontDoor(
-      gateway: try GatewayHandler(
-        settings: configuration.gatewaySettings, dependencies: backbone.gatewayDependencies(), loops: loops.loops),
-      authorization: authorization.server, pages: authorization.site)
+      gateway: gateway, authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
     let admin = AdminHandler(
@@ -59,6 +60,7 @@ final class Service {
   func stop() async {
     await publicListener.drain(deadlineSeconds: 10)
     await adminListener.drain(deadlineSeconds: 1)
+    await gateway.finish()
     loops.stop()
     adminLoop.stop()
     backbone.usage.stop()
