@@ -28,7 +28,8 @@ extension AdminAPI {
     guard !isThere || request.query["replace"] == "true" else { throw taken }
     let unknown = record.scopes.apiScopes.filter { !dependencies.catalogue.knows($0) }
     guard unknown.isEmpty else { throw AdminError.invalid("No policy has the scope \(unknown[0]).") }
-    try await recorded(LedgerEntry(event: isThere ? "admin.client_changed" : "admin.client_added", clientID: record.id.rawValue)) {
+    try await recorded(LedgerEntry(event: isThere ? "admin.client_changed" : "admin.client_added", clientID: record.id.rawValue))
+    {
       if isThere {
         try await dependencies.stores.clients.save(record)
         _ = try await dependencies.stores.grants.end(client: record.id, reason: "client_changed")

@@ -48,7 +48,8 @@ struct ProjectionPlan: Sendable {
         let name = ByteRange(start: names.count, count: field.name.utf8.count)
         names += field.name.utf8
         return Field(
-          name: name, fingerprint: JSONKey.fingerprint(Array(field.name.utf8)), required: field.required, nullable: field.nullable,
+          name: name, fingerprint: JSONKey.fingerprint(Array(field.name.utf8)), required: field.required,
+          nullable: field.nullable,
           step: compile(field.rule))
       }
       fields += compiled

@@ -43,7 +43,8 @@ public final class ConsentMemory: @unchecked Sendable {
     grantedAt: Timestamp?, now: Timestamp
   ) throws -> Decision {
     guard operation.personalData, let purpose else {
-      return DecisionFunction.decide(operation: operation, scopes: scopes, basis: nil, record: nil, grantedAt: grantedAt, now: now)
+      return DecisionFunction.decide(
+        operation: operation, scopes: scopes, basis: nil, record: nil, grantedAt: grantedAt, now: now)
     }
     let basis = register.catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client)
     let record = try subject.flatMap { try self.record(Key(subject: $0, client: client, purpose: purpose)) }

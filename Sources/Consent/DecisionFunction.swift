@@ -75,7 +75,8 @@ public enum DecisionFunction {
   ///     about no subscriber. What was granted before a withdrawal does not live again by a later consent.
   ///   - now: expiry is by the clock, and no job has to run for it.
   public static func decide(
-    operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, grantedAt: Timestamp?, now: Timestamp
+    operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, grantedAt: Timestamp?,
+    now: Timestamp
   ) -> Decision {
     let offered = operation.requiredCategories | operation.optionalCategories
     guard operation.personalData else {

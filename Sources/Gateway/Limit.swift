@@ -68,7 +68,8 @@ struct Limiter {
 
   private static func standing(_ bucket: RateBucket, remaining: Int, resetSeconds: Int) -> Standing {
     Standing(
-      limit: Int(bucket.burst), windowSeconds: max(1, Int((bucket.fillNanoseconds + 500_000_000) / 1_000_000_000)), remaining: remaining, resetSeconds: resetSeconds)
+      limit: Int(bucket.burst), windowSeconds: max(1, Int((bucket.fillNanoseconds + 500_000_000) / 1_000_000_000)),
+      remaining: remaining, resetSeconds: resetSeconds)
   }
 
   private func takeQuota(_ token: AccessToken, _ now: Timestamp) throws(APIError) -> Taken {

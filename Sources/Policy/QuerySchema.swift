@@ -96,7 +96,9 @@ public struct QuerySchema: Sendable {
         index += 1
         continue
       }
-      guard index + 2 < text.count, let high = Hex.value(text[index + 1]), let low = Hex.value(text[index + 2]) else { return nil }
+      guard index + 2 < text.count, let high = Hex.value(text[index + 1]), let low = Hex.value(text[index + 2]) else {
+        return nil
+      }
       value.append(high << 4 | low)
       index += 3
     }

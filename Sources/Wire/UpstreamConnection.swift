@@ -233,7 +233,8 @@ final class UpstreamConnection: Pollable, TimerTarget {
     chunks = nil
     // What follows an answer that nobody asked for could be taken for the answer to the next call.
     let isClean =
-      buffer.upper == messageEnd && sent == request.count && !announcesMore && parser.framing != .untilClose && parser.keepsConnection(buffer.bytes)
+      buffer.upper == messageEnd && sent == request.count && !announcesMore && parser.framing != .untilClose
+      && parser.keepsConnection(buffer.bytes)
     phase = .idle
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
     isReused = true

@@ -65,7 +65,8 @@ import Testing
     case 4: return .array(of: rule(&random, depth + 1))
     default:
       let names = Self.names.shuffled(using: &random.generator).prefix(random.pick(0..<6))
-      return .object(names.map { .init(name: $0, rule: rule(&random, depth + 1), required: random.chance(15), nullable: random.chance(30)) })
+      return .object(
+        names.map { .init(name: $0, rule: rule(&random, depth + 1), required: random.chance(15), nullable: random.chance(30)) })
     }
   }
 

@@ -201,7 +201,8 @@ private final class QueueExecutor: TaskExecutor {
     for index in 0..<100 {
       _ = try memory.decide(
         operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier],
-        subject: SubjectPseudonym(rawValue: "s\(index)"), client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil, now: Fixture.now)
+        subject: SubjectPseudonym(rawValue: "s\(index)"), client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil,
+        now: Fixture.now)
     }
     #expect(memory.count <= 4)
   }

@@ -68,7 +68,8 @@ import Testing
       var members = LedgerMembers()
       record.write(
         CallRecord.Facts(
-          operation: catalogue.operationsByIndex[0], token: token, subject: subject, permission: nil, verdict: .refused, reason: nil,
+          operation: catalogue.operationsByIndex[0], token: token, subject: subject, permission: nil, verdict: .refused,
+          reason: nil,
           categories: 0, status: 403, upstreamStatus: nil, durationMicroseconds: 1, requestBytes: 0, responseBytes: 0),
         correlator: [], into: &members)
       return String(decoding: members.bytes, as: UTF8.self)

@@ -46,7 +46,8 @@ import Testing
   /// A22, A30: a backend that takes names without regard to case, or understands more than the API has, would answer about them.
   @Test(arguments: [
     #"{"Device":{"phoneNumber":"+33612345678"}}"#, #"{"device":{"phoneNumber":"+1"},"DEVICE":{"phoneNumber":"+33612345678"}}"#,
-    #"{"phoneNumber":"+33612345678","device":{"phoneNumber":"+33639980001"}}"#, #"{"\u0044evice":{"phoneNumber":"+33612345678"}}"#,
+    #"{"phoneNumber":"+33612345678","device":{"phoneNumber":"+33639980001"}}"#,
+    #"{"\u0044evice":{"phoneNumber":"+33612345678"}}"#,
     #"{"subscriber":[{"device":{"phoneNumber":"+33612345678"}}]}"#, #"{"device.phoneNumber":"+33612345678","":{}}"#,
     #"{"device":{"PhoneNumber":"+33612345678","phoneNumber":"+33639980001"}}"#,
   ]) func nobodyElseIsNamedToTheBackend(_ body: String) throws {
@@ -120,7 +121,8 @@ import Testing
     let bytes = Array(text.utf8)
     var tape = JSONTape()
     try tape.parse(bytes.span)
-    let named = SubjectBody(bytes: bytes.span, tape: tape, hasDocument: true, schema: nil).identifiers(at: SubjectPlace(["device"], .device))
+    let named = SubjectBody(bytes: bytes.span, tape: tape, hasDocument: true, schema: nil).identifiers(
+      at: SubjectPlace(["device"], .device))
     #expect(named.count == count)
     #expect(named.hasNumber == hasNumber)
     #expect(named.number?.e164 == number)

@@ -58,7 +58,8 @@ import Testing
     (#""path": "/things/remaining""#, #""path": "/things/{other}""#, "method and path"),
     (#""requestsPerMinute": 60"#, #""requestsPerMinute": 0"#, "whole number"),
     (#""requestsPerMinute": 60"#, #""requestsPerMinute": 1, "burst": 1441"#, "more than a day"),
-    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 1, "burst": 307445734"#, "more than a day"), (#""version": "1.0.0","#, "", "missing"),
+    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 1, "burst": 307445734"#, "more than a day"),
+    (#""version": "1.0.0","#, "", "missing"),
     (#""category": "place"}, "name": {"category": "name""#, #""release": "always"}, "name": {"release": "always""#, "no field"),
     (#""title": {"en": "Make"}"#, #""title": {"fr": "Faire"}"#, "English"), ("// A comment", "", "not JSON"),
   ]

@@ -4,7 +4,9 @@ import Testing
 @testable import Policy
 
 @Suite struct QuerySchemaTests {
-  private static func check(_ query: String?, _ policy: String = #"{"page": {"pattern": "^[0-9]{1,3}$"}, "at": {"pattern": "^.{1,9}$"}}"#)
+  private static func check(
+    _ query: String?, _ policy: String = #"{"page": {"pattern": "^[0-9]{1,3}$"}, "at": {"pattern": "^.{1,9}$"}}"#
+  )
     throws -> String
   {
     let schema = try QuerySchema(JSONDocument(Array(policy.utf8)).root)
@@ -14,10 +16,12 @@ import Testing
     return String(decoding: output, as: UTF8.self)
   }
 
-  @Test(arguments: [
-    (nil, ""), ("", ""), ("page=12", "?page=12"), ("at=a&page=1", "?page=1&at=a"), ("page=%31", "?page=1"),
-    ("at=%2b%26%3D%20%c3%A9", "?at=%2B%26%3D%20%C3%A9"), ("at=a/b?c", "?at=a%2Fb%3Fc"), ("at=a=b", "?at=a%3Db"),
-  ] as [(String?, String)]) func whatThePolicyNamesIsWrittenAnew(_ query: String?, _ expected: String) throws {
+  @Test(
+    arguments: [
+      (nil, ""), ("", ""), ("page=12", "?page=12"), ("at=a&page=1", "?page=1&at=a"), ("page=%31", "?page=1"),
+      ("at=%2b%26%3D%20%c3%A9", "?at=%2B%26%3D%20%C3%A9"), ("at=a/b?c", "?at=a%2Fb%3Fc"), ("at=a=b", "?at=a%3Db"),
+    ] as [(String?, String)]) func whatThePolicyNamesIsWrittenAnew(_ query: String?, _ expected: String) throws
+  {
     #expect(try Self.check(query) == expected)
   }
 
@@ -41,7 +45,9 @@ import Testing
     #expect(output.isEmpty)
   }
 
-  @Test(arguments: [#"{"a b": {"pattern": "^x$"}}"#, #"{"a": {}}"#, #"{"a": {"pattern": "("}}"#, #"{"a": {"pattern": "^x$", "y": 1}}"#, "[]"])
+  @Test(arguments: [
+    #"{"a b": {"pattern": "^x$"}}"#, #"{"a": {}}"#, #"{"a": {"pattern": "("}}"#, #"{"a": {"pattern": "^x$", "y": 1}}"#, "[]",
+  ])
   func aWrongOneIsRefused(_ policy: String) throws {
     #expect(throws: DocumentError.self) { try Self.check(nil, policy) }
   }

@@ -168,7 +168,9 @@ public final class SQLiteUsageStore: UsageStore {
   public func sums(_ filter: UsageFilter, by period: UsagePeriod) throws -> [UsageSum] {
     var sums: [UsageSum] = []
     for client in try filter.client.map({ [$0] }) ?? clients() { try add(client, filter, period, to: &sums) }
-    return sums.sorted { ($0.hour, $0.client, $0.api, $0.operation, $0.currency) < ($1.hour, $1.client, $1.api, $1.operation, $1.currency) }
+    return sums.sorted {
+      ($0.hour, $0.client, $0.api, $0.operation, $0.currency) < ($1.hour, $1.client, $1.api, $1.operation, $1.currency)
+    }
   }
 
   /// What cost nothing has no currency of its own: it is counted in the row of what did.

@@ -13,7 +13,8 @@ enum TokenVerb: Verb {
   static let options: [OptionDefinition] = [
     .config, .json, .value("--client", "ID", "the client that the token is for"),
     .value("--subject", "TEL", "the subscriber, for a 3-legged token"), .value("--scope", "SCOPES", "scopes and one purpose"),
-    .value("--count", "N", "how many, one a line (1; 100000 at most)"), .value("--ttl", "TIME", "how long they live (1h; 24h at most)"),
+    .value("--count", "N", "how many, one a line (1; 100000 at most)"),
+    .value("--ttl", "TIME", "how long they live (1h; 24h at most)"),
   ]
 
   static func run(_ arguments: Arguments) async throws {
