@@ -66,6 +66,11 @@ let package = Package(
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
+    tests(
+      "AdministrationTests",
+      [
+        "Administration", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes",
+      ]),
     tests("SimulatorTests", ["Simulator", "Identifiers", "Wire", "Bytes"]),
     tests("PasserelleTests", ["passerelle", "Gateway", "Wire", "JOSE", "Bytes"]),
   ]

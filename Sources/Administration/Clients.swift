@@ -19,27 +19,49 @@ extension AdminAPI {
 
   /// `POST /admin/v1/clients`: a registration in the names of RFC 7591. One with the same id is replaced only when the query says
   /// `replace=true`; a changed client's grants end with it, so that no token lives on under rules that no longer hold.
+  ///
+  /// What gives anybody more than before is in the ledger first: an act without an entry cannot be.
   func addClient(_ request: AdminRequest) async throws -> HTTPResponse {
     let record = try ClientRecord(json: JSONDocument(request.body, file: "request").root)
-    let before = try dependencies.stores.clients.client(record.id)
-    if before != nil, request.query["replace"] != "true" {
-      throw AdminError.conflict("The client \(record.id) is registered already; say replace to change it.")
-    }
+    let taken = AdminError.conflict("The client \(record.id) is registered already; say replace to change it.")
+    let isThere = try dependencies.stores.clients.client(record.id) != nil
+    guard !isThere || request.query["replace"] == "true" else { throw taken }
     let unknown = record.scopes.apiScopes.filter { !dependencies.catalogue.knows($0) }
     guard unknown.isEmpty else { throw AdminError.invalid("No policy has the scope \(unknown[0]).") }
-    try await dependencies.stores.clients.save(record)
-    if before != nil { _ = try await dependencies.stores.grants.end(client: record.id, reason: "client_changed") }
-    try await note(before == nil ? "admin.client_added" : "admin.client_changed", client: record.id)
-    return HTTPResponse.json(before == nil ? 201 : 200, record.json())
+    try await recorded(LedgerEntry(event: isThere ? "admin.client_changed" : "admin.client_added", clientID: record.id.rawValue))
+    {
+      if isThere {
+        try await dependencies.stores.clients.save(record)
+        _ = try await dependencies.stores.grants.end(client: record.id, reason: "client_changed")
+        try await dependencies.stores.backchannel.end(client: record.id)
+      } else {
+        // Somebody else may have been faster: the store decides.
+        guard try await dependencies.stores.clients.add(record) else { throw taken }
+      }
+    }
+    return HTTPResponse.json(isThere ? 200 : 201, record.json())
   }
 
   /// `POST /admin/v1/clients/{client_id}/enable` and `/disable`. A disabled client's tokens are refused from now on, and its
   /// grants end: enabling it again does not bring them back.
+  ///
+  /// To enable is in the ledger first. To disable holds even when the ledger cannot be written, and says so.
   func setClient(_ request: AdminRequest, enabled: Bool) async throws -> HTTPResponse {
     let id = try client(request.id).id
-    _ = try await dependencies.stores.clients.setEnabled(id, enabled)
-    if !enabled { _ = try await dependencies.stores.grants.end(client: id, reason: "client_disabled") }
-    try await note(enabled ? "admin.client_enabled" : "admin.client_disabled", client: id)
+    if enabled {
+      try await recorded(LedgerEntry(event: "admin.client_enabled", clientID: id.rawValue)) {
+        _ = try await dependencies.stores.clients.setEnabled(id, true)
+      }
+    } else {
+      _ = try await dependencies.stores.clients.setEnabled(id, false)
+      _ = try await dependencies.stores.grants.end(client: id, reason: "client_disabled")
+      try await dependencies.stores.backchannel.end(client: id)
+      do {
+        try await dependencies.ledger.append(LedgerEntry(event: "admin.client_disabled", clientID: id.rawValue))
+      } catch {
+        throw AdminError.failed("The client is disabled, but the ledger cannot be written: repeat this when it can.")
+      }
+    }
     return HTTPResponse.json(200, try client(request.id).json())
   }
 
@@ -49,8 +71,19 @@ extension AdminAPI {
     }
     return record
   }
+}
 
-  private func note(_ event: String, client: ClientID) async throws {
-    try await dependencies.ledger.append(LedgerEntry(event: event, clientID: client.rawValue))
+extension AdminAPI {
+  /// Does what gives more than before, once its entry is durable; when it fails, another entry says so.
+  ///
+  /// - Throws: what the act throws, or the ledger: nothing was done then.
+  func recorded(_ entry: LedgerEntry, _ act: () async throws -> Void) async throws {
+    try await dependencies.ledger.append(entry)
+    do { try await act() } catch {
+      var failure = entry
+      failure.decision = "failed"
+      _ = try? await dependencies.ledger.append(failure)
+      throw error
+    }
   }
 }

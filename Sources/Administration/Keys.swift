@@ -19,11 +19,13 @@ extension AdminAPI {
     return HTTPResponse.json(200, writer.bytes)
   }
 
-  /// `POST /admin/v1/keys/rotate`: the next key signs from now on.
+  /// `POST /admin/v1/keys/rotate`: the next key signs from now on. Its entry comes first: a key never signs that the ledger does not
+  /// know of.
   func rotateKeys() async throws -> HTTPResponse {
-    try dependencies.keys.rotate()
-    let kid = LedgerEntry.Detail("kid", dependencies.keys.current.kid)
-    try await dependencies.ledger.append(LedgerEntry(event: "key.rotated", detail: [kid]))
+    let next = dependencies.keys.list().first { $0.role == "signs next" }?.kid ?? ""
+    try await recorded(LedgerEntry(event: "key.rotated", detail: [LedgerEntry.Detail("kid", next)])) {
+      try dependencies.keys.rotate()
+    }
     return listKeys()
   }
 }

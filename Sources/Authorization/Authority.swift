@@ -11,6 +11,9 @@ struct Authority: Sendable {
   let scopes: ScopeSet
   let amr: [String]
   let authenticatedAt: Timestamp?
+  /// When the subscriber's word was given that it rests on; nil for now. A withdrawal since then ends it, whatever was agreed to
+  /// later (A22).
+  let since: Timestamp?
 }
 
 /// What a token may be issued for now. Only `GrantedScopes` makes one.
@@ -34,7 +37,7 @@ enum GrantedScopes {
     let registered = authority.scopes.apiScopes.intersection(client.scopes)
     guard client.purposes.contains(authority.purpose) else { throw noConsent(examination, "the purpose is no longer registered") }
     let coverage = try Coverage.decide(
-      subject: authority.subject, client: client.id, purpose: authority.purpose, scopes: registered,
+      subject: authority.subject, client: client.id, purpose: authority.purpose, scopes: registered, since: authority.since,
       dependencies: examination.dependencies)
     guard !coverage.covered.isEmpty else {
       // What was withdrawn stays so: another consent, later, is for another grant.

@@ -68,6 +68,7 @@ enum Checks {
     Check(". . . . x . . . . .", \.$authority, BackchannelAuthority.examine),
     Check(". . . . . x . . . .", \.$authority, AssertionAuthority.examine),
     Check(". . . . . . . x . .", \.$authority, RefreshAuthority.examine),
+    Check(". . . x x . . x . .", GrantTypeForAuthority.examine),
     // The one decision function: every way to a token about a subscriber passes here (A22).
     Check(". . . x x x . x . .", \.$granted, GrantedScopes.examine),
     // What is shown.

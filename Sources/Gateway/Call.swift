@@ -120,6 +120,9 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   private func forward() throws(APIError) {
+    // What could not be recorded is not asked for either: the backend would tell, or do, something that no entry knows of. This
+    // call's own entry is another try of the ledger.
+    guard gateway.dependencies.ledger.isHealthy else { throw Self.ledgerFailed }
     guard let operation, let upstream = gateway.upstreams[operation.index] else {
       throw APIError(.unavailable, "no_upstream")
     }
@@ -164,10 +167,16 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     }
   }
 
-  /// A refusal goes to the ledger like an answer; what belongs to no operation has no entry and leaves at once.
+  /// A refusal goes to the ledger like an answer. What belongs to no operation, and what a source without a token sends beyond its
+  /// measure, has no entry of its own and leaves at once.
   private func refuse(_ error: APIError) {
     outcome = .refused(error)
     guard let operation else { respond(); return }
+    if token == nil, let seconds = gateway.unauthenticated.admit(exchange.remoteAddress, at: loop.loop.nowNanoseconds) {
+      gateway.unauthenticated.count(on: loop.loop)
+      outcome = .refused(APIError(.tooManyRequests, "source_limit", retryAfterSeconds: seconds))
+      return respond()
+    }
     let answer = operation.errors.answer(error.kind)
     // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
     let verdict: CallRecord.Verdict = answer.status >= 500 || error.isBackends ? .failed : .refused
@@ -193,11 +202,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func ledgerSettled(_ durable: Bool) {
     if !durable {
       answer.removeAll(keepingCapacity: true)
-      outcome = .refused(
-        APIError(.unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released."))
+      outcome = .refused(Self.ledgerFailed)
+      // A call that the ledger does not know is one that the quota does not know.
+      taken.giveBackQuota()
     }
     respond()
   }
+
+  private static let ledgerFailed = APIError(
+    .unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released.")
 
   private func respond() {
     switch outcome {

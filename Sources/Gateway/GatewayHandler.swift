@@ -36,6 +36,8 @@ public struct GatewaySettings: Sendable {
   public var dpop = DPoPSettings()
   /// Whose access tokens are good here beside our own.
   public var trustedIssuers: [TrustedIssuer] = []
+  /// Refusals of calls without a good token that one source may have in the ledger a minute; 0 for no limit.
+  public var unauthenticatedPerMinute = 600
 
   public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
     self.issuer = issuer
@@ -91,6 +93,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let filter = AnswerFilter()
   let record: CallRecord
   let responder: Responder
+  let unauthenticated: UnauthenticatedRefusals
   let upstreams: [GatewaySettings.Upstream?]
   let forwards: [ForwardRequest?]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
@@ -116,11 +119,16 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
+    unauthenticated = UnauthenticatedRefusals(
+      perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
     upstreams = catalogue.operationsByIndex.map { settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"] }
     forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
     self.loops = []
     self.loops = loops.map { LoopState(gateway: self, loop: $0) }
   }
+
+  /// Writes what is still to be told, when no call comes any more.
+  public func finish() async { await unauthenticated.tell() }
 
   /// True when the path belongs to an API of the catalogue.
   public func owns(_ path: Span<UInt8>) -> Bool { dependencies.catalogue.routes.owns(path) }

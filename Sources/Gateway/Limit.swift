@@ -23,8 +23,9 @@ struct Limiter {
 
   /// Where the client stands with the limit that is nearest, for the `RateLimit` fields.
   struct Standing: Equatable {
-    /// Calls in a window.
+    /// Calls in a window, and its seconds: what the bucket holds, and how long it takes to fill.
     var limit: Int
+    var windowSeconds: Int
     var remaining: Int
     /// Seconds until the bucket is full again, or until the next token when there is none.
     var resetSeconds: Int
@@ -56,13 +57,19 @@ struct Limiter {
     switch bucket.take(at: monotonic) {
     case .admitted(let remaining, let fullIn):
       if standing.map({ remaining < $0.remaining }) ?? true {
-        standing = Standing(limit: Int(bucket.burst), remaining: remaining, resetSeconds: Self.seconds(fullIn))
+        standing = Self.standing(bucket, remaining: remaining, resetSeconds: Self.seconds(fullIn))
       }
     case .refused(let retryIn):
       let seconds = Self.seconds(retryIn)
-      standing = Standing(limit: Int(bucket.burst), remaining: 0, resetSeconds: seconds)
+      standing = Self.standing(bucket, remaining: 0, resetSeconds: seconds)
       throw APIError(.tooManyRequests, "rate_limit", retryAfterSeconds: seconds)
     }
+  }
+
+  private static func standing(_ bucket: RateBucket, remaining: Int, resetSeconds: Int) -> Standing {
+    Standing(
+      limit: Int(bucket.burst), windowSeconds: max(1, Int((bucket.fillNanoseconds + 500_000_000) / 1_000_000_000)),
+      remaining: remaining, resetSeconds: resetSeconds)
   }
 
   private func takeQuota(_ token: AccessToken, _ now: Timestamp) throws(APIError) -> Taken {

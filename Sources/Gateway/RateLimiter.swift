@@ -14,9 +14,11 @@ final class RateBucket: Sendable {
 
   /// - Parameters:
   ///   - callsPerMinute: 1 or more.
-  ///   - burst: 1 or more; how many calls may come at once when the bucket is full.
+  ///   - burst: from 1 to what a day refills; how many calls may come at once when the bucket is full.
   init(callsPerMinute: Int, burst: Int) {
-    intervalNanoseconds = max(1, 60_000_000_000 / UInt64(max(1, callsPerMinute)))
+    // Rounded up: never more in a minute than the limit says.
+    let calls = UInt64(max(1, callsPerMinute))
+    intervalNanoseconds = (60_000_000_000 + calls - 1) / calls
     self.burst = UInt64(max(1, burst))
   }
 
@@ -28,9 +30,12 @@ final class RateBucket: Sendable {
     case refused(retryInNanoseconds: UInt64)
   }
 
+  /// How long an empty bucket takes to be full.
+  var fillNanoseconds: UInt64 { intervalNanoseconds * burst }
+
   /// Takes one token at a monotonic time in nanoseconds. Any thread.
   func take(at now: UInt64) -> Verdict {
-    let depth = intervalNanoseconds &* burst
+    let depth = fillNanoseconds
     var seen = theoreticalArrival.load(ordering: .relaxed)
     while true {
       let next = max(seen, now) + intervalNanoseconds

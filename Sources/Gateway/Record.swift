@@ -48,7 +48,9 @@ struct CallRecord {
     entry.removeAll()
     entry.plain("event", "api.call")
     if let token = facts.token { entry.members(token.ledgerMembers) }
-    if let pseudonym = facts.subject?.pseudonym ?? facts.token?.subject { entry.subject(pseudonym) }
+    // Whom the call was about, be it without a name; before that was known, whom the token is about.
+    let subject = facts.subject.map(\.pseudonym) ?? facts.token?.subject
+    if let subject { entry.subject(subject) }
     entry.members(facts.operation.ledgerMembers)
     if let permission = facts.permission {
       if let basis = permission.basis { entry.text("legal_basis", basis.rawValue) }

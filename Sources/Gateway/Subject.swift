@@ -70,7 +70,7 @@ struct SubjectFinder {
     let named = request.identifiers(at: place)
     guard let pseudonym = token.subject else {
       guard !named.isEmpty else { throw APIError(.missingIdentifier, "identifier_missing") }
-      return try fromBody(named, request, place, &upstreamBody)
+      return try fromBody(named, request, place, token, &upstreamBody)
     }
     guard named.isEmpty else { throw APIError(.unnecessaryIdentifier, "identifier_unnecessary") }
     let number = try number(of: pseudonym, token)
@@ -86,7 +86,7 @@ struct SubjectFinder {
     let named = request.identifiers(at: place)
     guard let pseudonym = token.subject else {
       guard !named.isEmpty else { throw APIError(.missingIdentifier, "identifier_missing") }
-      return try fromBody(named, request, place, &upstreamBody)
+      return try fromBody(named, request, place, token, &upstreamBody)
     }
     let number = try number(of: pseudonym, token)
     if !named.isEmpty, named.number != number { throw APIError(.invalidTokenContext, "identifier_of_another") }
@@ -101,25 +101,39 @@ struct SubjectFinder {
   ) throws(APIError) -> CallSubject {
     let named = request.identifiers(at: place)
     guard !named.isEmpty else { throw APIError(.missingIdentifier, "identifier_missing") }
-    guard let pseudonym = token.subject, mustMatchToken else { return try fromBody(named, request, place, &upstreamBody) }
+    guard let pseudonym = token.subject, mustMatchToken else {
+      let subject = try fromBody(named, request, place, token, &upstreamBody)
+      // About another person a token with a subscriber opens no more than one without.
+      guard token.subject == nil || subject.pseudonym == token.subject || mayDoWithoutSubscriber(token) else {
+        throw APIError(.permissionDenied, "two_legged_not_allowed")
+      }
+      return subject
+    }
     let number = try number(of: pseudonym, token)
     // What cannot be shown to be the same subscriber is refused like another one.
     guard named.number == number else { throw APIError(.permissionDenied, "identifier_of_another") }
     request.write(number, at: place, to: &upstreamBody)
-    return CallSubject(number: number, pseudonym: pseudonym, isOneOfSeveral: named.count > 1)
+    return CallSubject(number: number, pseudonym: pseudonym, isOneOfSeveral: false)
+  }
+
+  private func mayDoWithoutSubscriber(_ token: AccessToken) -> Bool {
+    token.claims.purpose.map(token.client.twoLeggedPurposes.contains) ?? false
   }
 
   /// A subscriber named in the body. The gateway knows people by number; other identifiers are for a backend's look-up to
   /// resolve, and while none is configured they are not supported.
   private func fromBody(
-    _ named: NamedIdentifiers, _ request: borrowing SubjectBody, _ place: SubjectPlace, _ upstreamBody: inout [UInt8]
+    _ named: NamedIdentifiers, _ request: borrowing SubjectBody, _ place: SubjectPlace, _ token: AccessToken,
+    _ upstreamBody: inout [UInt8]
   ) throws(APIError) -> CallSubject {
     guard named.hasNumber else { throw APIError(.unsupportedIdentifier, "identifier_unsupported") }
     guard let number = named.number else { throw APIError(.unknownSubscriber, "number_not_global") }
     let pseudonym: SubjectPseudonym?
     do { pseudonym = try subjects.pseudonym(of: number) } catch { throw APIError(.unavailable, "subject_store_failed") }
     request.write(number, at: place, to: &upstreamBody)
-    return CallSubject(number: number, pseudonym: pseudonym, isOneOfSeveral: named.count > 1)
+    // Design guide, appendix A: `device` never with a 3-legged token.
+    return CallSubject(
+      number: number, pseudonym: pseudonym, isOneOfSeveral: named.count > 1 && token.subject == nil)
   }
 
   private func number(of pseudonym: SubjectPseudonym, _ token: AccessToken) throws(APIError) -> MSISDN {

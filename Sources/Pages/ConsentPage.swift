@@ -33,7 +33,8 @@ struct ConsentPage {
       let claimed = form["page"].map { PageMark($0) }
       let texts = claimed?.texts ?? self.texts(interaction, request)
       let statement = statement(interaction, texts)
-      // What is recorded is what was read: after an update between the two, the person reads again.
+      // What is recorded is what was read: after an update between the two, the person reads again. A form without the mark is one
+      // of somebody's test or script, with the same handle and session; it is about the page as it is now.
       guard claimed.map({ $0 == statement.mark }) ?? true else {
         return render(409, interaction, statement, notice: texts(.changed))
       }

@@ -4,6 +4,8 @@ import Glibc
 extension RequestSchema.Format {
   /// True when the text is of the format.
   func admits(_ text: String) -> Bool {
+    // What ends a text for C must not end it here.
+    guard !text.utf8.contains(0) else { return false }
     switch self {
     case .ipv4:
       var address = in_addr()

@@ -165,6 +165,8 @@ struct PolicyReader {
     guard var reader else { return nil }
     let rate = try reader.integer("requestsPerMinute", in: 1...1_000_000_000)
     let burst = try reader.optionalInteger("burst", in: 1...1_000_000_000) ?? rate
+    // A bucket that takes longer than a day to fill is no rate, and its time would not fit its word.
+    guard burst <= rate * 1440 else { throw reader.value("burst")!.error("burst is more than a day of requestsPerMinute") }
     try reader.finish()
     return RateLimit(requestsPerMinute: rate, burst: burst)
   }

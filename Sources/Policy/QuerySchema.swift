@@ -1,6 +1,7 @@
 import Bytes
 
-/// The query parameters of an operation: those that a policy names, and no others.
+/// The query parameters of an operation: those that a policy names. Others are left out on the way to the backend, like fields that a
+/// schema does not name; the gateway does not fail for what it does not need.
 ///
 /// A backend that merges query and body could otherwise be asked about somebody who was never asked for consent (A22), and what
 /// clients write there stands in its access log.
@@ -55,7 +56,7 @@ public struct QuerySchema: Sendable {
       let name = pair.extracting(0..<equals)
       // A name is compared as it was sent: no second spelling leads to it.
       guard let index = parameters.firstIndex(where: { name.equals($0.name.span) }) else {
-        return Self.violation("The query has a parameter that the API does not know.")
+        continue
       }
       guard !given.contains(where: { $0.index == index }) else { return violation(index, "is there twice") }
       guard equals < pair.count, let value = Self.decoded(pair.extracting(equals + 1..<pair.count)),

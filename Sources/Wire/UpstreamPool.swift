@@ -128,6 +128,8 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
     resolver.learn(addresses, at: loop.nowNanoseconds)
     let calls = waiting
     waiting = []
-    for call in calls { open(for: call) }
+    for call in calls {
+      if call.deadlineNanoseconds > loop.nowNanoseconds { open(for: call) } else { call.failed(.timedOut) }
+    }
   }
 }

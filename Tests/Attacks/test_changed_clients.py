@@ -82,15 +82,8 @@ def page(demo):
     return finish
 
 
-PASSES = {
-    (ciba, disable_and_enable): "an auth_req_id of before a disabling is good again once the client is enabled",
-    (ciba, without_the_flow_for_the_purpose): "the rules of a client are not looked at when it polls (profile item 77)",
-    (page, without_the_flow_for_the_purpose): "the rules of a client are not looked at when a code is redeemed (profile item 77)"}
-
-
 @pytest.mark.parametrize("begin, change", [
-    pytest.param(begin, change, id=f"{begin.__name__}-{change.__name__}",
-                 marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=PASSES[begin, change])] if (begin, change) in PASSES else [])
+    pytest.param(begin, change, id=f"{begin.__name__}-{change.__name__}")
     for begin in (code, refresh, ciba, page) for change in CHANGES if (begin, change) != (page, disable_and_enable)])
 def test_a24_what_began_before_gives_no_token_that_the_client_may_not_have_any_more(demo, register, begin, change):
     """The page of a client that is enabled again may go on: the subscriber decides after that."""
@@ -140,7 +133,6 @@ def test_a22_a_flow_that_was_not_agreed_for_the_purpose_is_refused(demo, registe
     assert "code" in back(get(demo, dict(authorize_pairs(demo)) | {"client_id": CLIENT, "scope": f"openid {PURPOSE} {TYPE}"}))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="refreshing is not subject to the rules of a client (profile item 77)")
 def test_a22_refreshing_is_a_flow_too(demo, register):
     """The rule for the purpose names authorization_code and not refresh_token."""
     register(grant_type_rules=RULES)

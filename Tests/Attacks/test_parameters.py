@@ -219,12 +219,3 @@ def test_a23_a31_the_consent_form_is_complete_and_unambiguous_or_nothing_is_agre
     assert demo.authorize(CAROL, prompt="none").result["error"] == "consent_required"
     # The page is still good: none of these was the decision.
     assert "code" in page.decide("allow").result
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a consent form without the mark of the page that was shown is taken")
-def test_a23_a_decision_says_which_page_it_is_about(demo):
-    """What is recorded is what was read: of a form that does not say what that was, nothing can be recorded."""
-    demo.withdraw(CAROL)
-    answer = decide(demo.authorize(CAROL), without=("page",))
-    assert "location" not in answer.headers
-    assert demo.authorize(CAROL, prompt="none").result["error"] == "consent_required"

@@ -314,8 +314,6 @@ def test_a46_a_code_that_is_bound_to_a_key_is_not_redeemed_without_it(demo, key)
         assert demo.authorize(ALICE, dpop_jkt=thumbprint).result["error"] == "invalid_request"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError,
-                   reason="a pushed request with a proof by another key than its dpop_jkt is taken (RFC 9449 §10.1)")
 def test_a46_a_pushed_request_names_the_key_that_it_proves(demo, key):
     """RFC 9449 §10.1: when both are there and differ, the request must be rejected."""
     text = proof(key, PLACES["token"].claims(demo, "", htu=demo.issuer + "/par"))

@@ -222,3 +222,29 @@ def test_a_client_that_leaves_in_the_middle_of_a_call_harms_nobody(demo):
         s.close()
     time.sleep(2.5)
     assert demo.call(good).status_code == 200
+
+
+def test_who_has_no_token_cannot_fill_the_ledger(tmp_path):
+    demo = Demo(tmp_path).start()
+    try:
+        token = demo.token(ALICE)
+        lines = lambda: len(open(demo.data + "/data/ledger/000000000001.jsonl").readlines())
+        before, count = lines(), 3000
+        request = b"POST " + V03.encode() + b"/retrieve-type HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n"
+        last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        found = []
+        for _ in range(10):
+            answer, _ = raw(demo.port, request * (count // 10 - 1) + last, 10)
+            found += statuses(answer)
+        assert len(found) == count and set(found) == {401, 429}
+        assert 600 <= found.count(401) <= 900, "600 at once, and ten more a second"
+        assert lines() - before == found.count(401)
+        assert b"Retry-After" in answer or b"retry-after" in answer
+        assert demo.call(token).status_code == 200, "who has a token is not held up"
+        demo.stop()
+        demo.start()
+        entries = demo.json("audit", "search", "--event", "api.refused_unauthenticated")
+        assert sum(int(entry["detail"]["count"]) for entry in entries) == found.count(429)
+        assert demo.json("audit", "verify")["ok"] is True
+    finally:
+        demo.stop()

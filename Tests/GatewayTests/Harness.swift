@@ -52,7 +52,7 @@ final class TestGateway: Sendable {
         catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
         consents: ConsentRegister(
           store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver()),
-        ledger: ledger, time: time, quotaUsed: { _, _ in (0, 0) }),
+        ledger: ledger, time: time, quotaUsed: [:]),
       loops: group.loops)
     listener = try Listener(address: "127.0.0.1", port: 0, group: group, handler: gateway)
     group.start()

@@ -48,6 +48,41 @@ import Testing
     #expect(admitted(5, limiter, self.token(quotaPerDay: 1400)) == 0)
   }
 
+  @Test func theFieldsTellTheBucketAndHowLongItTakesToFill() throws {
+    for (rate, expected) in [(600, 60), (7, 60), (5, 60)] {
+      let token = token(quotaPerDay: nil)
+      token.client.requestsPerMinute = rate
+      var standing: Limiter.Standing?
+      let limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: [:], at: Self.now))
+      _ = try limiter.run(token, catalogue.operationsByIndex[0], &standing, monotonic: 1, now: Self.now)
+      #expect(standing?.limit == rate && standing?.windowSeconds == expected)
+    }
+  }
+
+  /// A call about somebody without a name here is not one about the token's subscriber.
+  @Test func theLedgerNamesNobodyElse() {
+    var token = token(quotaPerDay: nil)
+    token.grant.subject = SubjectPseudonym(rawValue: "of-the-token")
+    let record = CallRecord(catalogue: catalogue)
+    func entry(_ subject: CallSubject?) -> String {
+      var members = LedgerMembers()
+      record.write(
+        CallRecord.Facts(
+          operation: catalogue.operationsByIndex[0], token: token, subject: subject, permission: nil, verdict: .refused,
+          reason: nil,
+          categories: 0, status: 403, upstreamStatus: nil, durationMicroseconds: 1, requestBytes: 0, responseBytes: 0),
+        correlator: [], into: &members)
+      return String(decoding: members.bytes, as: UTF8.self)
+    }
+    let number = MSISDN(e164: "+33639980001")!
+    #expect(entry(nil).contains("of-the-token"))
+    #expect(!entry(CallSubject(number: number, pseudonym: nil, isOneOfSeveral: false)).contains("subject"))
+    let other = SubjectPseudonym(rawValue: "another")
+    #expect(entry(CallSubject(number: number, pseudonym: other, isOneOfSeveral: false)).contains(#""subject":"another""#))
+    token = self.token(quotaPerDay: nil)
+    #expect(!entry(nil).contains("subject"))
+  }
+
   @Test func whatIsGivenBackTwiceCountsOnce() throws {
     let limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: [:], at: Self.now))
     let token = token(quotaPerDay: 3)

@@ -33,6 +33,15 @@ import Testing
     guard case .admitted = bucket.take(at: 50 * Self.second) else { Issue.record("it was not given back"); return }
   }
 
+  /// Rounding must not give more than the limit, nor may the largest limits that a policy may have overflow.
+  @Test(arguments: [(7, 7), (900_000_000, 1), (1_000_000_000, 1_000_000_000), (1, 1440)])
+  func aMinuteHasNoMoreThanItsLimit(_ callsPerMinute: Int, _ burst: Int) {
+    let bucket = RateBucket(callsPerMinute: callsPerMinute, burst: burst)
+    #expect(bucket.intervalNanoseconds * UInt64(callsPerMinute) >= 60 * Self.second)
+    #expect(bucket.fillNanoseconds <= 86_400 * Self.second)
+    guard case .admitted = bucket.take(at: 1 << 62) else { Issue.record("refused"); return }
+  }
+
   @Test func concurrencyLetsNotOneMoreThrough() {
     let bucket = RateBucket(callsPerMinute: 1000, burst: 1000)
     let admitted = Atomic<Int>(0)

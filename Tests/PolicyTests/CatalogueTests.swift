@@ -56,7 +56,10 @@ import Testing
     (#""type": "integer""#, #""type": "int""#, "no type"), (#""minimum": 1"#, #""minimum": 10"#, "above"),
     (#""status": [201]"#, #""status": [404]"#, "status"), (#""path": "/things/{id}""#, #""path": "/things/{id}/../x""#, "path"),
     (#""path": "/things/remaining""#, #""path": "/things/{other}""#, "method and path"),
-    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 0"#, "whole number"), (#""version": "1.0.0","#, "", "missing"),
+    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 0"#, "whole number"),
+    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 1, "burst": 1441"#, "more than a day"),
+    (#""requestsPerMinute": 60"#, #""requestsPerMinute": 1, "burst": 307445734"#, "more than a day"),
+    (#""version": "1.0.0","#, "", "missing"),
     (#""category": "place"}, "name": {"category": "name""#, #""release": "always"}, "name": {"release": "always""#, "no field"),
     (#""title": {"en": "Make"}"#, #""title": {"fr": "Faire"}"#, "English"), ("// A comment", "", "not JSON"),
   ]

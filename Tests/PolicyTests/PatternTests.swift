@@ -30,7 +30,8 @@ import Testing
 
 @Suite struct FormatTests {
   @Test(arguments: [
-    (RequestSchema.Format.ipv4, "192.0.2.1", true), (.ipv4, "192.0.2.256", false), (.ipv4, "192.0.2", false),
+    (RequestSchema.Format.ipv4, "192.0.2.1", true), (.ipv4, "192.0.2.256", false), (.ipv6, "::1\u{0}x", false),
+    (.ipv4, "192.0.2.1\u{0}", false), (.ipv4, "192.0.2", false),
     (.ipv4, "0300.0.2.1", false),
     (.ipv6, "2001:db8::1", true), (.ipv6, "::ffff:192.0.2.1", true), (.ipv6, "2001:db8::1::2", false),
     (.dateTime, "2023-07-03T14:27:08.312+02:00", true), (.dateTime, "2023-07-03T14:27:08", false),

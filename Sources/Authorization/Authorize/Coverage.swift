@@ -15,10 +15,11 @@ struct Coverage: Sendable {
   var consent: ConsentID?
 
   static func decide(
-    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, dependencies: AuthorizationDependencies
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, since: Timestamp? = nil,
+    dependencies: AuthorizationDependencies
   ) throws(Refusal) -> Coverage {
     let outcomes = try orUnavailable("reading the consent") {
-      try dependencies.consents.decide(subject: subject, client: client, purpose: purpose, scopes: scopes)
+      try dependencies.consents.decide(subject: subject, client: client, purpose: purpose, scopes: scopes, grantedAt: since)
     }
     var coverage = Coverage()
     for (scope, outcome) in outcomes {

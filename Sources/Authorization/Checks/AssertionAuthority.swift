@@ -8,6 +8,6 @@ enum AssertionAuthority {
     let subscriber = examination.subscriber
     return Authority(
       subject: subscriber.pseudonym, purpose: purpose, scopes: examination.scopes.subtracting([.openID, .offlineAccess]),
-      amr: subscriber.amr, authenticatedAt: subscriber.at)
+      amr: subscriber.amr, authenticatedAt: subscriber.at, since: nil)
   }
 }

@@ -14,11 +14,14 @@ struct ClientAssertion: Sendable {
 /// The key is found among that client's own by `kid`, and the algorithm is the key's (A1, A2, A4). Until the signature is
 /// verified the claims serve to find the client and for nothing else (A11).
 enum AssertionSignature {
+  /// What an assertion may call itself.
+  static let types: Set<String> = ["jwt", "client-authentication+jwt", "authorization-grant+jwt"]
+
   static func examine(_ examination: Examination) async throws(Refusal) -> ClientAssertion {
     let assertion = examination.assertion
-    // A request object names the client and this server too; it is no proof of who sends it (profile item 15).
-    guard assertion.jws.header.typ?.lowercased() != "oauth-authz-req+jwt" else {
-      throw .clientAuthenticationFailed("a request object is not a client assertion")
+    // A request object names the client and this server too; it is no proof of who sends it (profile item 15, RFC 8725 §3.11).
+    guard assertion.jws.header.typ.map({ types.contains($0.lowercased()) }) ?? true else {
+      throw .clientAuthenticationFailed("the assertion is typed as something else")
     }
     guard let id = assertion.claimedClient,
       let client = try orUnavailable("reading the client", { try examination.server.clients.client(id) })

@@ -4,6 +4,6 @@ enum BackchannelAuthority {
     let request = examination.backchannel
     return Authority(
       subject: request.subject, purpose: request.purpose, scopes: request.scopes, amr: request.amr,
-      authenticatedAt: request.authenticatedAt)
+      authenticatedAt: request.authenticatedAt, since: request.createdAt)
   }
 }

@@ -26,6 +26,7 @@ extension Authority {
   init?(of grant: GrantRecord, scopes: ScopeSet) {
     guard let subject = grant.subject, let purpose = grant.purpose else { return nil }
     self.init(
-      subject: subject, purpose: purpose, scopes: scopes, amr: grant.amr, authenticatedAt: grant.authenticatedAt)
+      subject: subject, purpose: purpose, scopes: scopes, amr: grant.amr, authenticatedAt: grant.authenticatedAt,
+      since: grant.createdAt)
   }
 }

@@ -1,10 +1,33 @@
+import Identifiers
+import Store
+
 /// The flow is one that was agreed for the purpose and the scopes together, not just for the client (profile items 48 and 77).
 enum GrantTypeForPurpose {
   static func examine(_ examination: Examination) throws(Refusal) {
+    try examine(examination, purpose: examination.purpose, scopes: examination.scopes)
+  }
+
+  fileprivate static func examine(
+    _ examination: Examination, purpose: Purpose?, scopes: ScopeSet
+  ) throws(Refusal) {
     guard let grantType = examination.flow.grantType else { return }
-    let (purpose, scopes) = (examination.purpose, examination.scopes)
-    guard examination.client.grantTypeRules.allSatisfy({ $0.allows(grantType, purpose: purpose, scopes: scopes) }) else {
+    guard examination.client.mayUse(grantType, purpose: purpose, scopes: scopes) else {
       throw Refusal(.unauthorizedClient, "the client may not use this flow for that purpose or those scopes")
     }
+  }
+}
+
+/// The same when a token is issued for what was agreed to before: a registration can change in between (A24).
+enum GrantTypeForAuthority {
+  static func examine(_ examination: Examination) throws(Refusal) {
+    let authority = examination.authority
+    try GrantTypeForPurpose.examine(examination, purpose: authority.purpose, scopes: authority.scopes)
+  }
+}
+
+extension ClientRecord {
+  /// True when no rule of the registration has anything against the flow.
+  func mayUse(_ grantType: String, purpose: Purpose?, scopes: ScopeSet) -> Bool {
+    grantTypeRules.allSatisfy { $0.allows(grantType, purpose: purpose, scopes: scopes) }
   }
 }

@@ -51,7 +51,8 @@ enum ShownToken: Sendable {
     guard let client, client.record.isEnabled else { return nil }
     guard let subject = grant.subject, let purpose = grant.purpose else { return grant }
     let coverage = try Coverage.decide(
-      subject: subject, client: grant.client, purpose: purpose, scopes: grant.scopes.apiScopes, dependencies: dependencies)
+      subject: subject, client: grant.client, purpose: purpose, scopes: grant.scopes.apiScopes,
+      since: grant.createdAt, dependencies: dependencies)
     return coverage.covered.isEmpty ? nil : grant
   }
 }

@@ -38,7 +38,9 @@ enum RefreshTokens {
   static func first(
     of grant: GrantRecord, _ scopes: ScopeSet, _ examination: Examination
   ) async throws(Refusal) -> String? {
-    guard scopes.contains(.offlineAccess), examination.client.mayRefresh else { return nil }
+    guard scopes.contains(.offlineAccess), examination.client.mayRefresh,
+      examination.client.mayUse(Flow.refreshToken.rawValue, purpose: grant.purpose, scopes: scopes)
+    else { return nil }
     let made = make(grant: grant, scopes: scopes, examination)
     try await orUnavailable("storing the refresh token") {
       try await examination.dependencies.refreshTokens.insert(made.record)

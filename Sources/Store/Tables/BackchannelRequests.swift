@@ -11,8 +11,10 @@ public protocol BackchannelStore: Sendable {
   /// One poll of its client. Looking, counting and redeeming are one act: of any number of polls of a granted request exactly
   /// one is told `.granted`.
   func poll(_ digest: Digest32) async throws -> BackchannelPoll
-  /// No more polls (profile item 32: after `invalid_request`).
+  /// No more polls.
   func end(_ digest: Digest32) async throws
+  /// The same for all requests of a client.
+  func end(client: ClientID) async throws
 }
 
 public enum BackchannelPoll: Sendable, Equatable {
@@ -66,6 +68,7 @@ public final class SQLiteBackchannelStore: BackchannelStore {
     UPDATE backchannel_requests SET polled_at = ?2, interval_seconds = ?3, status = ?4 WHERE digest = ?1
     """
   private static let endOne: StaticString = "UPDATE backchannel_requests SET status = 'redeemed' WHERE digest = ?1"
+  private static let endByClient: StaticString = "UPDATE backchannel_requests SET status = 'redeemed' WHERE client_id = ?1"
   /// Kept for an hour after it expired, so that a late poll is told so.
   static let sweepStatement: StaticString = """
     DELETE FROM backchannel_requests WHERE digest IN
@@ -124,6 +127,10 @@ public final class SQLiteBackchannelStore: BackchannelStore {
 
   public func end(_ digest: Digest32) async throws {
     try await database.write { try $0.statement(Self.endOne).bind(digest).run() }
+  }
+
+  public func end(client: ClientID) async throws {
+    try await database.write { try $0.statement(Self.endByClient).bind(client).run() }
   }
 
   private static func isTooSoon(_ record: BackchannelRecord, _ now: Timestamp) -> Bool {

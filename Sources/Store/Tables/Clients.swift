@@ -7,6 +7,8 @@ public protocol ClientStore: Sendable {
   func client(_ id: ClientID) throws -> ClientRecord?
   /// All of them, by id.
   func all() throws -> [ClientRecord]
+  /// Adds a registration; false, and nothing done, when there is one with that id.
+  func add(_ record: ClientRecord) async throws -> Bool
   /// Adds a registration or replaces the one with the same id.
   func save(_ record: ClientRecord) async throws
   /// False when there is no such client.
@@ -32,6 +34,10 @@ public final class SQLiteClientStore: ClientStore {
     INSERT INTO clients (client_id, metadata, enabled, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
     ON CONFLICT (client_id) DO UPDATE SET metadata = excluded.metadata, enabled = excluded.enabled,
       updated_at = excluded.updated_at
+    """
+  private static let insert: StaticString = """
+    INSERT INTO clients (client_id, metadata, enabled, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
+    ON CONFLICT (client_id) DO NOTHING
     """
   private static let enable: StaticString = "UPDATE clients SET enabled = ?2, updated_at = ?3 WHERE client_id = ?1"
 
@@ -84,6 +90,17 @@ public final class SQLiteClientStore: ClientStore {
       var records: [ClientRecord] = []
       while try statement.step() { records.append(try Self.record(statement)) }
       return records
+    }
+  }
+
+  public func add(_ record: ClientRecord) async throws -> Bool {
+    let metadata = String(decoding: record.json(includingEnabled: false), as: UTF8.self)
+    let now = database.time.now()
+    return try await database.write { connection in
+      try connection.statement(Self.insert).bind(record.id, metadata, record.isEnabled, now).run()
+      return connection.changes == 1
+    } whenDurable: { [changes] _ in
+      changes.raise()
     }
   }
 

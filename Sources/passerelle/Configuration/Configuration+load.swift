@@ -177,6 +177,8 @@ extension Configuration.Limits {
     var reader = try ObjectReader(value)
     tokensRemembered = try reader.optionalInteger("tokensRemembered", in: 2...10_000_000) ?? tokensRemembered
     consentsRemembered = try reader.optionalInteger("consentsRemembered", in: 2...10_000_000) ?? consentsRemembered
+    unauthenticatedPerMinute =
+      try reader.optionalInteger("unauthenticatedPerMinute", in: 0...10_000_000) ?? unauthenticatedPerMinute
     try reader.finish()
   }
 }

@@ -86,5 +86,8 @@ struct Configuration: Sendable {
     var tokensRemembered = 50_000
     /// Consent records remembered, per loop.
     var consentsRemembered = 50_000
+    /// Refusals of calls without a good token that one source address (IPv6: a network of 64 bits) may have in the ledger a
+    /// minute; beyond it they are counted together. 0: no limit.
+    var unauthenticatedPerMinute = 600
   }
 }

@@ -71,6 +71,7 @@ extension Configuration {
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
     settings.dpop = dpop
+    settings.unauthenticatedPerMinute = limits.unauthenticatedPerMinute
     return settings
   }
 

@@ -11,6 +11,7 @@ import Wire
 /// A running gateway: the public listener (APIs, authorization server, pages) and the admin listener, over one backbone.
 final class Service {
   private let backbone: Backbone
+  private let gateway: GatewayHandler
   private let loops: EventLoopGroup
   private let adminLoop: EventLoopGroup
   private let publicListener: Listener
@@ -35,10 +36,9 @@ final class Service {
     let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
     var gatewaySettings = configuration.gatewaySettings
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
-    let door = FrontDoor(
-      gateway: try GatewayHandler(
-        settings: gatewaySettings, dependencies: backbone.gatewayDependencies(), loops: loops.loops),
-      authorization: authorization.server, pages: authorization.site)
+    gateway = try GatewayHandler(
+      settings: gatewaySettings, dependencies: backbone.gatewayDependencies(), loops: loops.loops)
+    let door = FrontDoor(gateway: gateway, authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
     let admin = AdminHandler(
@@ -67,6 +67,7 @@ final class Service {
   func stop() async {
     await publicListener.drain(deadlineSeconds: 10)
     await adminListener.drain(deadlineSeconds: 1)
+    await gateway.finish()
     loops.stop()
     adminLoop.stop()
     backbone.usage.stop()

@@ -1,0 +1,94 @@
+import Bytes
+import Ledger
+import Synchronization
+import Wire
+
+/// How many refusals of calls without a good token one source may have in the ledger.
+///
+/// Whoever has no token costs an entry, and a disk that they fill stops everybody (the ledger fails closed). Each source has a
+/// token bucket; beyond it the answer is 429 and there is no entry of its own, but one a minute for all of them together that
+/// says how many there were. Calls with a good token are never counted here.
+///
+/// Bounded: sources are kept in two generations; when the young one is full it becomes the old one, and who has not come since
+/// then is forgotten. Safe from any thread; the lock is taken for refusals alone.
+final class UnauthenticatedRefusals: Sendable {
+  /// In both generations together, half a megabyte.
+  static let sourcesMaximum = 16_384
+
+  /// An IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
+  struct Source: Hashable {
+    private let bits: UInt64
+    private let isIPv6: Bool
+
+    init(_ address: SocketAddress) {
+      isIPv6 = address.ipBytes.count == 16
+      bits = address.ipBytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+  }
+
+  /// By source, the theoretical arrival time of its bucket (`RateBucket`).
+  private struct Buckets {
+    var young: [Source: UInt64] = [:]
+    var old: [Source: UInt64] = [:]
+  }
+
+  private let intervalNanoseconds: UInt64
+  private let depthNanoseconds: UInt64
+  private let ledger: LedgerWriter
+  private let buckets = Mutex(Buckets())
+  /// Refusals without an entry since the last one that told of them.
+  private let untold = Atomic<Int>(0)
+  private let isTellingSoon = Atomic<Bool>(false)
+
+  /// - Parameter perMinute: of one source, and at once; 0 for no limit.
+  init(perMinute: Int, ledger: LedgerWriter) {
+    let perMinute = UInt64(max(0, perMinute))
+    intervalNanoseconds = perMinute == 0 ? 0 : (60_000_000_000 + perMinute - 1) / perMinute
+    depthNanoseconds = intervalNanoseconds * perMinute
+    self.ledger = ledger
+  }
+
+  /// Nil when the refusal gets its entry; otherwise the seconds after which another one does.
+  func admit(_ address: SocketAddress, at now: UInt64) -> Int? {
+    guard intervalNanoseconds > 0 else { return nil }
+    let source = Source(address)
+    return buckets.withLock { buckets in
+      let next = max(buckets.young[source] ?? buckets.old[source] ?? 0, now) + intervalNanoseconds
+      guard next <= now + depthNanoseconds else {
+        return max(1, Int((next - now - depthNanoseconds + 999_999_999) / 1_000_000_000))
+      }
+      if buckets.young[source] == nil, buckets.young.count >= Self.sourcesMaximum / 2 {
+        buckets.old = buckets.young
+        buckets.young = [:]
+      }
+      buckets.young[source] = next
+      return nil
+    }
+  }
+
+  /// Sources that are remembered now.
+  var sourceCount: Int { buckets.withLock { $0.young.count + $0.old.count } }
+
+  /// Counts a refusal without an entry; the loop tells of it within a minute.
+  func count(on loop: EventLoop) {
+    untold.add(1, ordering: .relaxed)
+    guard !isTellingSoon.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    loop.spawn { [self] in
+      try? await Task.sleep(for: .seconds(60))
+      isTellingSoon.store(false, ordering: .releasing)
+      await tell()
+    }
+  }
+
+  /// Writes the entry that says how many there were, when there were any. What the ledger does not take is told with the next.
+  func tell() async {
+    let count = untold.exchange(0, ordering: .acquiringAndReleasing)
+    guard count > 0 else { return }
+    do {
+      try await ledger.append(
+        LedgerEntry(
+          event: "api.refused_unauthenticated", decision: "refused", reason: "source_limit", status: 429,
+          detail: [LedgerEntry.Detail("count", String(count))]))
+    } catch { untold.add(count, ordering: .relaxed) }
+  }
+}

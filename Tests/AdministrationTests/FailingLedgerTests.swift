@@ -1,0 +1,149 @@
+import Authorization
+import Bytes
+import Consent
+import Foundation
+import Identifiers
+import JOSE
+import Ledger
+import Policy
+import Store
+import Synchronization
+import Testing
+import Wire
+
+@testable import Administration
+
+/// A disk that takes nothing while it is told so.
+private final class Disk: FileFaults {
+  let isFull = Atomic<Bool>(false)
+  func beforeWrite(byteCount: Int) -> WriteFault? { isFull.load(ordering: .relaxed) ? .fails(errno: ENOSPC) : nil }
+}
+
+/// An admin API over stores and a ledger of its own.
+private final class World: Sendable {
+  let folder = NSTemporaryDirectory() + "passerelle-admin-" + UUID().uuidString
+  let disk = Disk()
+  let loop: EventLoop
+  let stores: Stores
+  let ledger: LedgerWriter
+  let api: AdminAPI
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let time = SystemTime()
+    loop = try EventLoop(index: 0, time: time)
+    let keys = try KeyRing.openOrCreate(directory: folder + "/keys")
+    stores = Stores(
+      database: try Database(path: folder + "/store.sqlite", time: time), lookup: keys.lookup, sealing: keys.sealing)
+    ledger = try LedgerWriter(directory: folder + "/ledger", time: time, faults: disk)
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let catalogue = try Catalogue.load(directory: root.appendingPathComponent("policies").path)
+    struct NoObserver: ConsentObserver { func consentChanged(_ change: ConsentChange) async throws {} }
+    let consents = ConsentRegister(
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver())
+    let settings = AuthorizationSettings(issuer: "http://127.0.0.1:8080")
+    api = AdminAPI(
+      AdminDependencies(
+        catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger,
+        usage: UsageProjection(directory: folder + "/ledger", store: stores.usage),
+        tokens: TokenIssuer(settings: settings, keys: keys, time: time), time: time, consentLifetimeSeconds: 3600))
+  }
+
+  deinit {
+    ledger.close()
+    stores.database.close()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  func send(_ method: String, _ path: String, _ body: String = "") async -> (status: Int, text: String) {
+    let request = HTTPRequest(method: method, target: "/admin/v1" + path, fields: [], body: Array(body.utf8), loop: loop)
+    let response = await api.respond(to: request)
+    return (response.status, String(decoding: response.body, as: UTF8.self))
+  }
+
+  var signingKid: String? { api.dependencies.keys.list().first { $0.role == "signs" }?.kid }
+
+  func isEnabled(_ id: String) throws -> Bool? { try stores.clients.client(ClientID(rawValue: id)!)?.isEnabled }
+
+  /// The events of the ledger, with the decision where there is one.
+  func events() -> [String] {
+    let file = folder + "/ledger/000000000001.jsonl"
+    let lines = (try? String(contentsOfFile: file, encoding: .utf8))?.split(separator: "\n") ?? []
+    return lines.compactMap { line in
+      guard let root = try? JSONDocument(Array(line.utf8)).root, let event = root["event"]?.string else { return nil }
+      return event + (root["decision"]?.string.map { " " + $0 } ?? "")
+    }
+  }
+
+  static func client(_ id: String, name: String = "A client") -> String {
+    """
+    { "client_id": "\(id)", "client_name": "\(name)", "grant_types": ["client_credentials"], "scope": "",
+      "jwks": { "keys": [ { "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "1",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" } ] } }
+    """
+  }
+}
+
+/// What an administrator does while the ledger cannot be written: nothing that gives more, and all that gives less.
+@Suite struct FailingLedgerTests {
+  @Test func nothingThatGivesMoreIsDoneWithoutItsEntry() async throws {
+    let world = try World()
+    let added = await world.send("POST", "/clients", World.client("a"))
+    #expect(added.status == 201, "\(added.text)")
+    #expect(await world.send("POST", "/clients/a/disable").status == 200)
+    let kid = world.signingKid
+    world.disk.isFull.store(true, ordering: .relaxed)
+    #expect(await world.send("POST", "/clients/a/enable").status == 503)
+    #expect(await world.send("POST", "/clients", World.client("b")).status == 503)
+    #expect(await world.send("POST", "/clients?replace=true", World.client("a", name: "Another")).status == 503)
+    #expect(await world.send("POST", "/keys/rotate").status == 503)
+    #expect(try world.isEnabled("a") == false && world.isEnabled("b") == nil)
+    #expect(try world.stores.clients.client(ClientID(rawValue: "a")!)?.name == "A client")
+    #expect(world.signingKid == kid)
+
+    world.disk.isFull.store(false, ordering: .relaxed)
+    #expect(await world.send("POST", "/clients/a/enable").status == 200)
+    #expect(await world.send("POST", "/keys/rotate").status == 200)
+    #expect(try world.isEnabled("a") == true && world.signingKid != kid)
+    #expect(
+      world.events().filter { $0 != "ledger.recovered" } == [
+        "admin.client_added", "admin.client_disabled", "admin.client_enabled", "key.rotated",
+      ])
+  }
+
+  @Test func whatGivesLessHoldsAndSaysSo() async throws {
+    let world = try World()
+    #expect(await world.send("POST", "/clients", World.client("a")).status == 201)
+    world.disk.isFull.store(true, ordering: .relaxed)
+    let answer = await world.send("POST", "/clients/a/disable")
+    #expect(answer.status == 503 && answer.text.contains("is disabled"))
+    #expect(try world.isEnabled("a") == false)
+  }
+
+  @Test func ofTwoThatAddOneClientAtOnceOneIsTold() async throws {
+    let world = try World()
+    let statuses = await withTaskGroup(of: Int.self) { group in
+      for index in 0..<8 {
+        group.addTask { await world.send("POST", "/clients", World.client("a", name: "Client \(index)")).status }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(statuses.sorted() == [201] + Array(repeating: 409, count: 7))
+    // Who had looked before the first was there is in the ledger, with its failure.
+    let events = world.events()
+    #expect(events.count { $0 == "admin.client_added" } == events.count { $0 == "admin.client_added failed" } + 1)
+  }
+
+  @Test(arguments: ["%+5", "%-0", "%g0", "%", "%1"]) func aBrokenEscapeIsRefused(_ text: String) async throws {
+    #expect(await (try World()).send("GET", "/clients/" + text).status == 400)
+  }
+
+  @Test func limitsAreToldAndNotCut() async throws {
+    let world = try World()
+    #expect(await world.send("GET", "/consents?limit=10000").status == 200)
+    #expect(await world.send("GET", "/consents?limit=10001").status == 400)
+    let long = String(repeating: "x", count: 201)
+    let objection = #"{"subject":"tel:+33639980001","client_id":"a","purpose":"dpv:Marketing","reason":"\#(long)"}"#
+    #expect(await world.send("POST", "/consents/object", objection).status == 400)
+  }
+}
