@@ -23,7 +23,7 @@ public struct AuthorizationSettings: Sendable {
   /// What becomes of DPoP proofs (RFC 9449, profile items 2 to 8).
   public var dpop = DPoPSettings()
   /// The languages that the pages speak, for the metadata and for choosing one (RFC 5646 primary tags).
-  public var languages = ["en", "fr"]
+  public var languages = ["en", "fr", "es", "de"]
 
   public init(issuer: String, audience: String? = nil) {
     self.issuer = issuer

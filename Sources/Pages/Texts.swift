@@ -99,7 +99,10 @@ struct Texts: Sendable {
   private let texts: [TextKey: String]
 
   /// All languages, English first: the one that everything falls back to.
-  static let all = [Texts("en", PackageResources.en_json), Texts("fr", PackageResources.fr_json)]
+  static let all = [
+    Texts("en", PackageResources.en_json), Texts("fr", PackageResources.fr_json), Texts("es", PackageResources.es_json),
+    Texts("de", PackageResources.de_json),
+  ]
   static let languages = all.map(\.language)
 
   /// The first of the wished languages that there is, by its primary tag (RFC 4647 §3.4); English otherwise.

@@ -18,8 +18,29 @@ def test_the_page_names_who_asks_for_what_and_why(demo):
     assert "<script" not in page
 
 
-def test_the_page_speaks_french(demo):
-    assert "Numéro de série de votre téléphone" in demo.authorize(ALICE, ui_locales="fr").answer.text
+LANGUAGES = [
+    ("en", "Serial number of your phone", "Allow"), ("fr", "Numéro de série de votre téléphone", "Autoriser"),
+    ("es", "Número de serie de su teléfono", "Permitir"), ("de", "Seriennummer Ihres Handys", "Erlauben"),
+]
+
+
+@pytest.mark.parametrize("language, category, allow", LANGUAGES)
+def test_the_page_speaks_the_language_that_is_asked_for(demo, language, category, allow):
+    browser = requests.Session()
+    browser.headers["Accept-Language"] = f"it, {language}-CH;q=0.8, pl;q=0.5"
+    other = requests.Session()
+    other.headers["Accept-Language"] = "fr" if language == "en" else "en"
+    for visit in (demo.authorize(ALICE, session=browser), demo.authorize(ALICE, session=other, ui_locales=f"it {language}")):
+        page = visit.answer.text
+        assert f'<html lang="{language}">' in page and category in page and f">{allow}</button>" in page
+    assert language in requests.get(demo.issuer + "/.well-known/openid-configuration", timeout=10).json()["ui_locales_supported"]
+
+
+def test_a_decision_is_recorded_in_the_language_of_its_page(demo):
+    number = "+33639980013"
+    demo.authorize(number, ui_locales="de").decide("allow")
+    row, = demo.json("consents", "list", "--subject", "tel:" + number)
+    assert demo.json("consents", "show", row["id"])["events"][-1]["language"] == "de"
 
 
 def test_the_pages_headers(demo):

@@ -21,7 +21,8 @@ struct ConsentPageTests {
     let purpose = try #require(site.site.catalogue.purpose(TestSite.purpose))
     for part in [
       "Example Bank asks for data about your phone line", #"<a href="https://bank.example/about""#, "bank.example",
-      purpose.title.text(["en"]), purpose.description.text(["en"]), "Until 1 November 2027", "You can withdraw at any time",
+      purpose.title.text(["en"]), purpose.description.text(["en"]), "Until 1 November 2027",
+      "You can withdraw your consent at any time",
       "Telco", "+33*****78", #"<html lang="en">"#, #"<button name="decision" value="allow">"#,
       #"<button name="decision" value="deny">"#,
     ] {
@@ -72,9 +73,13 @@ struct ConsentPageTests {
       let visitor = try await site.visit()
       return await visitor.get(nil, [("accept-language", language)]).hiddenFields.first { $0.0 == "page" }?.1 ?? ""
     }
-    let (english, again, french) = (try await mark("en"), try await mark("en"), try await mark("fr"))
-    #expect(english == again && english != french)
-    #expect(english.hasPrefix("1.en.") && french.hasPrefix("1.fr."))
+    let (english, again) = (try await mark("en"), try await mark("en"))
+    #expect(english == again && english.hasPrefix("1.en."))
+    var digests = Set([english.dropFirst(5)])
+    for language in ["fr", "es", "de"] {
+      let other = try await mark(language)
+      #expect(other.hasPrefix("1.\(language).") && digests.insert(other.dropFirst(5)).inserted)
+    }
   }
 
   @Test("denying it leads back with access_denied")

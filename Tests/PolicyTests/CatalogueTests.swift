@@ -102,14 +102,6 @@ import Testing
     #expect(Self.catalogue.purposes.count == 121)
   }
 
-  @Test func everyTextIsThereInEnglishAndFrench() {
-    let titles =
-      Self.catalogue.categories.flatMap { [$0.title, $0.description, $0.example] }
-      + Self.catalogue.operationsByIndex.map(\.title) + Self.catalogue.apis.map(\.title)
-      + Self.catalogue.purposes.flatMap { [$0.title, $0.description] }
-    for text in titles { #expect(text.languages.contains("en") && text.languages.contains("fr"), "\(text.text(["en"]))") }
-  }
-
   @Test func theFirstVersionSpellsItsErrorsForItself() throws {
     let first = try #require(Self.catalogue.apis.first { $0.version == "0.1.0" }?.operations.first)
     #expect(first.errors.answer(.unknownSubscriber).code == "NOT_FOUND")
