@@ -11,16 +11,6 @@ enum CodeAuthority {
   }
 }
 
-/// The authority of a refresh token is its grant's, narrowed to what is asked for.
-enum RefreshAuthority {
-  static func examine(_ examination: Examination) throws(Refusal) -> Authority {
-    guard let authority = Authority(of: examination.grant, scopes: examination.scopes) else {
-      throw .refreshTokenNotGood("the grant names nobody")
-    }
-    return authority
-  }
-}
-
 extension Authority {
   /// Nil for a grant without subscriber or purpose.
   init?(of grant: GrantRecord, scopes: ScopeSet) {

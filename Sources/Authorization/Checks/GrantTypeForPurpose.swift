@@ -7,21 +7,13 @@ enum GrantTypeForPurpose {
     try examine(examination, purpose: examination.purpose, scopes: examination.scopes)
   }
 
-  fileprivate static func examine(
+  static func examine(
     _ examination: Examination, purpose: Purpose?, scopes: ScopeSet
   ) throws(Refusal) {
     guard let grantType = examination.flow.grantType else { return }
     guard examination.client.mayUse(grantType, purpose: purpose, scopes: scopes) else {
       throw Refusal(.unauthorizedClient, "the client may not use this flow for that purpose or those scopes")
     }
-  }
-}
-
-/// The same when a token is issued for what was agreed to before: a registration can change in between (A24).
-enum GrantTypeForAuthority {
-  static func examine(_ examination: Examination) throws(Refusal) {
-    let authority = examination.authority
-    try GrantTypeForPurpose.examine(examination, purpose: authority.purpose, scopes: authority.scopes)
   }
 }
 
