@@ -9,6 +9,7 @@ import Synchronization
 /// | `signing.pem` | the key that signs access and ID tokens (ES256); the file's time says since when |
 /// | `signing-next.pem` | the next one: published in the JWK set, not signing yet |
 /// | `signing-retired-N.pem` | one that signed until the second N: still published until its last token is out |
+/// | `audit.pem` | seals the segments of the ledger (ES256) |
 /// | `pairwise.key` | makes the `sub` that each client sees (32 bytes, base64url) |
 /// | `subject-lookup.key` | finds a subscriber's row by number |
 /// | `subject-sealing.key` | seals what must be read again: numbers, waiting authorization requests |
@@ -28,18 +29,22 @@ public final class KeyRing: Sendable {
   public let lookup: HMACKey
   /// Seals what is stored and must be read again.
   public let sealing: SealingKey
+  /// Signs the seals of the ledger, and nothing else.
+  public let audit: SigningKey
   private let signing: Mutex<SigningKeys>
   private let rotation = Mutex<Void>(())
   private let time: any TimeSource
 
   private init(
-    directory: String, signing: SigningKeys, pairwise: HMACKey, lookup: HMACKey, sealing: SealingKey, time: any TimeSource
+    directory: String, signing: SigningKeys, pairwise: HMACKey, lookup: HMACKey, sealing: SealingKey, audit: SigningKey,
+    time: any TimeSource
   ) {
     self.directory = directory
     self.signing = Mutex(signing)
     self.pairwise = pairwise
     self.lookup = lookup
     self.sealing = sealing
+    self.audit = audit
     self.time = time
   }
 
@@ -56,7 +61,8 @@ public final class KeyRing: Sendable {
     return KeyRing(
       directory: directory, signing: signing, pairwise: HMACKey(try secret(directory + "/pairwise.key")),
       lookup: HMACKey(try secret(directory + "/subject-lookup.key")),
-      sealing: SealingKey(try secret(directory + "/subject-sealing.key")), time: time)
+      sealing: SealingKey(try secret(directory + "/subject-sealing.key")),
+      audit: try signingKey(directory + "/audit.pem"), time: time)
   }
 
   /// The key that signs now.

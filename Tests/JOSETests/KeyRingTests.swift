@@ -11,7 +11,8 @@ import Testing
   @Test func theFirstStartMakesTheKeysAndTheNextFindsThem() throws {
     let first = try KeyRing.openOrCreate(directory: directory)
     let files = try FileManager.default.contentsOfDirectory(atPath: directory)
-    #expect(Set(files) == ["signing.pem", "signing-next.pem", "pairwise.key", "subject-lookup.key", "subject-sealing.key"])
+    #expect(
+      Set(files) == ["signing.pem", "signing-next.pem", "audit.pem", "pairwise.key", "subject-lookup.key", "subject-sealing.key"])
     for path in files.map({ directory + "/" + $0 }) + [directory] {
       let mode = try #require(FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
       #expect(mode & 0o077 == 0, "\(path)")

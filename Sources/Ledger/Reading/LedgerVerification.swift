@@ -135,7 +135,7 @@ public enum LedgerVerification {
     /// Entries in which the ledger tells of itself.
     private mutating func note(_ reader: SegmentReader) {
       guard let event = tape.member("event", of: 0, in: reader.line), report.notes.count < 1000,
-        let name = tape.string(event, in: reader.line), name.hasPrefix("ledger.")
+        let name = tape.string(event, in: reader.line), name.hasPrefix("ledger."), name != "ledger.sealed"
       else { return }
       let row = LedgerRow(line: reader.line, tape: tape)
       let detail = row?.entry.detail.map { "\($0.key) \($0.value)" }.joined(separator: ", ") ?? ""

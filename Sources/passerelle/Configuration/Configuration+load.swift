@@ -40,7 +40,7 @@ extension Configuration {
       try reader.value("outbound").map { value throws(DocumentError) in try Outbound(value, folder: folder) } ?? Outbound()
     consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
-    ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value) } ?? Ledger()
+    ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
     try reader.finish()
   }
@@ -158,8 +158,23 @@ extension DPoPSettings {
   }
 }
 
+extension Configuration.Seals {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    directory = try reader.optionalString("directory").map { Files.path($0, in: folder) }
+    if let text = try reader.optionalString("url") {
+      guard let address = WebAddress(text), address.isSecure || address.isLoopback else {
+        throw (value["url"] ?? value).error("url wants an https address; http is for loopback alone")
+      }
+      self.address = address
+    }
+    bearerTokenFile = try reader.optionalString("bearerTokenFile").map { Files.path($0, in: folder) }
+    try reader.finish()
+  }
+}
+
 extension Configuration.Ledger {
-  init(_ value: JSONValue) throws(DocumentError) {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     if let durability = try reader.optionalString("durability") {
       guard ["durable", "relaxed"].contains(durability) else {
@@ -168,6 +183,9 @@ extension Configuration.Ledger {
       isDurable = durability == "durable"
     }
     segmentBytesMaximum = try reader.optionalInteger("segmentBytesMaximum", in: 4096...(1 << 40)) ?? segmentBytesMaximum
+    segmentSecondsMaximum =
+      try reader.optionalInteger("segmentSecondsMaximum", in: 1...31_536_000) ?? segmentSecondsMaximum
+    if let element = reader.value("seals") { seals = try Configuration.Seals(element, folder: folder) }
     try reader.finish()
   }
 }

@@ -79,6 +79,15 @@ struct Configuration: Sendable {
     /// False lets answers leave before their entry is on disk.
     var isDurable = true
     var segmentBytesMaximum = 256 << 20
+    var segmentSecondsMaximum = 86_400
+    var seals = Seals()
+  }
+
+  /// Where the ledger's seals are taken.
+  struct Seals: Sendable {
+    var directory: String?
+    var address: WebAddress?
+    var bearerTokenFile: String?
   }
 
   struct Limits: Sendable {

@@ -79,6 +79,7 @@ extension Configuration {
     var options = LedgerOptions()
     options.durability = ledger.isDurable ? .durable : .relaxed
     options.segmentBytesMaximum = ledger.segmentBytesMaximum
+    options.segmentSecondsMaximum = ledger.segmentSecondsMaximum
     return options
   }
 }

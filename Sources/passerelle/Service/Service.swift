@@ -4,6 +4,7 @@ import Bytes
 import Gateway
 import Identifiers
 import JOSE
+import Ledger
 import Pages
 import Policy
 import Wire
@@ -17,6 +18,7 @@ final class Service {
   private let publicListener: Listener
   private let adminListener: Listener
   private let rotation: KeyRotation
+  private let sealer: LedgerSealer
   let adminToken: String
 
   /// Binds both listeners; nothing is accepted before `start`.
@@ -34,6 +36,7 @@ final class Service {
       loop: adminLoop.loops[0])
     let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
     let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
+    sealer = try Service.sealer(backbone, outbound, loop: adminLoop.loops[0])
     var gatewaySettings = configuration.gatewaySettings
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     gateway = try GatewayHandler(
@@ -61,6 +64,7 @@ final class Service {
     try Files.write(Array("\(adminPort)\n".utf8), to: backbone.configuration.data + "/admin-port")
     backbone.usage.start()
     rotation.start()
+    sealer.start()
   }
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
@@ -68,10 +72,26 @@ final class Service {
     await publicListener.drain(deadlineSeconds: 10)
     await adminListener.drain(deadlineSeconds: 1)
     await gateway.finish()
+    // Before the loop that it publishes by.
+    sealer.stop()
     loops.stop()
     adminLoop.stop()
     backbone.usage.stop()
     backbone.close()
+  }
+
+  /// Seals what is closed, notes each seal in the ledger, and takes it elsewhere.
+  private static func sealer(_ backbone: Backbone, _ outbound: Outbound, loop: EventLoop) throws -> LedgerSealer {
+    let publisher = try SealPublisher(
+      backbone.configuration, key: backbone.keys.audit.verificationKey, outbound, loop: loop)
+    return LedgerSealer(
+      directory: backbone.configuration.ledgerFolder, key: backbone.keys.audit, time: backbone.time,
+      sealed: { [ledger = backbone.ledger] seal in
+        let detail = [LedgerEntry.Detail("segment", seal.segment), LedgerEntry.Detail("root", seal.root.hex)]
+        do { try ledger.appendNow(LedgerEntry(event: "ledger.sealed", detail: detail)) } catch {
+          Output.error("\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
+        }
+      }, passed: { publisher.publish() })
   }
 
   private static func listen(

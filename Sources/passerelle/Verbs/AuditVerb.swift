@@ -4,17 +4,20 @@ import JOSE
 import Ledger
 import Store
 
-/// `passerelle audit verify|search`. Both read the ledger's files beside a running gateway and change nothing.
+/// `passerelle audit verify|prove|key|search`. They read the ledger's files beside a running gateway and change nothing.
 enum AuditVerb: Verb {
   static let name = "audit"
   static let summary = "verify and search the ledger"
   static let usage = [
-    "audit verify --config FILE [--json]",
+    "audit verify --config FILE [--seal FILE] [--json]", "audit verify --proof FILE [--key JWK | --config FILE]",
+    "audit prove SEQ --config FILE [--output FILE]", "audit key --config FILE",
     "audit search --config FILE [--client ID] [--subject tel:+33...] [--api NAME] [--operation ID] [--event EVENT]\n"
       + "                             [--decision allowed|refused|failed] [--correlator TEXT] [--from TIME] [--to TIME] [--limit N] [--json]",
   ]
   static let options: [OptionDefinition] = [
-    .config, .json, .value("--client", "ID", "of one client"),
+    .config, .json, .value("--seal", "FILE", "a seal that was kept elsewhere: the ledger must still be what it says"),
+    .value("--proof", "FILE", "a proof that audit prove made"), .value("--key", "FILE", "the audit key, as audit key prints it"),
+    .value("--output", "FILE", "where the proof goes"), .value("--client", "ID", "of one client"),
     .value("--subject", "TEL", "about one subscriber, as tel:+33612345678 or by pseudonym"),
     .value("--api", "NAME", "of one API"), .value("--operation", "ID", "of one operation"),
     .value("--event", "EVENT", "api.call, token.issued, consent.revoked, ..."),
@@ -24,28 +27,36 @@ enum AuditVerb: Verb {
   ]
 
   static func run(_ arguments: Arguments) async throws {
-    guard arguments.positional.count == 1 else { throw UsageError("audit verify or audit search?") }
-    switch arguments.positional[0] {
+    switch arguments.positional.first {
     case "verify": try verify(arguments)
+    case "prove": try AuditProof.prove(arguments)
+    case "key": try AuditProof.key(arguments)
     case "search": try search(arguments)
-    default: throw UsageError("audit verify or audit search?")
+    default: throw UsageError("audit verify, prove, key or search?")
     }
   }
 
   private static func verify(_ arguments: Arguments) throws {
+    _ = try arguments.positional(exactly: 1, "verify")
+    if let proof = arguments.value("--proof") { return try AuditProof.verify(arguments, proof: proof) }
     let configuration = try Command.configuration(arguments)
     // What was counted is a second memory of how far the ledger went: read first, so that it cannot be ahead.
     let counted = try counted(configuration)
     let report = try LedgerVerification.verify(directory: configuration.ledgerFolder, expected: counted)
+    // Seals are about segments whose chain is good.
+    let seals = report.fault == nil ? try AuditProof.seals(arguments, configuration) : SealVerification.Report()
     if arguments.flag("--json") {
-      Output.json(json(report))
-    } else if let fault = report.fault {
+      Output.json(json(report, seals))
+    } else if let fault = report.fault?.description ?? seals.fault {
       Output.line("ledger: BROKEN: \(fault)")
     } else {
       Output.line("ledger: \(report.entryCount) entries in \(report.segmentCount) segments, unbroken")
+      if let last = seals.last {
+        Output.line("  sealed up to entry \(last.last) (\(seals.sealCount) seals), the last at \(last.time)")
+      }
       for note in report.notes { Output.line("  " + note) }
     }
-    if report.fault != nil { throw CommandFailure("") }
+    if report.fault != nil || seals.fault != nil { throw CommandFailure("") }
   }
 
   private static func counted(_ configuration: Configuration) throws -> [LedgerPosition] {
@@ -55,13 +66,20 @@ enum AuditVerb: Verb {
     return [try stores.usage.position()]
   }
 
-  private static func json(_ report: LedgerVerification.Report) -> [UInt8] {
+  private static func json(_ report: LedgerVerification.Report, _ seals: SealVerification.Report) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()
-    writer.field("ok", report.fault == nil)
+    writer.field("ok", report.fault == nil && seals.fault == nil)
     writer.field("entries", Int(report.entryCount))
     writer.field("segments", report.segmentCount)
     writer.field("notes", report.notes)
+    writer.key("seals")
+    writer.beginObject()
+    writer.field("count", seals.sealCount)
+    writer.field("unsealed", seals.unsealed)
+    if let last = seals.last { writer.field("sealed_up_to", Int(last.last)) }
+    if let fault = seals.fault { writer.field("fault", fault) }
+    writer.endObject()
     if let fault = report.fault {
       writer.key("fault")
       writer.beginObject()
