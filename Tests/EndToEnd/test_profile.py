@@ -3,7 +3,7 @@ import pytest
 import requests
 from joserfc.jwk import ECKey
 
-from harness import ALICE, PURPOSE, TYPE
+from harness import ALICE, IDENTIFIER, PURPOSE, TYPE
 from operator_server import Operator
 from real_gateway import Gateway
 from test_dpop import digest, proof
@@ -75,3 +75,28 @@ def test_every_endpoint_is_under_the_issuer(gateway):
     endpoints = [value for name, value in found.items() if name.endswith("_endpoint") or name == "jwks_uri"]
     assert len(endpoints) == 7 and all(value.startswith(gateway.issuer + "/") for value in endpoints), endpoints
     assert found["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+
+
+def test_claims_of_openid_connect_are_not_asked_for_without_openid(gateway):
+    gateway.serve()
+    asked = {"scope": f"{PURPOSE} {IDENTIFIER}", "claims": '{"id_token":{"email":null}}'}
+    answer = gateway.backchannel(ALICE, **asked)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), answer.text
+    visit = gateway.authorize(ALICE, **asked)
+    assert visit.answer.status_code == 302 and visit.result["error"] == "invalid_request"
+
+
+def test_a_purpose_is_a_term_of_the_vocabulary_and_no_legal_basis(gateway):
+    gateway.serve()
+    for purpose in ("dpv:LegitimateInterest", "dpv:Consent", f"{PURPOSE}#{TYPE}", "dpv:fraudpreventionanddetection"):
+        assert gateway.authorize(ALICE, scope=f"openid {purpose} {TYPE}").result["error"] == "invalid_scope", purpose
+
+
+def test_the_bodies_of_refusals_are_of_oauth_and_the_gateways_of_camara(gateway):
+    gateway.serve()
+    answer = requests.post(gateway.issuer + "/token", data={"grant_type": "password"}, timeout=5)
+    assert (answer.status_code, set(answer.json())) == (400, {"error", "error_description"})
+    assert answer.json()["error"] == "unsupported_grant_type" and answer.headers["cache-control"] == "no-store"
+    answer = gateway.call("x")
+    assert (answer.status_code, set(answer.json())) == (401, {"status", "code", "message"})
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
