@@ -63,6 +63,13 @@ def test_where_the_proof_has_to_cover_the_request_the_metadata_says_so_and_a_pro
     assert ask(gateway, claims={"camara:bh": ...}).json()["token_type"] == "DPoP"
 
 
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="the metadata names demanded claims only where proofs are required")
+def test_claims_that_are_demanded_of_voluntary_proofs_are_announced_too(gateway):
+    gateway.serve(dpop={"mode": "supported", "claims": ["camara:bh"]})
+    assert ask(gateway, claims={}).json()["error"] == "invalid_dpop_proof"
+    assert metadata(gateway)["camara_dpop_claims_required"] == ["camara:bh"]
+
+
 def test_a_backchannel_request_that_nobody_can_be_asked_about_is_access_denied_with_403(gateway):
     gateway.serve(ciba={"intervalSeconds": 1})
     answer = gateway.backchannel(ALICE)
