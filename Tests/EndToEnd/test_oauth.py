@@ -3,12 +3,12 @@ import time
 
 import pytest
 import requests
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.integrations.requests_client import AssertionSession, OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from harness import ALICE, BOB, IDENTIFIER, PURPOSE, TYPE, Visit, refused
+from harness import ALICE, BOB, CAROL, IDENTIFIER, PURPOSE, TYPE, Visit, refused
 
 
 def session(demo, client_id="demo-all", **options):
@@ -42,6 +42,31 @@ def test_authlib_does_the_whole_flow_unmodified(demo):
 def test_authlib_does_client_credentials(demo):
     token = session(demo).fetch_token(demo.issuer + "/token", grant_type="client_credentials", scope=f"{PURPOSE} {TYPE}")
     assert token["access_token"]
+
+
+def test_authlib_refreshes(demo):
+    scope = f"openid offline_access {PURPOSE} {IDENTIFIER} {TYPE}"
+    oauth, address = session(demo, scope=scope), demo.issuer + "/token"
+    verifier = "v" * 64
+    where, state = oauth.create_authorization_url(demo.issuer + "/authorize", code_verifier=verifier)
+    browser = requests.Session()
+    page = browser.get(where, headers={"x-network-msisdn": CAROL}, timeout=5)
+    answer = Visit(demo, browser, page, verifier, {"redirect_uri": oauth.redirect_uri}).decide("allow").answer
+    first = oauth.fetch_token(address, authorization_response=answer.headers["location"], state=state, code_verifier=verifier)
+    second = session(demo, token=dict(first)).refresh_token(address)
+    assert second["refresh_token"] != first["refresh_token"]
+    assert demo.call(second["access_token"]).status_code == 200
+
+
+def test_authlib_names_a_subscriber_in_an_assertion_of_its_own(demo):
+    demo.token(ALICE)
+    client, now = demo.clients["demo-all"], int(time.time())
+    oauth = AssertionSession(demo.issuer + "/token", "demo-all", f"tel:{ALICE}", claims={"scope": f"{PURPOSE} {IDENTIFIER}"},
+                             key=ECKey.import_key(open(client["private_key"]).read()), header={"alg": "ES256", "kid": client["kid"]},
+                             issued_at=now, expires_at=now + 120)
+    answer = oauth.post(demo.issuer + "/device-identifier/v0.3/retrieve-identifier", json={})
+    assert answer.status_code == 200 and "imei" in answer.json()
+    assert "refresh_token" not in oauth.token and oauth.token["expires_in"] <= 120
 
 
 def test_the_access_token_is_a_jwt_that_says_nothing_of_the_subscriber(demo):

@@ -5,8 +5,10 @@ import Testing
 
 /// What the RFCs and OpenSSL's command say, byte for byte.
 @Suite struct PublishedVectorTests {
-  private func example(_ name: String) throws -> String {
-    let file = try #require(corpus("jwt").first { $0.name == "accept-\(name).jwt" })
+  private func example(_ name: String) throws -> String { try file("accept-\(name)") }
+
+  private func file(_ name: String) throws -> String {
+    let file = try #require(corpus("jwt").first { $0.name == "\(name).jwt" })
     return String(decoding: file.bytes, as: UTF8.self)
   }
 
@@ -16,6 +18,20 @@ import Testing
 
   @Test func rfc7515A3ECDSA() throws {
     #expect(try verify(example("es256"), verificationKey(Examples.ec)) == Examples.payload)
+  }
+
+  @Test func rfc7520RSA() throws {
+    let key = try verificationKey(Examples.cookbook)
+    #expect(key.kid == "bilbo.baggins@hobbiton.example")
+    #expect(try verify(Examples.cookbookToken, key) == Examples.cookbookPayload)
+  }
+
+  /// RFC 7515 A.4 and RFC 7520 §4.2 and §4.3 are good signatures; ES512 and PS384 are not taken here, whatever the key.
+  @Test(arguments: ["es512", "rfc7520-es512", "rfc7520-ps384"]) func signaturesThatAreNotTaken(_ name: String) throws {
+    let token = try file("reject-\(name)")
+    for key in [Examples.cookbook, Examples.rsa, Examples.pss, Examples.ec, Examples.ec384] {
+      #expect(try refusal(token, verificationKey(key)) == .unsupportedAlgorithm)
+    }
   }
 
   @Test func rfc8037A4Ed25519() throws {
