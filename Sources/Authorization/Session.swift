@@ -16,7 +16,12 @@ struct Session: Sendable {
 
   /// The session that the browser shows; nil when it shows none, or two, of which one may have been planted.
   init?(_ request: HTTPRequest, _ settings: AuthorizationSettings) {
-    let name = Self.cookieName(settings)
+    guard let value = Self.cookie(Self.cookieName(settings), of: request) else { return nil }
+    self.value = value
+  }
+
+  /// 256 random bits that a browser shows under a name; nil when it shows none, or two, or something else.
+  static func cookie(_ name: String, of request: HTTPRequest) -> String? {
     let cookies = request.fields("cookie").flatMap { $0.split(separator: ";") }
     let values = cookies.compactMap { cookie -> Substring? in
       let sides = cookie.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -24,7 +29,7 @@ struct Session: Sendable {
       return sides[1]
     }
     guard values.count == 1, let bytes = Base64URL.decode(String(values[0])), bytes.count == 32 else { return nil }
-    value = String(values[0])
+    return String(values[0])
   }
 
   private init(value: String) { self.value = value }

@@ -49,9 +49,9 @@ public final class ConsentRegister: Sendable {
   let catalogue: Catalogue
   /// Marked after each change, before it is acknowledged.
   let changes = ChangeBoard()
-  private let store: any ConsentStore
+  let store: any ConsentStore
   private let refreshTokens: any RefreshTokenStore
-  private let time: any TimeSource
+  let time: any TimeSource
   private let observer: any ConsentObserver
 
   public init(

@@ -65,7 +65,7 @@ struct ConsentPage {
   }
 
   private func statement(_ interaction: Interaction, _ texts: Texts) -> ConsentStatement {
-    ConsentStatement(interaction, texts: texts, operatorName: site.settings.operatorName)
+    ConsentStatement(interaction, texts: texts, operatorName: site.settings.operatorName, myAddress: site.myAddress)
   }
 
   private func render(

@@ -8,7 +8,7 @@ import Policy
 /// whose digest goes into the consent's history; it holds neither the request's handle nor the number.
 struct ConsentStatement {
   /// Raised with each change of what the statement says or how it is laid out; the texts are told apart by their digest.
-  static let version = "1"
+  static let version = "2"
 
   private static let template = Template(PackageResources.statement_html)
   private static let category = Template(PackageResources.category_html)
@@ -20,12 +20,12 @@ struct ConsentStatement {
   let mark: PageMark
   private let digest: Digest32
 
-  init(_ interaction: Interaction, texts: Texts, operatorName: String) {
+  init(_ interaction: Interaction, texts: Texts, operatorName: String, myAddress: String) {
     let client = interaction.client.name
     let purpose = interaction.offer.purpose
     let wishes = [texts.language]
     let categories = interaction.offer.items.map { Self.render($0, client: client, texts: texts) }
-    let withdrawal = texts(.withdrawalText, ["client": client, "operator": operatorName])
+    let withdrawal = texts(.withdrawalText, ["client": client, "operator": operatorName, "address": myAddress])
     markup = Self.template.render([
       "heading": .text(texts(.consentHeading, ["client": client])),
       "asker": .markup(Self.asker(interaction, texts, operatorName)),

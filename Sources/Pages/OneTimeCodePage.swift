@@ -18,7 +18,7 @@ struct OneTimeCodePage {
   func show(_ interaction: Interaction, _ request: HTTPRequest) throws(InteractionRefusal) -> HTTPResponse {
     let query = try? FormParameters(Array((request.query ?? "").utf8))
     let wantsAnother = query?["again"] != nil
-    let isOpen = try codes.isOpen(for: interaction)
+    let isOpen = try codes.isOpen(for: interaction.codeVisit)
     return isOpen && !wantsAnother ? askCode(200, interaction, request) : askNumber(200, interaction, request)
   }
 
@@ -40,7 +40,7 @@ struct OneTimeCodePage {
     }
     let texts = texts(interaction, request)
     let (operatorName, minutes) = (site.settings.operatorName, "\(codes.settings.lifetimeSeconds / 60)")
-    let issue = try await codes.send(to: number, for: interaction, browser: request, language: texts.language) { code in
+    let issue = try await codes.send(to: number, for: interaction.codeVisit, browser: request, language: texts.language) { code in
       texts(.codeMessage, ["code": code, "operator": operatorName, "minutes": minutes])
     }
     switch issue {
@@ -58,7 +58,7 @@ struct OneTimeCodePage {
     guard code.utf8.count == OneTimeCodes.digits, code.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       return askCode(400, interaction, request, notice: .codeWrong)
     }
-    switch try await codes.attempt(code, for: interaction) {
+    switch try await codes.attempt(code, for: interaction.codeVisit) {
     case .right(let number): return try await site.server.recognisedByCode(interaction, number: number)
     case .wrong: return askCode(400, interaction, request, notice: .codeWrong)
     case .exhausted: return askNumber(429, interaction, request, notice: .codeExhausted)

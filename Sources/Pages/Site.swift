@@ -45,13 +45,14 @@ public final class Site: Sendable {
     case EndpointPath.consent.rawValue, EndpointPath.subscriber.rawValue, Self.stylesheetPath: true
     case Self.startPath: settings.hasStartPage
     case Self.phonePath: phone != nil
-    default: false
+    default: MyPath(rawValue: path) != nil
     }
   }
 
   /// Answers a request to one of the paths. Never throws: what goes wrong is a page that says so.
   public func respond(to request: HTTPRequest) async -> HTTPResponse {
-    switch (request.path, request.method) {
+    if let path = MyPath(rawValue: request.path) { return await MyDataPages(site: self, request: request).respond(path) }
+    return switch (request.path, request.method) {
     case (EndpointPath.consent.rawValue, "GET"): ConsentPage(site: self).show(request)
     case (EndpointPath.consent.rawValue, "POST"): await ConsentPage(site: self).decide(request)
     case (EndpointPath.subscriber.rawValue, "GET"): SubscriberPage(site: self).show(request)

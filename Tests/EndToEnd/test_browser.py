@@ -1,16 +1,21 @@
-"""The pages in a real browser (headless Chromium): allow, deny, untick, SIM cards, back button, double submit.
+"""The pages in a real browser (headless Chromium): allow, deny, untick, SIM cards, back button, double click, two tabs, a page that
+was left too long, and the subscriber's own pages.
 
 Screenshots go to the folder that PASSERELLE_SCREENSHOTS names, when it names one.
 """
+import base64
+import contextlib
 import http.server
 import os
 import shutil
+import sqlite3
 import threading
+import time
 from urllib.parse import parse_qs, urlencode, urlparse
 
 import pytest
 
-from harness import ALICE, IDENTIFIER, PURPOSE, TYPE, pkce
+from harness import ALICE, BOB, CAROL, DAVE, ERIN, IDENTIFIER, PURPOSE, TYPE, pkce
 
 DRIVER, BROWSER = shutil.which("chromedriver"), shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not (DRIVER and BROWSER), reason="Chromium and chromedriver are not installed")
@@ -68,7 +73,21 @@ def screenshot(browser, name):
     folder = os.environ.get("PASSERELLE_SCREENSHOTS")
     if folder:
         os.makedirs(folder, exist_ok=True)
-        browser.save_screenshot(os.path.join(folder, name + ".png"))
+        # The whole page, also what is below the fold.
+        taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+        with open(os.path.join(folder, name + ".png"), "wb") as file:
+            file.write(base64.b64decode(taken["data"]))
+
+
+def set_width(browser, width):
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700})
+
+
+def on_the_network(browser, number, language="en"):
+    """From now on the browser's requests come over the operator's network."""
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"x-network-msisdn": number, "Accept-Language": language}})
 
 
 def open_request(demo, browser, number=None, **parameters):
@@ -156,6 +175,54 @@ def test_back_button_and_a_second_decision(demo, browser):
     assert demo.json("consents", "list", "--subject", "tel:" + ALICE)[0]["status"] == "granted"
 
 
+def test_a_double_click_decides_once(demo, browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    verifier = open_request(demo, browser, BOB)
+    ActionChains(browser).double_click(browser.find_element(By.CSS_SELECTOR, "button[value=allow]")).perform()
+    # Whichever of the two answers the browser shows: one decision was taken, and nothing was undone.
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and not (Application.told or "Already decided" in browser.page_source):
+        time.sleep(0.05)
+    assert len(Application.told) <= 1
+    row, = demo.json("consents", "list", "--subject", "tel:" + BOB)
+    events = demo.json("consents", "show", row["id"])["events"]
+    assert row["status"] == "granted" and [event["event"] for event in events] == ["granted"]
+    if Application.told:
+        redeem(demo, verifier)
+
+
+def test_two_tabs_are_two_questions(demo, browser):
+    open_request(demo, browser, CAROL, state="first")
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    open_request(demo, browser, DAVE, state="second")
+    decide(browser, "deny")
+    browser.switch_to.window(first)
+    decided = len(Application.told)
+    press(browser, "button[value=allow]")
+    from selenium.webdriver.support.ui import WebDriverWait
+    WebDriverWait(browser, 10).until(lambda _: len(Application.told) > decided)
+    second, first = Application.told
+    assert (second["state"], second["error"]) == ("second", "access_denied")
+    assert first["state"] == "first" and "code" in first
+    for number, status in ((CAROL, "granted"), (DAVE, "denied")):
+        assert demo.json("consents", "list", "--subject", "tel:" + number)[0]["status"] == status
+
+
+def test_a_page_that_was_left_too_long_decides_nothing(demo, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+    open_request(demo, browser, ERIN)
+    # Nobody wants to wait ten minutes: the request is made older.
+    with contextlib.closing(sqlite3.connect(os.path.join(demo.data, "data", "passerelle.sqlite"), timeout=10)) as database, database:
+        database.execute("UPDATE interactions SET expires_at = created_at WHERE finished_at IS NULL")
+    press(browser, "button[value=allow]")
+    WebDriverWait(browser, 10).until(lambda b: "This page is no longer valid" in b.find_element(By.TAG_NAME, "body").text)
+    screenshot(browser, "expired")
+    assert not Application.told and demo.json("consents", "list", "--subject", "tel:" + ERIN) == []
+
+
 def test_keyboard_alone(demo, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -170,10 +237,73 @@ def test_keyboard_alone(demo, browser):
     assert "code" in Application.told[-1]
 
 
-@pytest.mark.parametrize("language, width", [("en", 320), ("fr", 320), ("es", 320), ("de", 320), ("fr", 768), ("de", 768), ("en", 1280)])
+WIDTHS = [(language, width) for language in ("en", "fr", "es", "de") for width in (320, 768, 1280)]
+
+
+@pytest.mark.parametrize("language, width", WIDTHS)
 def test_nothing_is_cut_off_at_any_width(demo, browser, language, width):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700})
+    set_width(browser, width)
     open_request(demo, browser, ALICE, ui_locales=language)
     screenshot(browser, f"consent-{language}-{width}")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script("return document.documentElement.lang") == language
+
+
+# The subscriber's own pages.
+
+def prepare_my_data(demo, number):
+    """Something of each kind: a consent that was used, one of another application's, and one that was denied."""
+    demo.call(demo.token(number, prompt="consent"))
+    demo.token(number, (TYPE,), "demo-few", prompt="consent")
+    demo.authorize(number, (TYPE,), "demo-limit", prompt="consent").decide("deny")
+
+
+@pytest.mark.parametrize("language, width", WIDTHS)
+def test_my_data_is_cut_off_at_no_width(demo, browser, language, width):
+    from selenium.webdriver.common.by import By
+    number = "+33639980011"
+    if not demo.json("consents", "list", "--subject", "tel:" + number):
+        prepare_my_data(demo, number)
+    set_width(browser, width)
+    on_the_network(browser, number, language)
+    browser.get(demo.issuer + "/my")
+    screenshot(browser, f"my-{language}-{width}")
+    for summary in browser.find_elements(By.TAG_NAME, "summary"):
+        summary.click()
+    screenshot(browser, f"my-open-{language}-{width}")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script("return document.documentElement.lang") == language
+    press(browser, 'form[action="/my/withdraw"] button')
+    screenshot(browser, f"my-withdraw-{language}-{width}")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_withdrawing_by_keyboard_alone(demo, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+    number = "+33639980012"
+    token = demo.token(number)
+    on_the_network(browser, number)
+    browser.get(demo.issuer + "/my")
+
+    def press_by_keyboard(text):
+        for _ in range(30):
+            browser.switch_to.active_element.send_keys(Keys.TAB)
+            if browser.switch_to.active_element.text == text:
+                return browser.switch_to.active_element.send_keys(Keys.ENTER)
+        raise AssertionError(text)
+
+    press_by_keyboard("Withdraw")
+    WebDriverWait(browser, 10).until(lambda b: "Withdraw your consent?" in b.find_element(By.TAG_NAME, "h1").text)
+    assert demo.call(token).status_code == 200, "nothing happened yet"
+    press_by_keyboard("Withdraw")
+    WebDriverWait(browser, 10).until(lambda b: b.find_element(By.TAG_NAME, "h1").text == "Done")
+    assert demo.call(token).status_code == 403
+    press_by_keyboard("Back to my data")
+    WebDriverWait(browser, 10).until(lambda b: b.find_element(By.TAG_NAME, "h1").text == "My data")
+    # The confirmation that is behind: its button finds nothing to withdraw any more.
+    browser.back()
+    browser.back()
+    press(browser, "main form[method=post] button") if browser.find_elements(By.CSS_SELECTOR, 'form[action="/my/withdraw"][method=post]') else None
+    assert demo.json("consents", "list", "--subject", "tel:" + number)[0]["status"] == "revoked"

@@ -49,72 +49,71 @@ public struct OneTimeCodes: Sendable {
   ///
   /// - Parameter text: what the message says, given the code.
   public func send(
-    to number: MSISDN, for interaction: Interaction, browser: HTTPRequest, language: String,
+    to number: MSISDN, for visit: CodeVisit, browser: HTTPRequest, language: String,
     text: @escaping @Sendable (_ code: String) -> String
   ) async throws(InteractionRefusal) -> OneTimeCodeIssue {
     let now = time.now()
-    let digest = interaction.record.digest
     let request = OneTimeCodeRequest(
-      interaction: digest, number: number, source: source(of: browser), createdAt: now,
+      interaction: visit.digest, number: number, source: source(of: browser), createdAt: now,
       expiresAt: now.adding(seconds: Int64(settings.lifetimeSeconds)))
     let issue: OneTimeCodeIssue
     do { issue = try await store.issue(request, limits: settings.limits) } catch { throw .unavailable }
     guard case .issued(let serial) = issue else {
-      await record(interaction, "refused", reason: "\(issue)")
+      await record(visit, "refused", reason: "\(issue)")
       return issue
     }
     // Not awaited: the page's answer must not wait longer for a number that gets a message (A44).
     browser.loop.spawn {
-      await deliver(to: number, serial, interaction, language, text, on: browser.loop)
+      await deliver(to: number, serial, visit, language, text, on: browser.loop)
     }
     return issue
   }
 
   /// True while a code of this request can be typed.
-  public func isOpen(for interaction: Interaction) throws(InteractionRefusal) -> Bool {
+  public func isOpen(for visit: CodeVisit) throws(InteractionRefusal) -> Bool {
     do {
-      return try store.isOpen(interaction: interaction.record.digest, attemptsMaximum: settings.limits.attemptsPerCode)
+      return try store.isOpen(interaction: visit.digest, attemptsMaximum: settings.limits.attemptsPerCode)
     } catch { throw .unavailable }
   }
 
   /// One attempt; the number is that of a subscriber who holds the phone when the outcome is `right`, once.
-  public func attempt(_ code: String, for interaction: Interaction) async throws(InteractionRefusal) -> OneTimeCodeAttempt {
+  public func attempt(_ code: String, for visit: CodeVisit) async throws(InteractionRefusal) -> OneTimeCodeAttempt {
     let outcome: OneTimeCodeAttempt
     do {
       outcome = try await store.attempt(
-        interaction: interaction.record.digest, code: code, attemptsMaximum: settings.limits.attemptsPerCode)
+        interaction: visit.digest, code: code, attemptsMaximum: settings.limits.attemptsPerCode)
     } catch { throw .unavailable }
-    if outcome == .exhausted { await record(interaction, "refused", reason: "tooManyAttempts") }
+    if outcome == .exhausted { await record(visit, "refused", reason: "tooManyAttempts") }
     return outcome
   }
 
   private func deliver(
-    to number: MSISDN, _ serial: Int, _ interaction: Interaction, _ language: String, _ text: @Sendable (String) -> String,
+    to number: MSISDN, _ serial: Int, _ visit: CodeVisit, _ language: String, _ text: @Sendable (String) -> String,
     on loop: EventLoop
   ) async {
     switch await directory?.recognise(.hint(.number(number)), on: loop) {
     case .recognised, nil: break
-    case .notRecognised: return await record(interaction, "refused", reason: "notASubscriber")
-    case .failed(let reason): return await record(interaction, "failed", reason: reason)
+    case .notRecognised: return await record(visit, "refused", reason: "notASubscriber")
+    case .failed(let reason): return await record(visit, "failed", reason: reason)
     }
     let code = Self.random()
     do {
-      guard try await store.arm(interaction: interaction.record.digest, serial: serial, number: number, code: code) else {
+      guard try await store.arm(interaction: visit.digest, serial: serial, number: number, code: code) else {
         return
       }
       try await message.send(code, to: number, text: text(code), language: language)
-      await record(interaction, "allowed", reason: nil)
+      await record(visit, "allowed", reason: nil)
     } catch let failure as OperatorServiceFailure {
-      await record(interaction, "failed", reason: failure.reason)
+      await record(visit, "failed", reason: failure.reason)
     } catch {
-      await record(interaction, "failed", reason: "the code could not be stored")
+      await record(visit, "failed", reason: "the code could not be stored")
     }
   }
 
   /// Nobody is named: a number that somebody typed is not a subscriber's doing.
-  private func record(_ interaction: Interaction, _ decision: String, reason: String?) async {
+  private func record(_ visit: CodeVisit, _ decision: String, reason: String?) async {
     _ = try? await ledger.append(
-      LedgerEntry(event: "code.sent", clientID: interaction.client.id.rawValue, decision: decision, reason: reason))
+      LedgerEntry(event: "code.sent", clientID: visit.client?.rawValue, decision: decision, reason: reason))
   }
 
   /// The address that counts for the limit. In IPv6 one person has a whole /64.
@@ -135,6 +134,17 @@ public struct OneTimeCodes: Sendable {
     let digits = String(value % 1_000_000)
     return String(repeating: "0", count: Self.digits - digits.utf8.count) + digits
   }
+}
+
+/// What a code is good for: one waiting request, or one browser in front of the subscriber's own pages.
+public struct CodeVisit: Sendable {
+  let digest: Digest32
+  /// Who asks, for the ledger; nil when nobody does but the subscriber.
+  let client: ClientID?
+}
+
+extension Interaction {
+  public var codeVisit: CodeVisit { CodeVisit(digest: record.digest, client: client.id) }
 }
 
 extension AuthorizationServer {

@@ -103,7 +103,7 @@ public struct LedgerSearch: Sendable {
   }
 
   /// Looks for the needle behind each of its first bytes' places (all needles begin with a quote and a name).
-  private static func contains(_ line: Span<UInt8>, _ needle: [UInt8]) -> Bool {
+  static func contains(_ line: Span<UInt8>, _ needle: [UInt8]) -> Bool {
     guard needle.count <= line.count else { return false }
     // Sound: both buffers live through the call, and each comparison stays within the line.
     return unsafe line.withUnsafeBufferPointer { line in
