@@ -50,8 +50,8 @@ def fill(path, count):
     execute(f"""
         INSERT INTO consents (rowid, id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at,
           updated_at)
-        SELECT 10000000000 + 2 * (row_number() OVER ()), substr(pseudonym, 1, 5) || substr(hex(randomblob(9)), 1, 17), pseudonym, 'bench', '{PURPOSE}', '{SCOPE}',
-          'device-make-model device-serial-number', 'consent', 'granted', {now}, {now + 31_536_000_000_000}, {now}
+        SELECT 10000000000 + 2 * (row_number() OVER ()), substr(pseudonym, 1, 5) || substr(hex(randomblob(9)), 1, 17), pseudonym,
+          'bench', '{PURPOSE}', '{SCOPE}', 'device-make-model device-serial-number', 'consent', 'granted', {now}, {now + 31_536_000_000_000}, {now}
         FROM (SELECT pseudonym FROM subjects WHERE length(sealed) = 40 ORDER BY pseudonym)
         WHERE pseudonym NOT IN (SELECT subject FROM consents)""")
     execute(f"""
@@ -96,6 +96,13 @@ def measure(folder, count, backend, seconds):
                    "upstreams": {"*": {"url": f"http://127.0.0.1:{backend}"}}, "ledger": {"durability": "relaxed"},
                    "limits": {"consentsRemembered": 1000}}, file)
     register(folder, config)
+    # Calls without a subscriber's token, so that each can be about somebody else.
+    client = os.path.join(folder, "client.json")
+    with open(client) as file:
+        registration = json.load(file) | {"two_legged_purposes": [PURPOSE]}
+    with open(client, "w") as file:
+        json.dump(registration, file)
+    run("clients", "add", client, "--replace", "--config", config)
     records = os.path.join(folder, "records.jsonl")
     with open(records, "w") as file:
         for number in numbers():

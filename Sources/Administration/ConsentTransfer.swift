@@ -10,6 +10,7 @@ import Wire
 extension AdminAPI {
   /// Records of one import request at most.
   static let importedMaximum = 500
+  private static let importedAtOnce = 64
 
   /// `GET /admin/v1/consents/export?limit=&after=&numbers=`: records with all their events, by id. The record is the sum of its
   /// events, so nothing else of it is there. `numbers=true` adds each subscriber's number in the clear. It is in the ledger first.
@@ -45,19 +46,45 @@ extension AdminAPI {
     let lines = try body.array("lines")
     try body.finish()
     guard lines.count <= Self.importedMaximum else { throw AdminError.invalid("\(Self.importedMaximum) lines at most at once") }
-    var (added, known) = (0, 0)
-    var refused: [(line: Int, reason: String)] = []
+    var outcomes: [(line: Int, outcome: ImportOutcome)] = []
+    var portion: [(line: Int, record: TransferredConsent)] = []
     for element in lines {
       var reader = try ObjectReader(element)
       let line = try reader.integer("line", in: 1...Int.max)
       let record = try reader.required("record")
       try reader.finish()
       do {
-        if try await take(TransferredConsent(record, self), isDryRun: isDryRun) { added += 1 } else { known += 1 }
+        let record = try TransferredConsent(record, self)
+        // Lines about one record are taken one after the other; others share the writer's and the ledger's commits.
+        if portion.count == Self.importedAtOnce || portion.contains(where: { $0.record.isAboutTheSame(as: record) }) {
+          outcomes += try await take(portion, isDryRun: isDryRun)
+          portion = []
+        }
+        portion.append((line, record))
       } catch let error as DocumentError {
-        refused.append((line, error.reason))
+        outcomes.append((line, .refused(error.reason)))
       } catch let error as ImportRefusal {
-        refused.append((line, error.reason))
+        outcomes.append((line, .refused(error.reason)))
+      }
+    }
+    outcomes += try await take(portion, isDryRun: isDryRun)
+    return Self.answer(outcomes.sorted { $0.line < $1.line })
+  }
+
+  private enum ImportOutcome: Sendable {
+    case added
+    case known
+    case refused(String)
+  }
+
+  private static func answer(_ outcomes: [(line: Int, outcome: ImportOutcome)]) -> HTTPResponse {
+    var (added, known) = (0, 0)
+    var refused: [(line: Int, reason: String)] = []
+    for (line, outcome) in outcomes {
+      switch outcome {
+      case .added: added += 1
+      case .known: known += 1
+      case .refused(let reason): refused.append((line, reason))
       }
     }
     var writer = JSONWriter()
@@ -75,6 +102,21 @@ extension AdminAPI {
     writer.endArray()
     writer.endObject()
     return HTTPResponse.json(200, writer.bytes)
+  }
+
+  private func take(
+    _ portion: [(line: Int, record: TransferredConsent)], isDryRun: Bool
+  ) async throws -> [(line: Int, outcome: ImportOutcome)] {
+    try await withThrowingTaskGroup(of: (line: Int, outcome: ImportOutcome).self) { group in
+      for (line, record) in portion {
+        group.addTask { [self] in
+          do { return (line, try await take(record, isDryRun: isDryRun) ? .added : .known) } catch let error as ImportRefusal {
+            return (line, .refused(error.reason))
+          }
+        }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
   }
 
   /// True when something was added; false when all of it is here.
@@ -122,7 +164,7 @@ struct ImportRefusal: Error {
 
 /// A record on its way from one register to another: one line of JSON.
 struct TransferredConsent: Sendable {
-  enum Subject: Sendable {
+  enum Subject: Sendable, Equatable {
     case number(MSISDN)
     case pseudonym(SubjectPseudonym)
   }
@@ -135,6 +177,15 @@ struct TransferredConsent: Sendable {
   let purpose: Purpose
   /// Oldest first; under an id and a subject that stand for nothing yet.
   let events: [ConsentEventRow]
+
+  /// May be true of two that are not: a number and a pseudonym may be the same subscriber's.
+  func isAboutTheSame(as other: TransferredConsent) -> Bool {
+    guard client == other.client, purpose == other.purpose else { return id != nil && id == other.id }
+    switch (subject, other.subject) {
+    case (.number, .number), (.pseudonym, .pseudonym): return subject == other.subject || (id != nil && id == other.id)
+    case (.number, .pseudonym), (.pseudonym, .number): return true
+    }
+  }
 
   /// The events that the history here lacks: those behind its last one.
   ///
