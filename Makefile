@@ -37,6 +37,8 @@ bench: build bench-dependencies
 	swift run -c release measure-parsers Tests/Fuzz
 	$(PYTHON) Benchmarks/hot_path.py
 	$(PYTHON) Benchmarks/tokens.py
+	$(PYTHON) Benchmarks/withdrawal.py
+	$(PYTHON) Benchmarks/consents.py --counts 10000,100000
 
 clean:
 	rm -rf .build .venv $(DEMO_DATA)

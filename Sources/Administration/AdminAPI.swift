@@ -50,9 +50,14 @@ public struct AdminAPI: Sendable {
   private static let acts: [(method: String, path: [String], act: Act)] = [
     ("GET", ["consents"], { try $0.listConsents($1) }),
     ("POST", ["consents"], { try await $0.grantConsent($1) }),
+    ("GET", ["consents", "export"], { try await $0.exportConsents($1) }),
+    ("POST", ["consents", "import"], { try await $0.importConsents($1) }),
+    ("POST", ["consents", "revoke"], { try await $0.revokeConsents($1) }),
     ("GET", ["consents", "*"], { try $0.showConsent($1) }),
     ("POST", ["consents", "object"], { try await $0.objectToProcessing($1) }),
     ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
+    ("GET", ["subjects"], { try $0.showSubject($1) }),
+    ("POST", ["subjects", "erase"], { try await $0.eraseSubject($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),
     ("POST", ["clients"], { try await $0.addClient($1) }),
     ("GET", ["clients", "*"], { try $0.showClient($1) }),
@@ -112,6 +117,15 @@ struct AdminRequest: Sendable {
 
   /// - Throws: `DocumentError` when the body is not a JSON object.
   func object() throws -> ObjectReader { try ObjectReader(JSONDocument(body, file: "request").root) }
+
+  /// A selector that is not known is no selector: an answer about everybody instead would be an error that nobody sees.
+  ///
+  /// - Throws: `AdminError.invalid` that names the parameter.
+  func allow(_ names: String...) throws {
+    for name in query.keys.sorted() where !names.contains(name) {
+      throw AdminError.invalid("there is no parameter \(name); there is \(names.joined(separator: ", "))")
+    }
+  }
 
   func limit(default fallback: Int = 1000) throws -> Int {
     guard let text = query["limit"] else { return fallback }

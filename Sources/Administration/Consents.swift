@@ -9,6 +9,7 @@ extension AdminAPI {
   /// `GET /admin/v1/consents?subject=&client_id=&purpose=&status=&limit=&after=`, by id; `subject` is a `tel:` number or
   /// a pseudonym, `after` the last id of the page before.
   func listConsents(_ request: AdminRequest) throws -> HTTPResponse {
+    try request.allow("subject", "client_id", "purpose", "status", "limit", "after")
     var filter = ConsentFilter(limit: try request.limit())
     if let subject = request.query["subject"] {
       guard let pseudonym = try pseudonym(subject) else { return HTTPResponse.json(200, Array("[]".utf8)) }
@@ -16,11 +17,8 @@ extension AdminAPI {
     }
     filter.client = try request.query["client_id"].map(Self.clientID)
     filter.purpose = try request.query["purpose"].map(Self.purpose)
-    filter.status = request.query["status"]
-    filter.after = try request.query["after"].map { text in
-      guard let id = ConsentID(rawValue: text) else { throw AdminError.invalid("after wants the id of a consent") }
-      return id
-    }
+    filter.status = try request.query["status"].map(Self.status)
+    filter.after = try request.query["after"].map(Self.after)
     var writer = JSONWriter()
     writer.beginArray()
     for row in try dependencies.stores.consents.search(filter) { write(row, events: nil, to: &writer) }
@@ -50,6 +48,7 @@ extension AdminAPI {
       throw AdminError.invalid("scope wants one scope of an API or more, separated by spaces")
     }
     let reason = try Self.reason(body.string("reason"))
+    let channel = try body.optionalString("channel").map(Self.channel) ?? "operator"
     let named = try body.optionalStrings("categories")
     try body.finish()
     guard let registration = try dependencies.stores.clients.client(client) else { throw AdminError.invalid("No such client.") }
@@ -65,7 +64,7 @@ extension AdminAPI {
     let pseudonym = try await dependencies.stores.subjects.findOrCreate(number)
     let row = try await dependencies.consents.grantOnBehalf(
       subject: pseudonym, client: client, purpose: purpose, scopes: scopes.apiScopes, categories: categories, reason: reason,
-      expiresAt: dependencies.time.now().adding(seconds: dependencies.consentLifetimeSeconds))
+      channel: channel, expiresAt: dependencies.time.now().adding(seconds: dependencies.consentLifetimeSeconds))
     var writer = JSONWriter()
     write(row, events: nil, to: &writer)
     return HTTPResponse.json(201, writer.bytes)
@@ -76,13 +75,14 @@ extension AdminAPI {
     guard let id = ConsentID(rawValue: request.id), try dependencies.stores.consents.record(id) != nil else {
       throw AdminError.notFound
     }
-    var reason = "operator"
+    var (reason, channel) = ("operator", "operator")
     if !request.body.isEmpty {
       var body = try request.object()
       reason = try Self.reason(body.optionalString("reason") ?? reason)
+      channel = try body.optionalString("channel").map(Self.channel) ?? channel
       try body.finish()
     }
-    let row = try await dependencies.consents.revoke(id, actor: "operator", reason: reason)
+    let row = try await dependencies.consents.revoke(id, actor: "operator", reason: reason, channel: channel)
     var writer = JSONWriter()
     write(row, events: nil, to: &writer)
     return HTTPResponse.json(200, writer.bytes)
@@ -98,24 +98,45 @@ extension AdminAPI {
     let client = try Self.clientID(body.string("client_id"))
     let purpose = try Self.purpose(body.string("purpose"))
     let reason = try Self.reason(body.string("reason"))
+    let channel = try body.optionalString("channel").map(Self.channel)
     try body.finish()
     guard try dependencies.stores.clients.client(client) != nil else { throw AdminError.invalid("No such client.") }
     let row = try await dependencies.consents.object(
       subject: try await dependencies.stores.subjects.findOrCreate(number), client: client, purpose: purpose, actor: "operator",
-      reason: reason)
+      reason: reason, channel: channel)
     var writer = JSONWriter()
     write(row, events: nil, to: &writer)
     return HTTPResponse.json(200, writer.bytes)
   }
 
   /// Why, in a few words. It is kept for ever and goes to the ledger in the clear.
-  private static func reason(_ text: String) throws -> String {
+  static func reason(_ text: String) throws -> String {
     guard text.unicodeScalars.count <= 200 else { throw AdminError.invalid("reason wants 200 characters at most") }
     return text
   }
 
+  /// Over what it came: a word such as `call-centre`, `shop`, `letter`. It is kept as the event's flow.
+  static func channel(_ text: String) throws -> String {
+    func isPart(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D }
+    guard (1...32).contains(text.utf8.count), text.utf8.allSatisfy(isPart) else {
+      throw AdminError.invalid("channel wants a word of 32 lower-case letters, digits and hyphens at most, such as call-centre")
+    }
+    return text
+  }
+
+  static func status(_ text: String) throws -> String {
+    let known = ["granted", "denied", "revoked", "expired", "objected", "pending"]
+    guard known.contains(text) else { throw AdminError.invalid("status is one of \(known.joined(separator: ", "))") }
+    return text
+  }
+
+  static func after(_ text: String) throws -> ConsentID {
+    guard let id = ConsentID(rawValue: text) else { throw AdminError.invalid("after wants the id of a consent") }
+    return id
+  }
+
   /// The pseudonym behind `tel:+33…`; a text that is no number stands for itself.
-  private func pseudonym(_ text: String) throws -> SubjectPseudonym? {
+  func pseudonym(_ text: String) throws -> SubjectPseudonym? {
     if text.hasPrefix("tel:") || text.hasPrefix("+") {
       guard let number = MSISDN(tel: text) ?? MSISDN(e164: text) else {
         throw AdminError.invalid("subject wants the form tel:+33612345678")

@@ -122,38 +122,54 @@ public final class ConsentRegister: Sendable {
     return row
   }
 
-  /// Consent that an operator enters for a subscriber, with the reason and the channel.
+  /// Consent that an operator enters for a subscriber, with the reason and the channel over which it came (`shop`, `letter`, ...).
   public func grantOnBehalf(
     subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, categories: [CategoryID], reason: String,
-    expiresAt: Timestamp
+    channel: String = "operator", expiresAt: Timestamp
   ) async throws -> ConsentRow {
     try await append(
       ConsentEventRow(
         consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
         kind: "granted", at: time.now(), scopes: scopes, categories: categories.sorted(), shownScopes: scopes,
-        shownCategories: catalogue.categories(of: scopes), flow: "operator", actor: "operator", reason: reason,
+        shownCategories: catalogue.categories(of: scopes), flow: channel, actor: "operator", reason: reason,
         expiresAt: expiresAt))
   }
 
   /// Withdraws a consent. When this returns, or throws `withdrawnButNotRecorded`, the next call on any connection is refused.
-  public func revoke(_ id: ConsentID, actor: String, reason: String) async throws -> ConsentRow {
+  public func revoke(_ id: ConsentID, actor: String, reason: String, channel: String? = nil) async throws -> ConsentRow {
     guard let row = try store.record(id) else { throw ConsentError.unknown }
     return try await append(
       ConsentEventRow(
         consent: id, subject: row.subject, client: row.client, purpose: row.purpose, legalBasis: row.legalBasis, kind: "revoked",
-        at: time.now(), scopes: row.scopes, categories: row.categories, flow: actor, actor: actor, reason: reason))
+        at: time.now(), scopes: row.scopes, categories: row.categories, flow: channel ?? actor, actor: actor, reason: reason))
   }
 
   /// The subscriber objects to what is done without their consent (GDPR article 21). It holds like a withdrawal, and outlives
   /// every later consent.
   public func object(
-    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, actor: String, reason: String
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, actor: String, reason: String, channel: String? = nil
   ) async throws -> ConsentRow {
     try await append(
       ConsentEventRow(
         consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
-        legalBasis: LegalBasis.legitimateInterest.rawValue, kind: "objected", at: time.now(), flow: actor, actor: actor,
+        legalBasis: LegalBasis.legitimateInterest.rawValue, kind: "objected", at: time.now(), flow: channel ?? actor,
+        actor: actor,
         reason: reason))
+  }
+
+  /// Takes in a history that was kept elsewhere, after the ledger has it. What it ends is ended here at once, too.
+  ///
+  /// - Parameter adding: gives, of the events that are here, those to add; what it throws is thrown, and nothing is added.
+  public func adopt(
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose,
+    adding: @escaping @Sendable (_ here: [ConsentEventRow]) throws -> [ConsentEventRow]
+  ) async throws {
+    let (row, added) = try await store.adopt(subject: subject, client: client, purpose: purpose, adding: adding) { [changes] in
+      changes.changed(Self.changeHash(subject, client, purpose))
+    }
+    if let row, added.contains(where: { $0.kind == "revoked" || $0.kind == "objected" }) {
+      try await refreshTokens.end(consent: row.id)
+    }
   }
 
   /// The store first, then the board, on the writer's thread: a caller that is busy holds no withdrawal up. Who asks after this

@@ -38,8 +38,10 @@ final class AccessToken {
   let opened: OperationSet
   /// The key of the last proof that came with the token, so that it is read once.
   var proofKey: DPoPKey?
-  /// The subscriber's number, read once when a call first needs it.
+  /// The subscriber's number, read when a call first needs it, and again when somebody's was erased.
   var number: MSISDN?
+  /// `SubjectStore.erasures` from before `number` was read.
+  var numberErasures: UInt64 = 0
   /// The buckets of this client on this loop, by operation; index 0 is the client's own.
   var buckets: [RateBucket?] = []
   var bucketsGeneration: UInt64 = .max

@@ -137,12 +137,13 @@ struct SubjectFinder {
   }
 
   private func number(of pseudonym: SubjectPseudonym, _ token: AccessToken) throws(APIError) -> MSISDN {
-    if let number = token.number { return number }
+    let erasures = subjects.erasures
+    if let number = token.number, token.numberErasures == erasures { return number }
     let number: MSISDN?
     do { number = try subjects.number(of: pseudonym) } catch { throw APIError(.unavailable, "subject_store_failed") }
     // The link between pseudonym and number was erased: the token is about nobody any more.
     guard let number else { throw APIError(.unauthenticated, "subject_erased") }
-    token.number = number
+    (token.number, token.numberErasures) = (number, erasures)
     return number
   }
 }

@@ -8,6 +8,9 @@ enum Output {
 
   static func json(_ bytes: [UInt8]) { put(String(decoding: bytes, as: UTF8.self) + "\n", to: STDOUT_FILENO) }
 
+  /// As they are, with no line end added.
+  static func bytes(_ bytes: [UInt8]) { put(String(decoding: bytes, as: UTF8.self), to: STDOUT_FILENO) }
+
   /// A table with aligned columns; nothing but a remark when it has no rows.
   static func table(_ header: [String], _ rows: [[String]], none: String) {
     guard !rows.isEmpty else { line(none); return }

@@ -38,9 +38,15 @@ private final class World: Sendable {
     ledger = try LedgerWriter(directory: folder + "/ledger", time: time, faults: disk)
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let catalogue = try Catalogue.load(directory: root.appendingPathComponent("policies").path)
-    struct NoObserver: ConsentObserver { func consentChanged(_ change: ConsentChange) async throws {} }
+    struct Entries: ConsentObserver {
+      let ledger: LedgerWriter
+      func consentChanged(_ change: ConsentChange) async throws {
+        try await ledger.append(LedgerEntry(event: "consent." + change.event.kind))
+      }
+    }
     let consents = ConsentRegister(
-      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver())
+      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
+      observer: Entries(ledger: ledger))
     let settings = AuthorizationSettings(issuer: "http://127.0.0.1:8080")
     api = AdminAPI(
       AdminDependencies(
@@ -118,6 +124,58 @@ private final class World: Sendable {
     let answer = await world.send("POST", "/clients/a/disable")
     #expect(answer.status == 503 && answer.text.contains("is disabled"))
     #expect(try world.isEnabled("a") == false)
+  }
+
+  /// A line of an import; the client is "a".
+  private static func line(_ number: String) -> String {
+    """
+    { "dry_run": false, "lines": [ { "line": 1, "record": { "phone_number": "\(number)", "client_id": "a",
+      "purpose": "dpv:FraudPreventionAndDetection", "events": [ { "event": "granted", "time": "2026-01-31T12:00:00Z",
+      "scopes": ["device-identifier:retrieve-type"], "categories": ["device-make-model"] } ] } } ] }
+    """
+  }
+
+  @Test func whatIsImportedIsInTheLedgerFirst() async throws {
+    let world = try World()
+    #expect(await world.send("POST", "/clients", World.client("a")).status == 201)
+    world.disk.isFull.store(true, ordering: .relaxed)
+    #expect(await world.send("POST", "/consents/import", Self.line("+33639980001")).status == 503)
+    #expect(try world.stores.consents.search(ConsentFilter()).isEmpty)
+    world.disk.isFull.store(false, ordering: .relaxed)
+    let taken = await world.send("POST", "/consents/import", Self.line("+33639980001"))
+    #expect(taken.status == 200 && taken.text.contains(#""added":1"#), "\(taken.text)")
+    #expect(try world.stores.consents.search(ConsentFilter()).map(\.status) == ["granted"])
+  }
+
+  @Test func manyWithdrawalsHoldAndNameThoseWithoutAnEntry() async throws {
+    let world = try World()
+    #expect(await world.send("POST", "/clients", World.client("a")).status == 201)
+    for index in 1...40 {
+      #expect(await world.send("POST", "/consents/import", Self.line("+3363998\(1000 + index)")).status == 200)
+    }
+    world.disk.isFull.store(true, ordering: .relaxed)
+    let answer = await world.send("POST", "/consents/revoke", #"{"client_id":"a","reason":"ended"}"#)
+    let revoked = try world.stores.consents.search(ConsentFilter(status: "revoked")).map(\.id.rawValue)
+    #expect(answer.status == 503 && !revoked.isEmpty && revoked.count < 40, "what comes after is not begun")
+    #expect(revoked.allSatisfy(answer.text.contains), "\(answer.text)")
+    world.disk.isFull.store(false, ordering: .relaxed)
+    let rest = await world.send("POST", "/consents/revoke", #"{"client_id":"a","reason":"ended"}"#)
+    #expect(rest.status == 200 && rest.text.contains(#""count":\#(40 - revoked.count),"#), "\(rest.text)")
+  }
+
+  @Test func nobodyIsErasedWithoutAnEntry() async throws {
+    let world = try World()
+    let number = MSISDN(e164: "+33639980001")!
+    let subject = try await world.stores.subjects.findOrCreate(number)
+    let body = #"{"subject":"tel:+33639980001","reason":"article 17"}"#
+    world.disk.isFull.store(true, ordering: .relaxed)
+    #expect(await world.send("POST", "/subjects/erase", body).status == 503)
+    #expect(try world.stores.subjects.pseudonym(of: number) == subject)
+    world.disk.isFull.store(false, ordering: .relaxed)
+    #expect(await world.send("POST", "/subjects/erase", body).status == 200)
+    #expect(try world.stores.subjects.pseudonym(of: number) == nil)
+    #expect(world.events().filter { $0.hasPrefix("subject") } == ["subject.erased"])
+    #expect(await world.send("POST", "/subjects/erase", body).status == 404)
   }
 
   @Test func ofTwoThatAddOneClientAtOnceOneIsTold() async throws {

@@ -43,6 +43,29 @@ struct SubjectsTests {
     #expect(try await subjects.findOrCreate(number) != pseudonym)
   }
 
+  @Test("an erasure is told to those who remember numbers, and ends what was granted about the subscriber and nobody else")
+  func erasure() async throws {
+    let fixture = try Fixture()
+    let stores = fixture.stores
+    let one = try await stores.subjects.findOrCreate(number)
+    let other = try await stores.subjects.findOrCreate(MSISDN(e164: "+33612345679")!)
+    for (id, subject) in [("g1", one), ("g2", one), ("g3", other)] {
+      try await stores.grants.insert(
+        GrantRecord(
+          id: GrantID(rawValue: id)!, client: client, subject: subject, scopes: scopes("a"), flow: "test",
+          createdAt: fixture.now(),
+          expiresAt: fixture.now(plus: 60)))
+    }
+    #expect(try stores.grants.openCount(subject: one) == 2)
+    let ended = try await stores.grants.end(subject: one, reason: "subject_erased")
+    #expect(Set(ended.map(\.rawValue)) == ["g1", "g2"])
+    #expect(try stores.grants.openCount(subject: one) == 0 && stores.grants.openCount(subject: other) == 1)
+    let before = stores.subjects.erasures
+    #expect(try await stores.subjects.erase(one))
+    #expect(stores.subjects.erasures > before)
+    #expect(try stores.subjects.number(of: other) != nil)
+  }
+
   @Test("a row that was moved to another pseudonym does not open")
   func bound() async throws {
     let fixture = try Fixture()

@@ -100,6 +100,15 @@ public final class Database: Sendable {
     return try writeNow { try Sweeper.sweep($0, now: now) }
   }
 
+  /// Copies the write-ahead log into the database and empties it, so that it holds no row as it was before. Waits for readers, up
+  /// to `Connection.busyMillisecondsMaximum`; blocks the thread.
+  /// - Throws: `StoreError.busy` when somebody reads all the time.
+  func truncateLog() throws {
+    let connection = try Connection(path: path, role: .writer)
+    let row = try connection.statement("PRAGMA wal_checkpoint(TRUNCATE)")
+    guard try row.step(), row.integer(0) == 0 else { throw StoreError.busy(path: path) }
+  }
+
   /// Writes what waits, then closes. Later writes throw `StoreError.closed`.
   public func close() {
     queue.close()

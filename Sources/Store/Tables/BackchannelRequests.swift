@@ -15,6 +15,8 @@ public protocol BackchannelStore: Sendable {
   func end(_ digest: Digest32) async throws
   /// The same for all requests of a client.
   func end(client: ClientID) async throws
+  /// The same for all requests about a subscriber.
+  func end(subject: SubjectPseudonym) async throws
 }
 
 public enum BackchannelPoll: Sendable, Equatable {
@@ -69,6 +71,7 @@ public final class SQLiteBackchannelStore: BackchannelStore {
     """
   private static let endOne: StaticString = "UPDATE backchannel_requests SET status = 'redeemed' WHERE digest = ?1"
   private static let endByClient: StaticString = "UPDATE backchannel_requests SET status = 'redeemed' WHERE client_id = ?1"
+  private static let endBySubject: StaticString = "UPDATE backchannel_requests SET status = 'redeemed' WHERE subject = ?1"
   /// Kept for an hour after it expired, so that a late poll is told so.
   static let sweepStatement: StaticString = """
     DELETE FROM backchannel_requests WHERE digest IN
@@ -131,6 +134,10 @@ public final class SQLiteBackchannelStore: BackchannelStore {
 
   public func end(client: ClientID) async throws {
     try await database.write { try $0.statement(Self.endByClient).bind(client).run() }
+  }
+
+  public func end(subject: SubjectPseudonym) async throws {
+    try await database.write { try $0.statement(Self.endBySubject).bind(subject).run() }
   }
 
   private static func isTooSoon(_ record: BackchannelRecord, _ now: Timestamp) -> Bool {

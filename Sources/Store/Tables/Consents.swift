@@ -15,6 +15,14 @@ public protocol ConsentStore: Sendable {
   func append(_ event: ConsentEventRow, whenDurable: @escaping @Sendable () -> Void) async throws -> ConsentRow
   /// The history of one consent, oldest first.
   func events(of id: ConsentID) throws -> [ConsentEventRow]
+  /// Adds what a history has and the record here has not, all of it or nothing; gives what was added, and the sum.
+  ///
+  /// - Parameter adding: gives, of the events here, those to add. It runs in the transaction; what it throws is thrown.
+  func adopt(
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose,
+    adding: @escaping @Sendable (_ here: [ConsentEventRow]) throws -> [ConsentEventRow],
+    whenDurable: @escaping @Sendable () -> Void
+  ) async throws -> (row: ConsentRow?, added: [ConsentEventRow])
 }
 
 extension ConsentStore {
@@ -66,6 +74,8 @@ public final class SQLiteConsentStore: ConsentStore {
     CREATE TRIGGER consent_events_remain BEFORE DELETE ON consent_events
       BEGIN SELECT RAISE(ABORT, 'consent_events are never deleted'); END;
     """
+  /// The fourth step of the schema: to find what rests on one purpose must not read all records.
+  static let purposeIndex: StaticString = "CREATE INDEX consents_by_purpose ON consents (purpose, id);"
   private static let byID: StaticString = """
     SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
       EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
@@ -109,6 +119,13 @@ public final class SQLiteConsentStore: ConsentStore {
       AND (?4 IS NULL OR ?4 = CASE WHEN status = 'granted' AND expires_at <= ?5 THEN 'expired' ELSE status END)
       AND id > ?6 ORDER BY id LIMIT ?7
     """
+  private static let searchPurpose: StaticString = """
+    SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
+      EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
+    FROM consents WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR client_id = ?2) AND purpose = ?3
+      AND (?4 IS NULL OR ?4 = CASE WHEN status = 'granted' AND expires_at <= ?5 THEN 'expired' ELSE status END)
+      AND id > ?6 ORDER BY id LIMIT ?7
+    """
   private static let searchAll: StaticString = """
     SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
       EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
@@ -133,7 +150,16 @@ public final class SQLiteConsentStore: ConsentStore {
   }
 
   public func search(_ filter: ConsentFilter) throws -> [ConsentRow] {
-    let sql = filter.subject != nil ? Self.searchSubject : filter.client != nil ? Self.searchClient : Self.searchAll
+    let sql =
+      if filter.subject != nil {
+        Self.searchSubject
+      } else if filter.client != nil {
+        Self.searchClient
+      } else if filter.purpose != nil {
+        Self.searchPurpose
+      } else {
+        Self.searchAll
+      }
     let now = database.time.now()
     return try database.read { connection in
       let row = try connection.statement(sql).bind(
@@ -148,21 +174,39 @@ public final class SQLiteConsentStore: ConsentStore {
   @discardableResult
   public func append(_ event: ConsentEventRow, whenDurable: @escaping @Sendable () -> Void) async throws -> ConsentRow {
     try await database.write { connection in
-      let old = try Self.find(event.subject, event.client, event.purpose, connection)
-      let new = ConsentRow.adding(event, to: old)
-      try connection.statement(Self.upsert).bind(
-        new.id, new.subject, new.client, new.purpose, new.scopes, Self.words(new.categories), new.legalBasis, new.status,
-        new.grantedAt, new.expiresAt, new.updatedAt
-      ).run()
-      try connection.statement(Self.insertEvent).bind(
-        new.id, event.subject, event.client, event.purpose, event.legalBasis, event.kind, event.at, event.scopes,
-        Self.words(event.categories), event.shownScopes, event.shownCategories.map(Self.words), event.flow,
-        event.pageVersion, event.language, event.textDigest, event.actor, event.reason, event.expiresAt
-      ).run()
-      return new
+      try Self.append(event, to: Self.find(event.subject, event.client, event.purpose, connection), connection)
     } whenDurable: { _ in
       whenDurable()
     }
+  }
+
+  public func adopt(
+    subject: SubjectPseudonym, client: ClientID, purpose: Purpose,
+    adding: @escaping @Sendable ([ConsentEventRow]) throws -> [ConsentEventRow], whenDurable: @escaping @Sendable () -> Void
+  ) async throws -> (row: ConsentRow?, added: [ConsentEventRow]) {
+    try await database.write { connection in
+      var row = try Self.find(subject, client, purpose, connection)
+      let added = try adding(row.map { try Self.events(of: $0.id, connection) } ?? [])
+      for event in added { row = try Self.append(event, to: row, connection) }
+      return (row, added)
+    } whenDurable: { _ in
+      whenDurable()
+    }
+  }
+
+  /// The event and the new sum.
+  private static func append(_ event: ConsentEventRow, to old: ConsentRow?, _ connection: Connection) throws -> ConsentRow {
+    let new = ConsentRow.adding(event, to: old)
+    try connection.statement(upsert).bind(
+      new.id, new.subject, new.client, new.purpose, new.scopes, words(new.categories), new.legalBasis, new.status,
+      new.grantedAt, new.expiresAt, new.updatedAt
+    ).run()
+    try connection.statement(insertEvent).bind(
+      new.id, event.subject, event.client, event.purpose, event.legalBasis, event.kind, event.at, event.scopes,
+      words(event.categories), event.shownScopes, event.shownCategories.map(words), event.flow,
+      event.pageVersion, event.language, event.textDigest, event.actor, event.reason, event.expiresAt
+    ).run()
+    return new
   }
 
   public func events(of id: ConsentID) throws -> [ConsentEventRow] {

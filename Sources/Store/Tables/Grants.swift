@@ -13,6 +13,11 @@ public protocol GrantStore: Sendable {
   /// Ends all grants of a client. Gives those that it ended.
   @discardableResult
   func end(client: ClientID, reason: String) async throws -> [GrantID]
+  /// Ends all grants about a subscriber. Gives those that it ended.
+  @discardableResult
+  func end(subject: SubjectPseudonym, reason: String) async throws -> [GrantID]
+  /// The number of grants about a subscriber that have not ended.
+  func openCount(subject: SubjectPseudonym) throws -> Int
   /// Marked under `GrantID.changeHash` when a grant ended, after that is durable.
   var changes: ChangeBoard { get }
 }
@@ -38,6 +43,10 @@ public final class SQLiteGrantStore: GrantStore {
     CREATE INDEX grants_by_client ON grants (client_id);
     CREATE INDEX grants_by_expiry ON grants (expires_at);
     """
+  /// The fourth step of the schema: what is asked of one subscriber must not read everybody's.
+  static let subjectIndex: StaticString = """
+    CREATE INDEX grants_by_subject ON grants (subject) WHERE subject IS NOT NULL;
+    """
   private static let byID: StaticString = """
     SELECT id, client_id, subject, purpose, scopes, consent_id, flow, amr, authenticated_at, created_at, expires_at,
       ended_at, ended_reason
@@ -56,6 +65,12 @@ public final class SQLiteGrantStore: GrantStore {
     """
   private static let endByClient: StaticString = """
     UPDATE grants SET ended_at = ?2, ended_reason = ?3 WHERE client_id = ?1 AND ended_at IS NULL RETURNING id
+    """
+  private static let endBySubject: StaticString = """
+    UPDATE grants SET ended_at = ?2, ended_reason = ?3 WHERE subject = ?1 AND ended_at IS NULL RETURNING id
+    """
+  private static let openBySubject: StaticString = """
+    SELECT count(*) FROM grants WHERE subject = ?1 AND ended_at IS NULL AND expires_at > ?2
     """
   /// A grant is kept for 30 days after it expired, so that what was granted can still be explained.
   static let sweepStatement: StaticString = """
@@ -103,6 +118,19 @@ public final class SQLiteGrantStore: GrantStore {
   @discardableResult
   public func end(client: ClientID, reason: String) async throws -> [GrantID] {
     try await end(Self.endByClient, client, reason)
+  }
+
+  @discardableResult
+  public func end(subject: SubjectPseudonym, reason: String) async throws -> [GrantID] {
+    try await end(Self.endBySubject, subject, reason)
+  }
+
+  public func openCount(subject: SubjectPseudonym) throws -> Int {
+    let now = database.time.now()
+    return try database.read { connection in
+      let row = try connection.statement(Self.openBySubject).bind(subject, now)
+      return try row.step() ? row.integer(0) : 0
+    }
   }
 
   private func end(

@@ -13,6 +13,8 @@ public protocol RefreshTokenStore: Sendable {
   func takeBack(_ digest: Digest32, successor: Digest32) async throws
   /// Ends all tokens of the grants that rest on a consent: the consent was withdrawn.
   func end(consent: ConsentID) async throws
+  /// Ends all tokens of the grants about a subscriber.
+  func end(subject: SubjectPseudonym) async throws
 }
 
 public final class SQLiteRefreshTokenStore: RefreshTokenStore {
@@ -42,6 +44,10 @@ public final class SQLiteRefreshTokenStore: RefreshTokenStore {
   private static let endByConsent: StaticString = """
     UPDATE refresh_tokens SET used_at = ?2
     WHERE used_at IS NULL AND grant_id IN (SELECT id FROM grants WHERE consent_id = ?1)
+    """
+  private static let endBySubject: StaticString = """
+    UPDATE refresh_tokens SET used_at = ?2
+    WHERE used_at IS NULL AND grant_id IN (SELECT id FROM grants WHERE subject = ?1)
     """
   /// A used token is remembered until it would have expired, so that its reuse is noticed as long as the family may live.
   static let sweepStatement: StaticString = """
@@ -87,6 +93,11 @@ public final class SQLiteRefreshTokenStore: RefreshTokenStore {
   public func end(consent: ConsentID) async throws {
     let now = database.time.now()
     try await database.write { try $0.statement(Self.endByConsent).bind(consent, now).run() }
+  }
+
+  public func end(subject: SubjectPseudonym) async throws {
+    let now = database.time.now()
+    try await database.write { try $0.statement(Self.endBySubject).bind(subject, now).run() }
   }
 
   private static func insert(_ record: RefreshTokenRecord, _ connection: Connection) throws {

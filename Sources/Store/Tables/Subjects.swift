@@ -1,6 +1,7 @@
 import Bytes
 import Identifiers
 import JOSE
+import Synchronization
 
 /// Who hides behind a pseudonym. Nothing here can be read without the keys, and one deleted row makes a person's ledger
 /// entries, consents and grants anonymous.
@@ -12,7 +13,12 @@ public protocol SubjectStore: Sendable {
   /// The number behind a pseudonym; nil when it was never given out or was erased.
   func number(of pseudonym: SubjectPseudonym) throws -> MSISDN?
   /// Forgets who the pseudonym is. It cannot be undone: the same number gets another pseudonym afterwards.
-  func erase(_ pseudonym: SubjectPseudonym) async throws
+  ///
+  /// - Returns: false when the database's log could not be emptied too, and still holds the sealed number for a while.
+  @discardableResult
+  func erase(_ pseudonym: SubjectPseudonym) async throws -> Bool
+  /// Rises with each erasure: a number that was read before is to be read again.
+  var erasures: UInt64 { get }
 }
 
 public final class SQLiteSubjectStore: SubjectStore {
@@ -34,11 +40,19 @@ public final class SQLiteSubjectStore: SubjectStore {
   private let database: Database
   private let lookup: HMACKey
   private let sealing: SealingKey
+  private let erased = Erasures()
+
+  private final class Erasures: Sendable {
+    private let count = Atomic<UInt64>(0)
+    var value: UInt64 { count.load(ordering: .acquiring) }
+    func raise() { count.wrappingAdd(1, ordering: .acquiringAndReleasing) }
+  }
 
   public init(database: Database, lookup: HMACKey, sealing: SealingKey) {
     self.database = database
     self.lookup = lookup
     self.sealing = sealing
+    database.onForeignCommit { [erased] in erased.raise() }
   }
 
   public func pseudonym(of number: MSISDN) throws -> SubjectPseudonym? {
@@ -74,9 +88,18 @@ public final class SQLiteSubjectStore: SubjectStore {
     return number
   }
 
-  public func erase(_ pseudonym: SubjectPseudonym) async throws {
-    try await database.write { try $0.statement(Self.delete).bind(pseudonym).run() }
+  @discardableResult
+  public func erase(_ pseudonym: SubjectPseudonym) async throws -> Bool {
+    try await database.write {
+      try $0.statement(Self.delete).bind(pseudonym).run()
+    } whenDurable: { [erased] in
+      erased.raise()
+    }
+    // The log still holds pages as they were before: with them the number would live on until somebody writes over it.
+    return (try? database.truncateLog()) != nil
   }
+
+  public var erasures: UInt64 { erased.value }
 
   private func lookupKey(_ number: MSISDN) -> Digest32 { lookup.authenticate(Array(number.e164.utf8).span) }
 

@@ -18,10 +18,12 @@ enum CheckVerb: Verb {
     let catalogue = try Backbone.catalogue(configuration)
     let remarks = try remarks(configuration, catalogue)
     let adapters = try await health(configuration)
+    let questions = try LegalBasisReport.rows(configuration, catalogue)
     guard arguments.flag("--json") else {
       Output.line("\(try arguments.required("--config")): right")
       for remark in remarks { Output.line("  " + remark) }
       for adapter in adapters { Output.line("  \(adapter.name): \(adapter.finding)") }
+      LegalBasisReport.print(questions)
       return
     }
     var writer = JSONWriter()
@@ -39,6 +41,8 @@ enum CheckVerb: Verb {
       writer.endObject()
     }
     writer.endArray()
+    writer.key("clients")
+    LegalBasisReport.write(questions, to: &writer)
     writer.endObject()
     Output.json(writer.bytes)
   }

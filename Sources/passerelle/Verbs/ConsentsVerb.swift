@@ -1,22 +1,32 @@
 import Bytes
 
-/// `passerelle consents list|show|grant|revoke|object`.
+/// `passerelle consents list|show|grant|revoke|object|export|import`.
 enum ConsentsVerb: Verb {
   static let name = "consents"
-  static let summary = "list, show, grant and revoke subscribers' consents, and note objections"
+  static let summary = "list, show, grant and revoke subscribers' consents, note objections, export and import"
   static let usage = [
     "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--after ID] [--json]",
     "consents show ID --config FILE [--json]",
-    "consents grant --config FILE --subject tel:+33... --client ID --purpose dpv:... --scope \"...\" --reason TEXT [--json]",
-    "consents revoke ID --config FILE [--reason TEXT] [--json]",
-    "consents object --config FILE --subject tel:+33... --client ID --purpose dpv:... --reason TEXT [--json]",
+    "consents grant --config FILE --subject tel:+33... --client ID --purpose dpv:... --scope \"...\" --reason TEXT\n"
+      + "                           [--channel WORD] [--json]",
+    "consents revoke ID --config FILE [--reason TEXT] [--channel WORD] [--json]",
+    "consents revoke --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] --reason TEXT (--dry-run | --yes)\n"
+      + "                            [--channel WORD] [--json]",
+    "consents object --config FILE --subject tel:+33... --client ID --purpose dpv:... --reason TEXT [--channel WORD]\n"
+      + "                            [--json]",
+    "consents export --config FILE [--output FILE] [--with-numbers]",
+    "consents import FILE --config FILE [--dry-run] [--json]",
   ]
   static let options: [OptionDefinition] = [
     .config, .json, .value("--subject", "TEL", "a subscriber, as tel:+33612345678 or by pseudonym"),
     .value("--client", "ID", "a client"), .value("--purpose", "PURPOSE", "a purpose, as dpv:FraudPreventionAndDetection"),
     .value("--status", "STATUS", "granted, denied, revoked, expired, objected or pending"),
     .value("--scope", "SCOPES", "scopes of APIs, separated by spaces"),
-    .value("--reason", "TEXT", "why, and over which channel; kept in the record's history"),
+    .value("--reason", "TEXT", "why; kept in the record's history and in the ledger"),
+    .value("--channel", "WORD", "over what it came: call-centre, shop, letter, ... (operator)"),
+    .flag("--dry-run", "say what would be done, and do nothing"), .flag("--yes", "revoke all that the selectors name"),
+    .value("--output", "FILE", "a new file, mode 0600 (standard output)"),
+    .flag("--with-numbers", "with the subscribers' numbers in the clear"),
     .value("--limit", "N", "how many at most (1000; 10000 at most)"), .value("--after", "ID", "go on behind this consent"),
   ]
 
@@ -32,7 +42,9 @@ enum ConsentsVerb: Verb {
     case "grant": try await grant(arguments)
     case "revoke": try await revoke(arguments)
     case "object": try await object(arguments)
-    default: throw UsageError("list, show, grant or revoke, or object?")
+    case "export": try await ConsentFiles.export(arguments)
+    case "import": try await ConsentFiles.import(arguments)
+    default: throw UsageError("list, show, grant or revoke, object, export or import?")
     }
   }
 
@@ -45,6 +57,10 @@ enum ConsentsVerb: Verb {
       ])
     let rows = try await Command.send(arguments, "GET", "/consents" + query)
     Command.print(rows, arguments, columns: columns, none: "no consents")
+    let limit = try arguments.integer("--limit", default: 1000, in: 1...10_000)
+    if !arguments.flag("--json"), let found = rows.root.array, found.count == limit, let last = found.last?["id"]?.string {
+      Output.line("there may be more: --after \(last)")
+    }
   }
 
   private static func show(_ arguments: Arguments) async throws {
@@ -72,16 +88,21 @@ enum ConsentsVerb: Verb {
     body.field("purpose", try arguments.required("--purpose"))
     body.field("scope", try arguments.required("--scope"))
     body.field("reason", try arguments.required("--reason"))
+    if let channel = arguments.value("--channel") { body.field("channel", channel) }
     body.endObject()
     let row = try await Command.send(arguments, "POST", "/consents", body: body.bytes)
     Command.print(row, arguments, columns: columns, none: "")
   }
 
   private static func revoke(_ arguments: Arguments) async throws {
+    guard arguments.positional.count > 1 else { return try await ConsentRevocation.run(arguments) }
+    guard !["--subject", "--client", "--purpose"].contains(where: { arguments.value($0) != nil }), !arguments.flag("--dry-run")
+    else { throw UsageError("revoke one consent by its ID, or several by --subject, --client or --purpose") }
     let id = try arguments.positional(exactly: 2, "the consent's ID")[1]
     var body = JSONWriter()
     body.beginObject()
     if let reason = arguments.value("--reason") { body.field("reason", reason) }
+    if let channel = arguments.value("--channel") { body.field("channel", channel) }
     body.endObject()
     let row = try await Command.send(arguments, "POST", "/consents/\(Command.encode(id))/revoke", body: body.bytes)
     Command.print(row, arguments, columns: columns, none: "")
@@ -94,6 +115,7 @@ enum ConsentsVerb: Verb {
     body.field("client_id", try arguments.required("--client"))
     body.field("purpose", try arguments.required("--purpose"))
     body.field("reason", try arguments.required("--reason"))
+    if let channel = arguments.value("--channel") { body.field("channel", channel) }
     body.endObject()
     let row = try await Command.send(arguments, "POST", "/consents/object", body: body.bytes)
     Command.print(row, arguments, columns: columns, none: "")

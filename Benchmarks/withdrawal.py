@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""From a withdrawal to the first refusal, under load: milliseconds, over many withdrawals.
+
+    python3 Benchmarks/withdrawal.py [--withdrawals 50] [--threads 4] [--loops 2]
+
+Several threads call over kept connections with one subscriber's token, as fast as they can, while wrk loads the gateway with calls about
+another subscriber. Consent is entered and withdrawn over the admin API. For each withdrawal and each thread it notes: the time from the
+answer to the withdrawal to the first refusal (below zero: the refusal was faster than the answer), the time from sending the
+withdrawal to the first refusal, and every call that was begun after the answer and still succeeded: there must be none.
+The threads share Python's interpreter, so that a time includes waiting for it: it is an upper bound.
+"""
+import argparse, http.client, json, os, shutil, signal, subprocess, sys, tempfile, threading, time
+
+from hot_path import BINARY, PATH, free_port, register, run, start_backend, start_gateway
+
+PURPOSE, SCOPE = "dpv:FraudPreventionAndDetection", "device-identifier:retrieve-identifier"
+NUMBER = "tel:+33639980002"
+
+
+class Caller(threading.Thread):
+    """Calls over one connection until it is stopped; remembers when each call began and ended, and how."""
+
+    def __init__(self, port, token):
+        super().__init__(daemon=True)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
+        self.fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self.calls, self.running = [], True
+
+    def run(self):
+        while self.running:
+            begun = time.monotonic()
+            self.connection.request("POST", PATH, "{}", self.fields)
+            answer = self.connection.getresponse()
+            answer.read()
+            self.calls.append((begun, time.monotonic(), answer.status))
+
+
+class Admin:
+    def __init__(self, port, token):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
+        self.fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def post(self, path, **body):
+        self.connection.request("POST", "/admin/v1" + path, json.dumps(body), self.fields)
+        answer = self.connection.getresponse()
+        document = json.loads(answer.read())
+        if answer.status >= 300:
+            sys.exit(f"{path}: {answer.status} {document}")
+        return document
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def report(name, values):
+    milliseconds = [value * 1000 for value in values]
+    print(f"| {name} | {len(values)} | " + " | ".join(
+        f"{percentile(milliseconds, share):.2f}" for share in (0, 0.5, 0.9, 0.99, 1)) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--withdrawals", type=int, default=50)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--loops", type=int, default=2)
+    options = parser.parse_args()
+    for tool in ("nginx", "wrk", "openssl"):
+        if not shutil.which(tool):
+            sys.exit(f"{tool} is not installed")
+    sys.setswitchinterval(0.0005)
+    folder = tempfile.mkdtemp(prefix="passerelle-withdrawal-")
+    os.chmod(folder, 0o755)
+    backend_port, port, admin_port = free_port(), free_port(), free_port()
+    backend, gateway, load = start_backend(folder, backend_port), None, None
+    answered, sent, late = [], [], 0
+    try:
+        gateway, config = start_gateway(folder, port, admin_port, backend_port, "durable", options.loops)
+        other = register(folder, config)
+        admin = Admin(admin_port, open(os.path.join(folder, "data", "admin-token")).read().strip())
+        grant = {"subject": NUMBER, "client_id": "bench", "purpose": PURPOSE, "scope": SCOPE, "reason": "benchmark"}
+        consent = admin.post("/consents", **grant)["id"]
+        issue = {"client_id": "bench", "subject": NUMBER, "scope": f"{PURPOSE} {SCOPE}"}
+        script = os.path.join(folder, "call.lua")
+        with open(script, "w") as file:
+            file.write(f'wrk.method = "POST"\nwrk.body = "{{}}"\nwrk.headers["Content-Type"] = "application/json"\n'
+                       f'wrk.headers["Authorization"] = "Bearer {other}"\n')
+        load = subprocess.Popen(["wrk", "-t1", "-c16", "-d3600s", "-s", script, f"http://127.0.0.1:{port}{PATH}"],
+                                stdout=subprocess.DEVNULL)
+        for _ in range(options.withdrawals):
+            # A token of after the last withdrawal: those of before stay dead.
+            callers = [Caller(port, admin.post("/tokens", **issue)[0]) for _ in range(options.threads)]
+            for caller in callers:
+                caller.start()
+            time.sleep(0.15)
+            begun = time.monotonic()
+            admin.post(f"/consents/{consent}/revoke", reason="benchmark")
+            done = time.monotonic()
+            time.sleep(0.05)
+            for caller in callers:
+                caller.running = False
+            for caller in callers:
+                caller.join()
+                if not any(status == 200 for _, _, status in caller.calls):
+                    sys.exit("no call succeeded before the withdrawal")
+                refusal = next((end for _, end, status in caller.calls if status == 403), None)
+                if refusal is None:
+                    sys.exit("no call was refused after the withdrawal")
+                answered.append(refusal - done)
+                sent.append(refusal - begun)
+                late += sum(1 for start, _, status in caller.calls if start > done and status == 200)
+            admin.post("/consents", **grant)
+    finally:
+        for process in (load, gateway, backend):
+            if process:
+                process.send_signal(signal.SIGTERM)
+                process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+    model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?")
+    print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} processors ({model}), shared by all; {options.loops} event loops, durable "
+          f"ledger, wrk with 16 connections beside {options.threads} callers; {options.withdrawals} withdrawals\n")
+    print("| milliseconds to the first refusal | samples | least | p50 | p90 | p99 | most |")
+    print("|---|---|---|---|---|---|---|")
+    report("from the answer to the withdrawal", answered)
+    report("from sending the withdrawal", sent)
+    print(f"\ncalls begun after the answer that succeeded: {late}")
+    if late:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
