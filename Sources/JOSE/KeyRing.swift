@@ -8,7 +8,8 @@ import Synchronization
 /// |---|---|
 /// | `signing.pem` | the key that signs access and ID tokens (ES256); the file's time says since when |
 /// | `signing-next.pem` | the next one: published in the JWK set, not signing yet |
-/// | `signing-retired-N.pem` | one that signed until the second N: still published until its last token is out |
+/// | `signing-retired-N-M.pem` | one that signed until the second N: still published until its last token is out |
+/// | `signing-rs256.pem` | signs ID tokens for clients that are registered for RS256, which OpenID Connect wants every server to have |
 /// | `audit.pem` | seals the segments of the ledger (ES256) |
 /// | `pairwise.key` | makes the `sub` that each client sees (32 bytes, base64url) |
 /// | `subject-lookup.key` | finds a subscriber's row by number |
@@ -56,7 +57,8 @@ public final class KeyRing: Sendable {
     try KeyFile.makeDirectory(directory)
     let (current, next) = (directory + "/signing.pem", directory + "/signing-next.pem")
     let signing = SigningKeys(
-      current: try signingKey(current), next: try signingKey(next), retired: try RetiredKey.all(in: directory),
+      current: try signingKey(current), next: try signingKey(next), rsa: try signingKey(directory + "/signing-rs256.pem", .rs256),
+      retired: try RetiredKey.all(in: directory),
       since: try KeyFile.changed(current))
     return KeyRing(
       directory: directory, signing: signing, pairwise: HMACKey(try secret(directory + "/pairwise.key")),
@@ -67,6 +69,18 @@ public final class KeyRing: Sendable {
 
   /// The key that signs now.
   public var current: SigningKey { signing.withLock { $0.current } }
+
+  /// The key that signs ID tokens with an algorithm; nil for one that is not made here.
+  public func idTokenKey(_ algorithm: SignatureAlgorithm) -> SigningKey? {
+    switch algorithm {
+    case .es256: current
+    case .rs256: signing.withLock { $0.rsa }
+    default: nil
+    }
+  }
+
+  /// The algorithms of ID tokens (OIDC Core §15.1: RS256 has to be there).
+  public static let idTokenAlgorithms: [SignatureAlgorithm] = [.es256, .rs256]
 
   /// Since when it signs.
   public var currentSince: Timestamp { signing.withLock { $0.since } }
@@ -88,6 +102,7 @@ public final class KeyRing: Sendable {
     let now = time.now()
     return signing.withLock { signing in
       [("signing.pem", "signs", signing.current.kid), ("signing-next.pem", "signs next", signing.next.kid)]
+        + [("signing-rs256.pem", "signs ID tokens with RS256", signing.rsa.kid)]
         + signing.retired.filter { $0.isPublished(at: now) }.map { ($0.fileName, "still verifies", $0.key.kid) }
     }
   }
@@ -104,29 +119,35 @@ public final class KeyRing: Sendable {
       var keys = signing.withLock { $0 }
       for gone in keys.retired where !gone.isPublished(at: now) { KeyFile.remove(directory + "/" + gone.fileName) }
       keys.retired.removeAll { !$0.isPublished(at: now) }
-      guard keys.retired.count < Self.retiredMaximum else {
+      guard keys.retired.count < 2 * Self.retiredMaximum else {
         throw KeyFileError(
-          file: directory, reason: "\(Self.retiredMaximum) keys were retired within a day; wait until one is out of use")
+          file: directory, reason: "there were \(Self.retiredMaximum) rotations within a day; wait until one is out of use")
       }
-      let fresh = try Self.generate()
-      let retired = RetiredKey(key: keys.current, since: now, order: keys.retired.count)
-      try keys.current.save(to: directory + "/" + retired.fileName)
+      let (fresh, freshRSA) = (try Self.generate(.es256), try Self.generate(.rs256))
+      let retired = [keys.current, keys.rsa].enumerated().map { index, key in
+        RetiredKey(key: key, since: now, order: keys.retired.count + index)
+      }
+      for old in retired { try old.key.save(to: directory + "/" + old.fileName) }
       try keys.next.save(to: directory + "/signing.pem")
+      try freshRSA.save(to: directory + "/signing-rs256.pem")
       try fresh.save(to: directory + "/signing-next.pem")
-      let rotated = SigningKeys(current: keys.next, next: fresh, retired: keys.retired + [retired], since: now)
+      let rotated = SigningKeys(
+        current: keys.next, next: fresh, rsa: freshRSA, retired: keys.retired + retired, since: now)
       signing.withLock { $0 = rotated }
     }
   }
 
-  private static func signingKey(_ file: String) throws(KeyFileError) -> SigningKey {
+  private static func signingKey(
+    _ file: String, _ algorithm: SignatureAlgorithm = .es256
+  ) throws(KeyFileError) -> SigningKey {
     if KeyFile.exists(file) { return try SigningKey.load(file: file) }
-    let key = try generate()
+    let key = try generate(algorithm)
     try key.save(to: file)
     return key
   }
 
-  private static func generate() throws(KeyFileError) -> SigningKey {
-    do { return try SigningKey.generate(.es256) } catch {
+  private static func generate(_ algorithm: SignatureAlgorithm) throws(KeyFileError) -> SigningKey {
+    do { return try SigningKey.generate(algorithm) } catch {
       throw KeyFileError(file: "-", reason: "no key could be generated: \(error)")
     }
   }

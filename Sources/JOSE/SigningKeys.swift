@@ -5,6 +5,8 @@ import Glibc
 struct SigningKeys: Sendable {
   var current: SigningKey
   var next: SigningKey
+  /// For ID tokens with RS256.
+  var rsa: SigningKey
   /// In the order in which they were retired.
   var retired: [RetiredKey]
   /// When the current one began to sign.
@@ -14,7 +16,7 @@ struct SigningKeys: Sendable {
   /// readers.
   func published(at now: Timestamp) -> [VerificationKey] {
     var kids: Set<String?> = []
-    let keys = [current, next] + retired.filter { $0.isPublished(at: now) }.map(\.key)
+    let keys = [current, next, rsa] + retired.filter { $0.isPublished(at: now) }.map(\.key)
     return keys.map(\.verificationKey).filter { kids.insert($0.kid).inserted }
   }
 }

@@ -37,7 +37,7 @@ struct DiscoveryTests {
     let server = try await TestServer()
     let answer = await server.server.respond(to: server.http("GET", "/jwks"))
     let keys = try #require(answer.member("keys")?.array)
-    #expect(keys.count == 2 && keys.allSatisfy { $0["d"] == nil && $0["kid"]?.string != nil })
+    #expect(keys.count == 3 && keys.allSatisfy { $0["d"] == nil && $0["kid"]?.string != nil })
     #expect(keys.contains { $0["kid"]?.string == server.keys.current.kid })
   }
 

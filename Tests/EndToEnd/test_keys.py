@@ -124,8 +124,23 @@ def test_an_old_key_is_rotated_by_the_gateway_itself(tmp_path):
         while kids(demo) == before and time.time() < deadline:
             time.sleep(0.1)
         roles = {row["kid"]: row["role"] for row in demo.json("keys", "list")}
-        assert roles[before[1]] == "signs" and roles[before[0]] == "still verifies"
+        assert roles[before[1]] == "signs" and roles[before[0]] == roles[before[2]] == "still verifies"
         entries = demo.json("audit", "search", "--event", "key.rotated")
         assert len(entries) == 1
     finally:
         demo.stop()
+
+
+def test_a_client_that_wants_rs256_gets_its_id_token_so(demo, tmp_path):
+    """OIDC Core §15.1: RS256 has to be there; the client's registration says which."""
+    registration = json.loads(demo.command("clients", "show", "demo-all", "--json").stdout)
+    registration = registration | {"client_id": "wants-rs256", "id_token_signed_response_alg": "RS256"}
+    file = tmp_path / "client.json"
+    file.write_text(json.dumps(registration))
+    demo.command("clients", "add", str(file))
+    demo.clients["wants-rs256"] = demo.clients["demo-all"] | {"client_id": "wants-rs256"}
+    answer = demo.grant(client_id="wants-rs256").json()
+    keys = KeySet.import_key_set(requests.get(demo.issuer + "/jwks", timeout=5).json())
+    token = jwt.decode(answer["id_token"], keys, algorithms=["RS256"])
+    assert token.header["alg"] == "RS256" and token.claims["aud"] == "wants-rs256"
+    assert jwt.decode(answer["access_token"], keys).header["alg"] == "ES256"

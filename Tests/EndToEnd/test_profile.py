@@ -63,7 +63,6 @@ def test_where_the_proof_has_to_cover_the_request_the_metadata_says_so_and_a_pro
     assert ask(gateway, claims={"camara:bh": ...}).json()["token_type"] == "DPoP"
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="the metadata names demanded claims only where proofs are required")
 def test_claims_that_are_demanded_of_voluntary_proofs_are_announced_too(gateway):
     gateway.serve(dpop={"mode": "supported", "claims": ["camara:bh"]})
     assert ask(gateway, claims={}).json()["error"] == "invalid_dpop_proof"

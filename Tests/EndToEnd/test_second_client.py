@@ -61,8 +61,6 @@ def redeemed(party, answer):
                             **AUTHENTICATION)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError,
-                   reason="OIDC Discovery §3 wants RS256 in id_token_signing_alg_values_supported; ID tokens are signed with ES256 alone")
 def test_it_takes_the_document_of_openid_connect_discovery(demo):
     assert client(demo).do_provider_info() == demo.issuer
 

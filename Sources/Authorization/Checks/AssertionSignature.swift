@@ -21,16 +21,16 @@ enum AssertionSignature {
     let assertion = examination.assertion
     // A request object names the client and this server too; it is no proof of who sends it (profile item 15, RFC 8725 §3.11).
     guard assertion.jws.header.typ.map({ types.contains($0.lowercased()) }) ?? true else {
-      throw .clientAuthenticationFailed("the assertion is typed as something else")
+      throw examination.assertionRefused("the assertion is typed as something else")
     }
     guard let id = assertion.claimedClient,
       let client = try orUnavailable("reading the client", { try examination.server.clients.client(id) })
-    else { throw .clientAuthenticationFailed("the client is not registered") }
+    else { throw examination.assertionRefused("the client is not registered") }
     guard let verified = await client.verified(assertion.jws) else {
-      throw .clientAuthenticationFailed("no key of the client signed the assertion")
+      throw examination.assertionRefused("no key of the client signed the assertion")
     }
     guard let claims = AssertionClaims(verified.payload), claims.issuer == client.record.id.rawValue else {
-      throw .clientAuthenticationFailed("the claims of the assertion are malformed")
+      throw examination.assertionRefused("the claims of the assertion are malformed")
     }
     return ClientAssertion(client: client.record, claims: claims)
   }

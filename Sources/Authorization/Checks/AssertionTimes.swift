@@ -32,4 +32,11 @@ extension Examination {
   /// What is wrong with the claims of an assertion is wrong with the client's authentication, or, where the assertion is what is to
   /// be redeemed, with the grant (RFC 7521 §4.1.1 and §4.2.1).
   var assertionError: OAuthError { flow == .jwtBearer ? .invalidGrant : .invalidClient }
+
+  /// One answer for an unknown client, a disabled one, an unknown key and a wrong signature: who is registered is not to be found out
+  /// (A44).
+  func assertionRefused(_ detail: String) -> Refusal {
+    flow == .jwtBearer
+      ? Refusal(.invalidGrant, "the assertion is not good here", detail: detail) : .clientAuthenticationFailed(detail)
+  }
 }

@@ -4,7 +4,7 @@ import Store
 enum AuthenticatedClient {
   static func examine(_ examination: Examination) throws(Refusal) -> ClientRecord {
     let client = examination.asserted.client
-    guard client.isEnabled else { throw .clientAuthenticationFailed("the client is disabled") }
+    guard client.isEnabled else { throw examination.assertionRefused("the client is disabled") }
     return client
   }
 }

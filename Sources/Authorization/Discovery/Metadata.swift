@@ -17,13 +17,13 @@ enum Metadata {
     json.field("response_modes_supported", ["query"])
     json.field("grant_types_supported", Flow.tokenFlows.map(\.rawValue))
     json.field("subject_types_supported", ["pairwise"])
-    json.field("id_token_signing_alg_values_supported", ["ES256"])
+    json.field("id_token_signing_alg_values_supported", KeyRing.idTokenAlgorithms.map(\.rawValue))
     json.field("token_endpoint_auth_methods_supported", ["private_key_jwt"])
     json.field("token_endpoint_auth_signing_alg_values_supported", algorithms)
     json.field("code_challenge_methods_supported", ["S256"])
     json.field("prompt_values_supported", ["none", "login", "consent"])
     json.field("ui_locales_supported", settings.languages)
-    json.field("claims_supported", ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce"])
+    json.field("claims_supported", ["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce"])
     json.field("authorization_response_iss_parameter_supported", true)  // RFC 9207 §3
     json.field("claims_parameter_supported", false)
     json.field("request_parameter_supported", true)
@@ -57,9 +57,8 @@ enum Metadata {
   private static func appendProofOfPossession(_ settings: AuthorizationSettings, to json: inout JSONWriter) {
     guard settings.dpop.mode != .off else { return }
     json.field("dpop_signing_alg_values_supported", algorithms)
-    guard settings.dpop.mode == .required else { return }
-    json.field("dpop_bound_access_tokens", true)
     let claims = settings.dpop.demandedClaims.names
     if !claims.isEmpty { json.field("camara_dpop_claims_required", claims) }
+    if settings.dpop.mode == .required { json.field("dpop_bound_access_tokens", true) }
   }
 }

@@ -24,7 +24,8 @@ struct TokenAnswer {
     var idToken: String?
     if scopes.contains(.openID), let subject = grant.subject {
       idToken = try orUnavailable("signing a token") {
-        try server.tokens.idToken(grant: grant, subject: subject, nonce: nonce)
+        try server.tokens.idToken(
+          grant: grant, subject: subject, nonce: nonce, algorithm: examination.client.idTokenAlgorithm)
       }
     }
     try await server.recordIssue(token, grant: grant, scopes: scopes)

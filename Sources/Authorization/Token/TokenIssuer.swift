@@ -59,7 +59,12 @@ public struct TokenIssuer: Sendable {
   }
 
   /// An ID token for the client of a grant (OIDC Core §2), for the length of a minute's errand: five minutes.
-  public func idToken(grant: GrantRecord, subject: SubjectPseudonym, nonce: String?) throws -> String {
+  ///
+  /// - Parameter algorithm: the one that the client is registered for.
+  public func idToken(
+    grant: GrantRecord, subject: SubjectPseudonym, nonce: String?, algorithm: SignatureAlgorithm = .es256
+  ) throws -> String {
+    guard let key = keys.idTokenKey(algorithm) else { throw JOSEError.unsupportedAlgorithm }
     let now = time.now()
     var claims = JSONWriter()
     claims.beginObject()
@@ -71,7 +76,7 @@ public struct TokenIssuer: Sendable {
     appendAuthentication(of: grant, to: &claims)
     if let nonce { claims.field("nonce", nonce) }
     claims.endObject()
-    return try JWTBuilder.sign(payload: claims.bytes, typ: "JWT", key: keys.current)
+    return try JWTBuilder.sign(payload: claims.bytes, typ: "JWT", key: key)
   }
 
   /// The subject that one client sees: keyed, so that neither an attacker with all numbers nor two clients together find out

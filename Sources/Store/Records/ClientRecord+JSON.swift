@@ -82,6 +82,12 @@ extension ClientRecord {
       ?? Self.refreshTokenLifetimeSecondsDefault
     grantTypeRules = try Self.rules(&reader)
     isTrustedWithNumbers = try reader.boolean("jwt_bearer_tel", default: false)
+    if let name = try reader.optionalString("id_token_signed_response_alg") {
+      guard let algorithm = SignatureAlgorithm(rawValue: name), KeyRing.idTokenAlgorithms.contains(algorithm) else {
+        throw value("id_token_signed_response_alg").error("id_token_signed_response_alg must be \"ES256\" or \"RS256\"")
+      }
+      idTokenAlgorithm = algorithm
+    }
     introspectsAllTokens = try reader.boolean("introspects_all_tokens", default: false)
     try reader.finish()
   }
@@ -116,6 +122,7 @@ extension ClientRecord {
     writer.endArray()
     writer.field("jwt_bearer_tel", isTrustedWithNumbers)
     writer.field("introspects_all_tokens", introspectsAllTokens)
+    writer.field("id_token_signed_response_alg", idTokenAlgorithm.rawValue)
     if let requestsPerMinute { writer.field("requests_per_minute", requestsPerMinute) }
     if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
     if let quotaPerMonth { writer.field("quota_per_month", quotaPerMonth) }

@@ -1,4 +1,5 @@
 import Identifiers
+import JOSE
 
 /// The registration of one API consumer: RFC 7591 metadata and what this gateway adds to it.
 public struct ClientRecord: Sendable, Hashable {
@@ -57,6 +58,8 @@ public struct ClientRecord: Sendable, Hashable {
   public var grantTypeRules: [GrantTypeRule] = []
   /// A JWT bearer assertion of this client may name its subject by number (CAMARA profile, item 51).
   public var isTrustedWithNumbers = false
+  /// What its ID tokens are signed with (`id_token_signed_response_alg`, OIDC Registration §2).
+  public var idTokenAlgorithm = SignatureAlgorithm.es256
   /// A resource server of the operator: it may introspect tokens that are not its own.
   public var introspectsAllTokens = false
 
