@@ -37,7 +37,9 @@ extension MyData {
       let rows = try orUnavailable { try dependencies.consents.records(of: subject) }.filter(isGranted)
       var result = MyActResult.nothing
       for row in rows {
-        let one = try await change { _ = try await dependencies.consents.revoke(row.id, actor: "subscriber", reason: Self.reason) }
+        let one = try await change {
+          _ = try await dependencies.consents.revoke(row.id, actor: "subscriber", reason: Self.reason)
+        }
         result = result == .doneButNotRecorded ? result : one
       }
       return result
