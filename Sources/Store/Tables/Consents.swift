@@ -74,8 +74,12 @@ public final class SQLiteConsentStore: ConsentStore {
     CREATE TRIGGER consent_events_remain BEFORE DELETE ON consent_events
       BEGIN SELECT RAISE(ABORT, 'consent_events are never deleted'); END;
     """
-  /// The fourth step of the schema: to find what rests on one purpose must not read all records.
-  static let purposeIndex: StaticString = "CREATE INDEX consents_by_purpose ON consents (purpose, id);"
+  /// The fourth step of the schema: to find what rests on one purpose must not read all records; and that a consent was never
+  /// withdrawn, which every look-up asks, is known from the few events that would say so, without reading any event.
+  static let searchIndexes: StaticString = """
+    CREATE INDEX consents_by_purpose ON consents (purpose, id);
+    CREATE INDEX consent_events_by_end ON consent_events (consent_id) WHERE kind IN ('denied', 'revoked', 'objected');
+    """
   private static let byID: StaticString = """
     SELECT id, subject, client_id, purpose, scopes, categories, legal_basis, status, granted_at, expires_at, updated_at,
       EXISTS (SELECT 1 FROM consent_events WHERE consent_id = consents.id AND kind IN ('denied', 'revoked', 'objected'))
