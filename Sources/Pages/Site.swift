@@ -52,6 +52,8 @@ public final class Site: Sendable {
   /// Answers a request to one of the paths. Never throws: what goes wrong is a page that says so.
   public func respond(to request: HTTPRequest) async -> HTTPResponse {
     switch (request.path, request.method) {
+    case (EndpointPath.consent.rawValue, "GET") where CapturePage.isMeant(by: request):
+      await CapturePage(site: self).open(request)
     case (EndpointPath.consent.rawValue, "GET"): ConsentPage(site: self).show(request)
     case (EndpointPath.consent.rawValue, "POST"): await ConsentPage(site: self).decide(request)
     case (EndpointPath.subscriber.rawValue, "GET"): SubscriberPage(site: self).show(request)

@@ -15,6 +15,7 @@ enum Schema {
       SQLiteCodeStore.proofKeyColumn,
     ],
     [SQLiteOneTimeCodeStore.schema],
+    [SQLiteCaptureStore.schema, SQLiteBackchannelStore.subjectIndex],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is
