@@ -160,7 +160,8 @@ def test_each_client_and_each_purpose_stands_for_itself(demo, ask, number):
     assert status(ask(number, client="demo-limit")) == {IDENTIFIER: "PENDING", TYPE: "PENDING"}
 
 
-def test_an_open_address_or_backchannel_question_is_requested(demo, ask, number):
+def test_an_open_address_or_backchannel_question_is_requested(demo, ask):
+    number = "+33639980004"
     assert status(ask(number, (TYPE,), capture=True)) == {TYPE: "PENDING"}
     assert status(ask(number)) == {IDENTIFIER: "PENDING", TYPE: "REQUESTED"}
     assert demo.backchannel(number, (IDENTIFIER,)).status_code == 200
@@ -176,13 +177,15 @@ def test_agreeing_at_the_address_opens_the_api(demo, ask, number):
     page = visit(demo, first.json()["captureUrl"] + "&state=a%20b%2Bc%26d", number)
     assert page.answer.status_code == 200 and "Aurora Insurance" in page.answer.text
     assert "form-action 'self' http://127.0.0.1:8090" in page.answer.headers["content-security-policy"]
-    assert returned(page.decide("allow").answer, callback(demo)) == {"capture_result": "granted", "state": "a b+c&d"}
+    answer = page.decide("allow").answer
+    assert returned(answer, callback(demo)) == {"capture_result": "granted", "state": "a b+c&d"}
+    assert answer.headers["location"].endswith("&state=a%20b%2Bc%26d"), "not a character of it has changed"
     assert status(ask(number)) == {IDENTIFIER: "VALID", TYPE: "VALID"}
     token = demo.machine_token(IDENTIFIER)
     assert demo.call(token, V03 + "/retrieve-identifier", {"device": {"phoneNumber": number}}).status_code != 403
     record, = demo.json("consents", "list", "--subject", f"tel:{number}")
     event = demo.json("consents", "show", record["id"])["events"][-1]
-    assert (event["kind"], event["flow"], event["actor"]) == ("granted", "capture", "subscriber")
+    assert (event["event"], event["flow"], event["actor"]) == ("granted", "capture", "subscriber")
     assert event["text_digest"] and event["page_version"]
 
 
@@ -275,8 +278,8 @@ def test_a_browser_that_is_not_recognised_says_who_it_is(demo, ask):
 
 @pytest.mark.parametrize("change", [
     lambda address: address[:-1] + ("A" if address[-1] != "A" else "B"), lambda address: address + "x",
-    lambda address: address + "&capture=x", lambda address: address + "&state=a&state=b", lambda address: address + "&state=%00",
-    lambda address: address + "&state=" + "a" * 2049, lambda address: address + "&state=%C3%A9"])
+    lambda address: address + "&capture=x", lambda address: address + "&state=a&state=b", lambda address: address + "&state=&state=b",
+    lambda address: address + "&state=" + "a" * 2049])
 def test_a_changed_address_is_a_page(demo, ask, number, change):
     address = ask(number, capture=True, callback=callback(demo)).json()["captureUrl"]
     answer = visit(demo, change(address), number).answer
