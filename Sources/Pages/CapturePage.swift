@@ -12,10 +12,11 @@ struct CapturePage {
     guard BrowserGuard.mayShow(request) else { return site.messages.foreignForm(403, to: request) }
     do throws(InteractionRefusal) {
       // What else applications add to addresses, to count clicks, is not looked at.
+      let states = (request.query ?? "").split(separator: "&").filter { $0.hasPrefix("state=") }.map { $0.dropFirst(6) }
       guard let query = Self.parameters(request), let secret = query["capture"], !query.isRepeated("capture"),
-        !query.isRepeated("state")
+        states.count <= 1, query["state"] == nil || states.count == 1
       else { throw .unknown }
-      return try await site.server.visitCapture(secret: secret, state: query["state"], browser: request)
+      return try await site.server.visitCapture(secret: secret, state: states.first.map(String.init), browser: request)
     } catch {
       return site.messages.page(for: error, to: request)
     }

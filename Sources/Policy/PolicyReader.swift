@@ -165,7 +165,9 @@ struct PolicyReader {
   /// `"servedBy": "passerelle"`; absent, a backend serves it.
   private static func isServedHere(_ value: JSONValue?) throws(DocumentError) -> Bool {
     guard let value else { return false }
-    guard value.string == "passerelle" else { throw value.error("servedBy knows \"passerelle\" alone; without it a backend serves") }
+    guard value.string == "passerelle" else {
+      throw value.error("servedBy knows \"passerelle\" alone; without it a backend serves")
+    }
     return true
   }
 

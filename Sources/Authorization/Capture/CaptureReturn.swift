@@ -10,17 +10,25 @@ public struct CaptureReturn: Sendable, Equatable {
   /// Who may decide.
   let subject: SubjectPseudonym
   let callbackURL: String?
-  /// What the client added to the capture URL when it sent the browser there.
+  /// What the client added to the capture URL when it sent the browser there: the very characters, never decoded, so that they go
+  /// back unchanged whichever encoding the client reads.
   let state: String?
 
   /// The client's address with the outcome, and with nothing else but the client's own state: no personal data, no token. Nil
   /// where it gave none.
   func address(_ result: CaptureResult) -> String? {
     guard let callbackURL else { return nil }
-    var query = ""
-    FormParameters.append("capture_result", result.rawValue, to: &query)
-    if let state { FormParameters.append("state", state, to: &query) }
-    return callbackURL + (callbackURL.utf8.contains(0x3F) ? "&" : "?") + query
+    return callbackURL + (callbackURL.utf8.contains(0x3F) ? "&" : "?") + "capture_result=\(result.rawValue)"
+      + (state.map { "&state=" + $0 } ?? "")
+  }
+
+  /// The characters that RFC 3986 §3.4 knows in a query, and none that ends a parameter, of a bounded number.
+  static func isState(_ text: String) -> Bool {
+    text.utf8.count <= State.bytesMaximum
+      && text.utf8.allSatisfy {
+        ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5A) || ($0 >= 0x61 && $0 <= 0x7A)
+          || "-._~!$'()*+,;=:@/?%".utf8.contains($0)
+      }
   }
 }
 

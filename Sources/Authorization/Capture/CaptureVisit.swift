@@ -11,12 +11,12 @@ extension AuthorizationServer {
   ///
   /// - Parameters:
   ///   - secret: from the address.
-  ///   - state: what the client added to the address.
+  ///   - state: what the client added to the address, as it stands there.
   /// - Throws: what a page then says; `.timedOut` when the client wants to know that the time is over.
   public func visitCapture(
     secret: String, state: String?, browser: HTTPRequest
   ) async throws(InteractionRefusal) -> HTTPResponse {
-    guard secret.utf8.count <= 64, state.map(State.isWellFormed) ?? true else { throw .unknown }
+    guard secret.utf8.count <= 64, state.map(CaptureReturn.isState) ?? true else { throw .unknown }
     let found: (capture: CaptureRecord?, client: KnownClient?)
     do {
       let capture = try dependencies.captures.find(digest: SHA256.digest(Array(secret.utf8)))

@@ -15,7 +15,7 @@ enum State {
     parameters.isRepeated("state") ? nil : parameters["state"].flatMap { isWellFormed($0) ? $0 : nil }
   }
 
-  static func isWellFormed(_ state: String) -> Bool {
+  private static func isWellFormed(_ state: String) -> Bool {
     state.utf8.count <= bytesMaximum && state.utf8.allSatisfy { (0x20...0x7E).contains($0) }
   }
 }
