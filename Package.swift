@@ -39,12 +39,13 @@ let package = Package(
     library(
       "Administration",
       ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger", "Authorization"]),
+    library("ConsentInfo", ["Bytes", "Identifiers", "Store", "Policy", "Consent", "Authorization", "Gateway"]),
     library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
     .executableTarget(
       name: "passerelle",
       dependencies: [
         "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger", "Authorization", "Gateway", "Pages",
-        "Administration", "Simulator", "CLinux",
+        "Administration", "ConsentInfo", "Simulator", "CLinux",
       ],
       swiftSettings: settings),
     .executableTarget(

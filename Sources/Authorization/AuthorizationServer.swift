@@ -56,6 +56,7 @@ public struct AuthorizationDependencies: Sendable {
   public var interactions: any InteractionStore
   public var pushedRequests: any PushedRequestStore
   public var backchannel: any BackchannelStore
+  public var captures: any CaptureStore
   public var refreshTokens: any RefreshTokenStore
   public var subjects: any SubjectStore
   public var consents: ConsentRegister
@@ -89,6 +90,7 @@ public struct AuthorizationDependencies: Sendable {
     interactions = stores.interactions
     pushedRequests = stores.pushedRequests
     backchannel = stores.backchannel
+    captures = stores.captures
     refreshTokens = stores.refreshTokens
     subjects = stores.subjects
     self.consents = consents
@@ -110,6 +112,8 @@ public protocol AuthorizationPages: Sendable {
   func errorPage(_ refusal: Refusal, to request: HTTPRequest) -> HTTPResponse
   /// What a subscriber sees who has decided about a backchannel request: there is no client to go back to.
   func decidedPage(_ interaction: Interaction, isGranted: Bool) -> HTTPResponse
+  /// What a browser sees that came to a capture URL and was not recognised, where there is no other way to ask who is there.
+  func notRecognisedPage(to request: HTTPRequest) -> HTTPResponse
   /// What they see when their decision could not be taken.
   func unavailablePage(_ interaction: Interaction) -> HTTPResponse
 }

@@ -10,6 +10,10 @@ public struct AuthorizationSettings: Sendable {
   public var codeLifetimeSeconds = 60
   /// Seconds that a person has for the pages of one request.
   public var interactionLifetimeSeconds = 600
+  /// Seconds for which a capture URL may be opened.
+  public var captureLifetimeSeconds = 600
+  /// Capture URLs that a client may get in 24 hours about one subscriber and purpose.
+  public var capturesPerDayMaximum = 3
   /// Seconds for which a decision on the consent page holds.
   public var consentLifetimeSeconds: Int64 = 365 * 86_400
   /// Seconds in which a pushed request must be used (RFC 9126 §2.2).

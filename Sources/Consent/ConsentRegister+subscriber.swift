@@ -18,9 +18,6 @@ extension ConsentRegister {
 
   public func record(_ id: ConsentID) throws -> ConsentRow? { try store.record(id) }
 
-  /// The history of a record, oldest first.
-  public func events(of id: ConsentID) throws -> [ConsentEventRow] { try store.events(of: id) }
-
   /// The subscriber takes an objection back: processing in somebody's interest may go on. It is no consent to anything.
   public func takeBackObjection(
     subject: SubjectPseudonym, client: ClientID, purpose: Purpose, reason: String

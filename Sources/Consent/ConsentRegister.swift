@@ -76,6 +76,11 @@ public final class ConsentRegister: Sendable {
     try store.record(subject: subject, client: client, purpose: purpose).map { ConsentRecord($0, catalogue) }
   }
 
+  /// What happened to a consent, oldest first.
+  public func events(of id: ConsentID) throws -> [ConsentEventRow] { try store.events(of: id) }
+
+  var now: Timestamp { time.now() }
+
   // MARK: Deciding, for the authorization server
 
   /// What may be granted of some scopes of APIs: the decision function, scope by scope. A scope is granted when at least one of

@@ -9,7 +9,7 @@ import Wire
 ///
 /// route, correlate, authenticate, prove, authorize, limit, subject, consent | forward | filter, record | respond
 ///
-/// At each bar the call waits: for the backend, for the ledger. One `Call` serves all requests of a connection, one after
+/// At each bar the call waits: for the backend (or the operation of our own in its place), for the ledger. One `Call` serves all requests of a connection, one after
 /// another, so that a warm connection allocates next to nothing. Confined to its loop.
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
@@ -123,12 +123,22 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     // What could not be recorded is not asked for either: the backend would tell, or do, something that no entry knows of. This
     // call's own entry is another try of the ledger.
     guard gateway.dependencies.ledger.isHealthy else { throw Self.ledgerFailed }
-    guard let operation, let upstream = gateway.upstreams[operation.index] else {
-      throw APIError(.unavailable, "no_upstream")
+    guard let operation else { throw APIError(.unavailable, "no_upstream") }
+    if let local = gateway.locals[operation.index], let token {
+      return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstreamBody))
     }
+    guard let upstream = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
     let milliseconds = upstream.timeoutMilliseconds ?? operation.timeoutMilliseconds
     deadlineNanoseconds = loop.loop.nowNanoseconds + UInt64(milliseconds) * 1_000_000
     loop.pool(upstream).send(self)
+  }
+
+  /// An operation of our own answers in the backend's place.
+  private func ask(_ local: any LocalOperation, _ call: LocalCall) {
+    loop.loop.spawn { [self] in
+      let answer = await local.answer(call)
+      answered(answer)
+    }
   }
 
   func appendRequest(to output: inout [UInt8]) {
@@ -147,14 +157,25 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation, let permission else { return }
     upstreamStatus = upstream.status
     do throws(APIError) {
-      let released = try gateway.filter.run(
-        upstream, operation, permission.categories, subject, &loop.tape, into: &answer)
-      outcome = .released(released.status)
-      record(.allowed, reason: nil, status: released.status, categories: released.categories)
-    } catch {
-      answer.removeAll(keepingCapacity: true)
-      refuse(error)
-    }
+      release(try gateway.filter.run(upstream, operation, permission.categories, subject, &loop.tape, into: &answer))
+    } catch { withhold(error) }
+  }
+
+  private func answered(_ local: LocalAnswer) {
+    guard let operation, let permission else { return }
+    do throws(APIError) {
+      release(try gateway.filter.run(local, operation, permission.categories, subject, &loop.tape, into: &answer))
+    } catch { withhold(error) }
+  }
+
+  private func release(_ released: AnswerFilter.Released) {
+    outcome = .released(released.status)
+    record(.allowed, reason: nil, status: released.status, categories: released.categories)
+  }
+
+  private func withhold(_ error: APIError) {
+    answer.removeAll(keepingCapacity: true)
+    refuse(error)
   }
 
   func failed(_ failure: UpstreamFailure) {

@@ -24,6 +24,32 @@ struct AnswerFilter {
     _ answer: borrowing UpstreamAnswer, _ operation: OperationPolicy, _ consented: ConsentedCategories, _ subject: CallSubject?,
     _ tape: inout JSONTape, into output: inout [UInt8]
   ) throws(APIError) -> Released {
+    var isJSON = false
+    if let type = answer.field(.contentType) { isJSON = answer.field(.contentEncoding) == nil && Route.isJSON(type) }
+    return try run(
+      GivenAnswer(status: answer.status, body: answer.body, isJSON: isJSON), operation, consented, subject, &tape, into: &output)
+  }
+
+  /// The same for an answer of our own: it gets no more trust than a backend's.
+  func run(
+    _ answer: LocalAnswer, _ operation: OperationPolicy, _ consented: ConsentedCategories, _ subject: CallSubject?,
+    _ tape: inout JSONTape, into output: inout [UInt8]
+  ) throws(APIError) -> Released {
+    do throws(APIError) {
+      return try run(
+        GivenAnswer(status: answer.status, body: answer.body.span, isJSON: true), operation, consented, subject, &tape,
+        into: &output)
+    } catch {
+      guard error.isBackends else { throw error }
+      // Nobody else was asked: it is a refusal of ours.
+      throw APIError(error.kind, "operation_refused")
+    }
+  }
+
+  private func run(
+    _ answer: borrowing GivenAnswer, _ operation: OperationPolicy, _ consented: ConsentedCategories, _ subject: CallSubject?,
+    _ tape: inout JSONTape, into output: inout [UInt8]
+  ) throws(APIError) -> Released {
     guard answer.status >= 200, answer.status < 300 else { throw refusal(answer, operation, &tape) }
     guard operation.successStatuses.contains(answer.status) else { throw APIError(.badGateway, "backend_status_unknown") }
     guard answer.status != 204, let projection = operation.projection else {
@@ -41,17 +67,15 @@ struct AnswerFilter {
     }
   }
 
-  private static func requireJSON(_ answer: borrowing UpstreamAnswer, _ tape: inout JSONTape) throws(APIError) {
-    guard let type = answer.field(.contentType), Route.isJSON(type), answer.field(.contentEncoding) == nil else {
-      throw APIError(.badGateway, "backend_not_json")
-    }
+  private static func requireJSON(_ answer: borrowing GivenAnswer, _ tape: inout JSONTape) throws(APIError) {
+    guard answer.isJSON else { throw APIError(.badGateway, "backend_not_json") }
     do { try tape.parse(answer.body) } catch { throw APIError(.badGateway, "backend_json_broken") }
   }
 
   /// A backend's error answer passes only as its code, and only when it is a proper `ErrorInfo` with a code that the API knows
   /// for that status; its message may name a subscriber, and is replaced. A backend that refuses the gateway's own identity
   /// (401, 407) is a fault of ours, not of the client's.
-  private func refusal(_ answer: borrowing UpstreamAnswer, _ operation: OperationPolicy, _ tape: inout JSONTape) -> APIError {
+  private func refusal(_ answer: borrowing GivenAnswer, _ operation: OperationPolicy, _ tape: inout JSONTape) -> APIError {
     guard answer.status >= 400, answer.status != 401, answer.status != 407,
       (try? Self.requireJSON(answer, &tape)) != nil, tape.kind(0) == .object,
       let code = tape.member("code", of: 0, in: answer.body).flatMap({ tape.string($0, in: answer.body) }),
@@ -71,5 +95,20 @@ struct AnswerFilter {
     member.append(contentsOf: number.e164.utf8)
     member.append(contentsOf: output.count > 2 ? #""},"#.utf8 : #""}"#.utf8)
     output.replaceSubrange(0..<1, with: member)
+  }
+}
+
+/// An answer as the filter takes it, whoever gave it.
+private struct GivenAnswer: ~Copyable, ~Escapable {
+  let status: Int
+  let body: Span<UInt8>
+  /// It says that its body is JSON, and is not coded otherwise.
+  let isJSON: Bool
+
+  @_lifetime(copy body)
+  init(status: Int, body: Span<UInt8>, isJSON: Bool) {
+    self.status = status
+    self.body = body
+    self.isJSON = isJSON
   }
 }

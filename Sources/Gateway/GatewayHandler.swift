@@ -60,6 +60,8 @@ public struct GatewayDependencies: Sendable {
   public var time: any TimeSource
   /// Calls of each client that count against its quota, in the day and in the month (UTC) of now: all that the ledger has.
   public var quotaUsed: [ClientID: QuotaCounts]
+  /// What answers the operations that policies say are served here.
+  public var localOperations: [LocalOperationName: any LocalOperation] = [:]
 
   public init(
     catalogue: Catalogue, keys: KeyRing, clients: any ClientStore, grants: any GrantStore, subjects: any SubjectStore,
@@ -95,6 +97,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
   let upstreams: [GatewaySettings.Upstream?]
+  let locals: [(any LocalOperation)?]
   let forwards: [ForwardRequest?]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
   private var loops: [LoopState?]
@@ -121,7 +124,12 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     unauthenticated = UnauthenticatedRefusals(
       perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
-    upstreams = catalogue.operationsByIndex.map { settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"] }
+    upstreams = catalogue.operationsByIndex.map {
+      $0.isServedHere ? nil : settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"]
+    }
+    locals = catalogue.operationsByIndex.map {
+      $0.isServedHere ? dependencies.localOperations[LocalOperationName(api: $0.api, operation: $0.id)] : nil
+    }
     forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
     self.loops = []
     self.loops = loops.map { LoopState(gateway: self, loop: $0) }

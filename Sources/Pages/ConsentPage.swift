@@ -76,7 +76,7 @@ struct ConsentPage {
     let title = texts(.consentTitle, ["client": interaction.client.name])
     return PageAnswer.html(
       status, Frame.page(title: title, content: content, texts: texts, settings: site.settings),
-      formTarget: interaction.request.redirection.flatMap { FormTarget.source(of: $0.uri) })
+      formTarget: interaction.request.returnAddress.flatMap { FormTarget.source(of: $0) })
   }
 
   /// The form alone, for a page that holds more.

@@ -28,6 +28,12 @@ public struct ErrorPages: AuthorizationPages {
       503, heading: .errorUnavailableHeading, explanation: .errorUnavailable, code: nil, LanguageChoice.texts(of: interaction))
   }
 
+  public func notRecognisedPage(to request: HTTPRequest) -> HTTPResponse {
+    page(
+      403, heading: .errorUnrecognisedHeading, explanation: .errorUnrecognised, code: nil,
+      LanguageChoice.texts(browser: request))
+  }
+
   /// A page that cannot go on with its request.
   func page(for refusal: InteractionRefusal, to request: HTTPRequest) -> HTTPResponse {
     let texts = LanguageChoice.texts(browser: request)
@@ -36,6 +42,11 @@ public struct ErrorPages: AuthorizationPages {
       return page(400, heading: .errorUnknownHeading, explanation: .errorUnknown, code: nil, texts)
     case .finished: return page(409, heading: .errorFinishedHeading, explanation: .errorFinished, code: nil, texts)
     case .notOffered: return page(400, heading: .errorFormHeading, explanation: .errorForm, code: nil, texts)
+    case .otherSubscriber: return page(403, heading: .errorOtherHeading, explanation: .errorOther, code: nil, texts)
+    // The application asked to be told (CAMARA Consent Info, `capture_result=timeout`); its address is a registered one.
+    case .timedOut(let address):
+      return HTTPResponse(
+        status: 303, fields: [("location", address), ("cache-control", "no-store"), ("referrer-policy", "no-referrer")], body: [])
     case .unavailable: return page(503, heading: .errorUnavailableHeading, explanation: .errorUnavailable, code: nil, texts)
     }
   }

@@ -103,7 +103,7 @@ struct OneTimeCodePage {
   ) -> HTTPResponse {
     let page = Frame.page(title: texts(title), content: content, texts: texts, settings: site.settings)
     // With nothing to ask, the right code leads straight back to the client.
-    return PageAnswer.html(status, page, formTarget: interaction.request.redirection.flatMap { FormTarget.source(of: $0.uri) })
+    return PageAnswer.html(status, page, formTarget: interaction.request.returnAddress.flatMap { FormTarget.source(of: $0) })
   }
 
   private func markup(_ notice: TextKey?, _ texts: Texts) -> Markup {

@@ -53,6 +53,8 @@ public final class Site: Sendable {
   public func respond(to request: HTTPRequest) async -> HTTPResponse {
     if let path = MyPath(rawValue: request.path) { return await MyDataPages(site: self, request: request).respond(path) }
     return switch (request.path, request.method) {
+    case (EndpointPath.consent.rawValue, "GET") where CapturePage.isMeant(by: request):
+      await CapturePage(site: self).open(request)
     case (EndpointPath.consent.rawValue, "GET"): ConsentPage(site: self).show(request)
     case (EndpointPath.consent.rawValue, "POST"): await ConsentPage(site: self).decide(request)
     case (EndpointPath.subscriber.rawValue, "GET"): SubscriberPage(site: self).show(request)

@@ -57,6 +57,6 @@ struct SubscriberPage {
     ])
     let page = Frame.page(title: texts(.subscriberTitle), content: content, texts: texts, settings: site.settings)
     // With nothing to ask, the choice leads straight back to the client.
-    return PageAnswer.html(200, page, formTarget: interaction.request.redirection.flatMap { FormTarget.source(of: $0.uri) })
+    return PageAnswer.html(200, page, formTarget: interaction.request.returnAddress.flatMap { FormTarget.source(of: $0) })
   }
 }

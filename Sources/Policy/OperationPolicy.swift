@@ -72,6 +72,8 @@ public final class OperationPolicy: Sendable {
   public let timeoutMilliseconds: Int
   /// It reads only: sending it twice does no harm.
   public let isRepeatable: Bool
+  /// Passerelle answers it itself: there is no backend.
+  public let isServedHere: Bool
   public let errors: ErrorCodes
   /// `"api":"…","operation":"…"`, for the ledger.
   public let ledgerMembers: [UInt8]
@@ -101,6 +103,7 @@ public final class OperationPolicy: Sendable {
     price = parts.price
     timeoutMilliseconds = parts.timeoutMilliseconds
     isRepeatable = parts.isRepeatable
+    isServedHere = parts.isServedHere
     errors = parts.errors
     var writer = JSONWriter()
     writer.beginObject()
@@ -132,6 +135,7 @@ public final class OperationPolicy: Sendable {
     var price: Price?
     var timeoutMilliseconds: Int
     var isRepeatable: Bool
+    var isServedHere: Bool
     var errors: ErrorCodes
   }
 

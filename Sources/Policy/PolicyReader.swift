@@ -62,7 +62,8 @@ struct PolicyReader {
       bodyBytesMaximum: try reader.optionalInteger("bodyBytesMaximum", in: 1...(64 << 20)),
       limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
       timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,
-      isRepeatable: try reader.boolean("repeatable", default: false), errors: frame.errors)
+      isRepeatable: try reader.boolean("repeatable", default: false),
+      isServedHere: try Self.isServedHere(reader.value("servedBy")), errors: frame.errors)
     try reader.finish()
     return OperationPolicy(parts)
   }
@@ -159,6 +160,15 @@ struct PolicyReader {
     let schema = try reader.value("schema").map { value throws(DocumentError) in try schemas.schema(value) }
     try reader.finish()
     return (required, schema)
+  }
+
+  /// `"servedBy": "passerelle"`; absent, a backend serves it.
+  private static func isServedHere(_ value: JSONValue?) throws(DocumentError) -> Bool {
+    guard let value else { return false }
+    guard value.string == "passerelle" else {
+      throw value.error("servedBy knows \"passerelle\" alone; without it a backend serves")
+    }
+    return true
   }
 
   private static func limits(_ reader: ObjectReader?) throws(DocumentError) -> RateLimit? {

@@ -1,6 +1,6 @@
 /// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, refresh
-/// tokens, used assertions, pushed and backchannel requests, waiting interactions, one-time codes and usage, in one SQLite
-/// file.
+/// tokens, used assertions, pushed and backchannel requests, waiting interactions, one-time codes, capture URLs and
+/// usage, in one SQLite file.
 ///
 /// Each table has one file in `Tables/`: a protocol (so that another database can stand in), its SQLite implementation, and
 /// every statement that touches the table. What the stores take and give back is in `Records/`. `SQLite/` holds the little
@@ -30,6 +30,7 @@ public struct Stores: Sendable {
   public let backchannel: any BackchannelStore
   public let refreshTokens: any RefreshTokenStore
   public let oneTimeCodes: any OneTimeCodeStore
+  public let captures: any CaptureStore
 
   /// - Parameters:
   ///   - lookup: the key under which a subscriber's number is looked up without being stored.
@@ -48,5 +49,6 @@ public struct Stores: Sendable {
     backchannel = SQLiteBackchannelStore(database: database)
     refreshTokens = SQLiteRefreshTokenStore(database: database)
     oneTimeCodes = SQLiteOneTimeCodeStore(database: database, lookup: lookup, sealing: sealing)
+    captures = SQLiteCaptureStore(database: database)
   }
 }

@@ -89,6 +89,7 @@ final class TestServer: Sendable {
     }
 
     func unavailablePage(_ interaction: Interaction) -> HTTPResponse { HTTPResponse(status: 503, fields: [], body: []) }
+    func notRecognisedPage(to request: HTTPRequest) -> HTTPResponse { HTTPResponse(status: 403, fields: [], body: []) }
   }
 }
 

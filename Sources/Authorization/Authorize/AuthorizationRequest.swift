@@ -38,13 +38,39 @@ public struct AuthorizationRequest: Sendable, Equatable {
     way = .poll(record.digest)
   }
 
-  /// Where the browser goes afterwards; nil when there is none that waits.
+  /// What a capture URL asks.
+  init(_ capture: CaptureRecord, state: String?) {
+    client = capture.client
+    scopes = capture.scopes
+    purpose = capture.purpose
+    languages = []
+    prompt = .whenNeeded
+    way = .capture(
+      CaptureReturn(digest: capture.digest, subject: capture.subject, callbackURL: capture.callbackURL, state: state))
+  }
+
+  /// Where the browser goes with a code; nil when none waits for one.
   public var redirection: Redirection? {
     if case .browser(let redirection) = way { redirection } else { nil }
   }
 
-  /// The flow, for consent history.
-  var flow: Flow { redirection == nil ? .ciba : .authorizationCode }
+  /// The client's address to which the browser goes afterwards; nil when it goes nowhere.
+  public var returnAddress: String? {
+    switch way {
+    case .browser(let redirection): redirection.uri
+    case .poll: nil
+    case .capture(let capture): capture.callbackURL
+    }
+  }
+
+  /// The flow's short word, for consent history.
+  var flowWord: String {
+    switch way {
+    case .browser: Flow.authorizationCode.word
+    case .poll: Flow.ciba.word
+    case .capture: "capture"
+    }
+  }
 
   /// The tags of `ui_locales` that look like language tags, eight at most; the parameter is a wish and never an error.
   private static func languages(_ text: String) -> [String] {
@@ -64,6 +90,8 @@ public enum AnswerWay: Sendable, Equatable {
   case browser(Redirection)
   /// By asking for it: the digest of the `auth_req_id`.
   case poll(Digest32)
+  /// By the outcome alone, through the browser, where the client has an address for it.
+  case capture(CaptureReturn)
 }
 
 /// What an authorization request says about its answer.
@@ -95,6 +123,7 @@ extension AuthorizationRequest {
     switch way {
     case .browser(let redirection): redirection.append(to: &json)
     case .poll(let digest): json.field("poll", digest.hex)
+    case .capture(let capture): capture.append(to: &json)
     }
     json.field("scopes", scopes.description)
     json.field("purpose", purpose.rawValue)
@@ -128,6 +157,9 @@ extension AuthorizationRequest {
     if let text = root["poll"]?.string {
       guard let digest = Hex.decode(text).flatMap({ Digest32(bytes: $0) }) else { return nil }
       way = .poll(digest)
+    } else if root["capture"] != nil {
+      guard let capture = CaptureReturn(stored: root) else { return nil }
+      way = .capture(capture)
     } else {
       guard let redirection = Redirection(stored: root) else { return nil }
       way = .browser(redirection)

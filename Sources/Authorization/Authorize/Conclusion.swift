@@ -36,7 +36,7 @@ struct Conclusion: Sendable {
   /// Answers the client with what is covered already; nothing was asked.
   func covered(_ coverage: Coverage) async -> HTTPResponse { await answer { () async throws(Refusal) in coverage } }
 
-  /// A code or a refusal to the browser's client, a yes or a no to one that polls.
+  /// A code or a refusal to the browser's client, a yes or a no to one that polls, the outcome to one that captures.
   private func answer(_ step: () async throws(Refusal) -> Coverage) async -> HTTPResponse {
     switch interaction.request.way {
     case .browser(let redirection):
@@ -53,6 +53,14 @@ struct Conclusion: Sendable {
         return server.dependencies.pages.unavailablePage(interaction)
       }
       return server.dependencies.pages.decidedPage(interaction, isGranted: isGranted)
+    case .capture(let capture):
+      let result: CaptureResult
+      do throws(Refusal) { result = CaptureResult(of: interaction.request.scopes, try await step()) } catch {
+        result = error.error == .accessDenied ? .denied : .error
+      }
+      if let address = capture.address(result) { return Answer.redirect(to: address) }
+      guard result != .error else { return server.dependencies.pages.unavailablePage(interaction) }
+      return server.dependencies.pages.decidedPage(interaction, isGranted: result != .denied)
     }
   }
 
@@ -64,7 +72,7 @@ struct Conclusion: Sendable {
       consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subscriber.pseudonym, client: visit.client.id,
       purpose: request.purpose, kind: scopes.isEmpty ? "denied" : "granted", at: server.dependencies.time.now(), scopes: scopes,
       categories: categories.sorted(), shownScopes: offer.scopes, shownCategories: shown.categories.sorted(),
-      flow: request.flow.word, pageVersion: shown.version, language: shown.language, textDigest: shown.textDigest.hex,
+      flow: request.flowWord, pageVersion: shown.version, language: shown.language, textDigest: shown.textDigest.hex,
       actor: "subscriber", expiresAt: scopes.isEmpty ? nil : offer.expiresAt)
     _ = try await orUnavailable("recording the decision") { try await server.dependencies.consents.append(event) }
   }

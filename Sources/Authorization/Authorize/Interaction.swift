@@ -29,6 +29,10 @@ public enum InteractionRefusal: Error, Sendable, Equatable {
   case finished
   /// The form holds what the page did not offer.
   case notOffered
+  /// The page is for another subscriber than the one who is there.
+  case otherSubscriber
+  /// The time for a capture is over, and its client wants to know: the browser goes to this address.
+  case timedOut(address: String)
   /// A store failed, or the client is gone; nothing was changed.
   case unavailable
 }
@@ -77,11 +81,16 @@ extension AuthorizationServer {
     } catch { throw .unavailable }
     guard let record = found.record, isFrom(browser, record, found.restored?.0.way) else { throw .unknown }
     guard record.finishedAt == nil else { throw .finished }
-    guard dependencies.time.now() < record.expiresAt else { throw .expired }
+    let isOver = dependencies.time.now() >= record.expiresAt
+    if isOver, found.restored?.0.returnAddress == nil || found.restored?.0.redirection != nil { throw .expired }
     // The registration may have changed while the page was open: no answer goes where none may go any more (A24).
     guard let client = found.client?.record, client.isEnabled, let (request, subscriber) = found.restored,
-      request.redirection.map({ client.redirectURIs.contains($0.uri) }) ?? true
+      request.returnAddress.map({ client.mayReturn(to: $0, request.way) }) ?? true
     else { throw .unavailable }
+    if isOver {
+      guard case .capture(let capture) = request.way else { throw .expired }
+      throw late(capture)
+    }
     guard let offer = offer(for: request, madeAt: record.createdAt) else { throw .unavailable }
     return Interaction(
       handle: handle, request: request, client: client, subscriber: subscriber, offer: offer, record: record)
@@ -92,7 +101,7 @@ extension AuthorizationServer {
   private func isFrom(_ browser: HTTPRequest, _ record: InteractionRecord, _ way: AnswerWay?) -> Bool {
     switch (way, record.sessionDigest) {
     case (.poll, nil): true
-    case (.browser, .some(let bound)):
+    case (.browser, .some(let bound)), (.capture, .some(let bound)):
       Session(browser, settings).map { ConstantTime.equals(bound.bytes.span, $0.digest.bytes.span) } ?? false
     default: false
     }
@@ -115,11 +124,15 @@ extension AuthorizationServer {
       subscriber = try await visit.subscriber(number, amr: amr)
       coverage = try visit.coverage(subscriber)
     } catch { throw .unavailable }
+    var record = interaction.record
+    if case .capture(let capture) = interaction.request.way {
+      guard let session = record.sessionDigest else { throw .unknown }
+      record.expiresAt = try await open(capture, by: subscriber, session: session).expiresAt
+    }
     guard visit.mustAsk(coverage) else {
       try await finish(interaction)
       return await Conclusion(visit: visit, interaction: interaction, subscriber: subscriber).covered(coverage)
     }
-    var record = interaction.record
     record.payload = interaction.request.stored(with: subscriber)
     let isStored: Bool
     do { isStored = try await dependencies.interactions.update(record) } catch { throw .unavailable }
@@ -129,7 +142,14 @@ extension AuthorizationServer {
 
   /// The person does not want to say who they are: the browser goes back to the client, which learns that nothing was agreed to.
   public func abandon(_ interaction: Interaction) async throws(InteractionRefusal) -> HTTPResponse {
-    guard interaction.subscriber == nil, let redirection = interaction.request.redirection else { throw .unknown }
+    guard interaction.subscriber == nil else { throw .unknown }
+    if case .capture(let capture) = interaction.request.way {
+      // Nobody has shown to be the subscriber: the address stays good for them.
+      try await finish(interaction.record.digest)
+      return capture.address(.error).map { Answer.redirect(to: $0) }
+        ?? dependencies.pages.decidedPage(interaction, isGranted: false)
+    }
+    guard let redirection = interaction.request.redirection else { throw .unknown }
     try await finish(interaction)
     let refusal = Refusal(.accessDenied, "the subscriber did not say who they are")
     return await refuse(refusal, client: interaction.client.id, at: ClientAddress(redirection))
@@ -152,8 +172,18 @@ extension AuthorizationServer {
 
   /// Of any number of posts of one page exactly one comes past here.
   private func finish(_ interaction: Interaction) async throws(InteractionRefusal) {
+    // A capture may be open in several tabs; one decision counts.
+    if case .capture(let capture) = interaction.request.way {
+      let isFirst: Bool
+      do { isFirst = try await dependencies.captures.finish(digest: capture.digest) } catch { throw .unavailable }
+      guard isFirst else { throw .finished }
+    }
+    try await finish(interaction.record.digest)
+  }
+
+  private func finish(_ digest: Digest32) async throws(InteractionRefusal) {
     let isFirst: Bool
-    do { isFirst = try await dependencies.interactions.finish(digest: interaction.record.digest) } catch { throw .unavailable }
+    do { isFirst = try await dependencies.interactions.finish(digest: digest) } catch { throw .unavailable }
     guard isFirst else { throw .finished }
   }
 }

@@ -76,17 +76,36 @@ struct Visit: Sendable {
   func wait(
     at page: EndpointPath, subscriber: RecognisedSubscriber?, browser: HTTPRequest
   ) async throws(Refusal) -> HTTPResponse {
-    let now = dependencies.time.now()
+    let expiresAt = dependencies.time.now().adding(seconds: Int64(server.settings.interactionLifetimeSeconds))
+    let (handle, _, cookie) = try await store(subscriber, browser, expiresAt: expiresAt)
+    return Answer.seeOther("\(page.rawValue)?interaction=\(handle)", cookie: cookie)
+  }
+
+  /// Puts the request aside for a browser of which nobody knows yet who is there.
+  func begin(
+    browser: HTTPRequest, expiresAt: Timestamp
+  ) async throws(Refusal) -> (interaction: Interaction, cookie: String?) {
+    let (handle, record, cookie) = try await store(nil, browser, expiresAt: expiresAt)
+    guard let offer = server.offer(for: request, madeAt: record.createdAt) else {
+      throw Refusal(.serverError, "the purpose is not known any more")
+    }
+    let interaction = Interaction(
+      handle: handle, request: request, client: client, subscriber: nil, offer: offer, record: record)
+    return (interaction, cookie)
+  }
+
+  private func store(
+    _ subscriber: RecognisedSubscriber?, _ browser: HTTPRequest, expiresAt: Timestamp
+  ) async throws(Refusal) -> (handle: String, record: InteractionRecord, cookie: String?) {
     let handle = Random.token(byteCount: 32)
     // A browser that has a session keeps it: two requests in two tabs are both its own.
     let shown = Session(browser, server.settings)
     let session = shown ?? .begin()
     let record = InteractionRecord(
       digest: SHA256.digest(Array(handle.utf8)), sessionDigest: session.digest, payload: request.stored(with: subscriber),
-      createdAt: now, expiresAt: now.adding(seconds: Int64(server.settings.interactionLifetimeSeconds)))
+      createdAt: dependencies.time.now(), expiresAt: expiresAt)
     try await orUnavailable("storing the request") { try await dependencies.interactions.insert(record) }
-    return Answer.seeOther(
-      "\(page.rawValue)?interaction=\(handle)", cookie: shown == nil ? session.cookie(server.settings) : nil)
+    return (handle, record, shown == nil ? session.cookie(server.settings) : nil)
   }
 }
 

@@ -85,7 +85,7 @@ struct MyDataPages {
 
   private func refusal(_ refusal: InteractionRefusal) -> HTTPResponse {
     switch refusal {
-    case .unknown, .expired, .finished: message(403, texts(.myOver), texts(.myOverText))
+    case .unknown, .expired, .finished, .otherSubscriber, .timedOut: message(403, texts(.myOver), texts(.myOverText))
     case .notOffered: site.messages.foreignForm(400, to: request)
     case .unavailable: site.messages.page(for: .unavailable, to: request)
     }

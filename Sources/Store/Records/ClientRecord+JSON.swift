@@ -28,15 +28,8 @@ extension ClientRecord {
     }
     guard !grantTypes.isEmpty else { throw value("grant_types").error("grant_types must name at least one grant type") }
 
-    let redirectURIs = try reader.optionalStrings("redirect_uris") ?? []
-    guard redirectURIs.count <= Self.redirectURIsMaximum else {
-      throw value("redirect_uris").error("more than \(Self.redirectURIsMaximum) redirect_uris")
-    }
-    for (index, address) in redirectURIs.enumerated() {
-      if let fault = RedirectURI.fault(in: address) {
-        throw (value("redirect_uris").array?[index] ?? json).error("redirect_uri \(fault)")
-      }
-    }
+    let redirectURIs = try Self.addresses("redirect_uri", &reader, json)
+    let callbackURIs = try Self.addresses("callback_uri", &reader, json)
     guard !grantTypes.contains("authorization_code") || !redirectURIs.isEmpty else {
       throw json.error("grant type authorization_code needs at least one of redirect_uris")
     }
@@ -76,6 +69,7 @@ extension ClientRecord {
       quotaPerDay: try reader.optionalInteger("quota_per_day", in: 0...1_000_000_000_000),
       quotaPerMonth: try reader.optionalInteger("quota_per_month", in: 0...1_000_000_000_000),
       languages: languages, isEnabled: try reader.boolean("enabled", default: true))
+    self.callbackURIs = callbackURIs
     self.jwksURI = jwksURI
     refreshTokenLifetimeSeconds =
       try reader.optionalInteger("refresh_token_lifetime_seconds", in: Self.refreshTokenLifetimeSecondsRange)
@@ -101,6 +95,7 @@ extension ClientRecord {
     if let clientURI { writer.field("client_uri", clientURI) }
     if let logoURI { writer.field("logo_uri", logoURI) }
     writer.field("redirect_uris", redirectURIs)
+    if !callbackURIs.isEmpty { writer.field("callback_uris", callbackURIs) }
     writer.field("grant_types", grantTypes)
     writer.field("scope", scopes.description)
     writer.field("purposes", purposes.map(\.rawValue))
@@ -130,6 +125,20 @@ extension ClientRecord {
     if includingEnabled { writer.field("enabled", isEnabled) }
     writer.endObject()
     return writer.bytes
+  }
+
+  /// A list of addresses to which browsers may be sent, under `name` with an "s".
+  private static func addresses(
+    _ name: String, _ reader: inout ObjectReader, _ json: JSONValue
+  ) throws(DocumentError) -> [String] {
+    let key = name + "s"
+    let value = json[key] ?? json
+    let addresses = try reader.optionalStrings(key) ?? []
+    guard addresses.count <= redirectURIsMaximum else { throw value.error("more than \(redirectURIsMaximum) \(key)") }
+    for (index, address) in addresses.enumerated() {
+      if let fault = RedirectURI.fault(in: address) { throw (value.array?[index] ?? json).error("\(name) \(fault)") }
+    }
+    return addresses
   }
 
   private static func webAddress(

@@ -29,6 +29,8 @@ public struct ClientRecord: Sendable, Hashable {
   public var logoURI: String?
   /// Compared byte for byte with the request's (OAuth 2.1 §2.3.1, A15).
   public var redirectURIs: [String]
+  /// Where browsers may go after a capture of consent, beside `redirectURIs`; compared byte for byte.
+  public var callbackURIs: [String] = []
   public var grantTypes: [String]
   /// All that it may ask for, without purposes.
   public var scopes: ScopeSet
@@ -89,6 +91,13 @@ public struct ClientRecord: Sendable, Hashable {
     self.quotaPerMonth = quotaPerMonth
     self.languages = languages
     self.isEnabled = isEnabled
+  }
+}
+
+extension ClientRecord {
+  /// True for an address at which the client takes the outcome of a capture of consent.
+  public func isCallback(_ address: String) -> Bool {
+    (redirectURIs + callbackURIs).contains { $0.utf8.elementsEqual(address.utf8) }
   }
 }
 

@@ -14,7 +14,7 @@ final class Sweeper {
   static let statements: [StaticString] = [
     SQLiteAssertionMemory.sweepStatement, SQLiteCodeStore.sweepStatement, SQLiteInteractionStore.sweepStatement,
     SQLitePushedRequestStore.sweepStatement, SQLiteBackchannelStore.sweepStatement, SQLiteRefreshTokenStore.sweepStatement,
-    SQLiteGrantStore.sweepStatement, SQLiteOneTimeCodeStore.sweepStatement,
+    SQLiteGrantStore.sweepStatement, SQLiteOneTimeCodeStore.sweepStatement, SQLiteCaptureStore.sweepStatement,
   ]
 
   private let time: any TimeSource

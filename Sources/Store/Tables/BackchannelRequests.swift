@@ -11,6 +11,8 @@ public protocol BackchannelStore: Sendable {
   /// One poll of its client. Looking, counting and redeeming are one act: of any number of polls of a granted request exactly
   /// one is told `.granted`.
   func poll(_ digest: Digest32) async throws -> BackchannelPoll
+  /// All scopes that a subscriber is being asked about by a client, for a purpose, and has not decided on.
+  func pendingScopes(subject: SubjectPseudonym, client: ClientID, purpose: Purpose) throws -> ScopeSet
   /// No more polls.
   func end(_ digest: Digest32) async throws
   /// The same for all requests of a client.
@@ -54,6 +56,13 @@ public final class SQLiteBackchannelStore: BackchannelStore {
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX backchannel_requests_by_expiry ON backchannel_requests (expires_at);
     """
+  static let subjectIndex: StaticString = """
+    CREATE INDEX backchannel_requests_by_subject ON backchannel_requests (subject, client_id, purpose);
+    """
+  private static let pendingBySubject: StaticString = """
+    SELECT scopes FROM backchannel_requests
+    WHERE subject = ?1 AND client_id = ?2 AND purpose = ?3 AND status = 'pending' AND expires_at > ?4
+    """
   private static let byDigest: StaticString = """
     SELECT client_id, subject, purpose, scopes, status, amr, authenticated_at, interval_seconds, polled_at, created_at, expires_at
     FROM backchannel_requests WHERE digest = ?1
@@ -93,6 +102,16 @@ public final class SQLiteBackchannelStore: BackchannelStore {
   }
 
   public func find(digest: Digest32) throws -> BackchannelRecord? { try database.read { try Self.row(digest, $0) } }
+
+  public func pendingScopes(subject: SubjectPseudonym, client: ClientID, purpose: Purpose) throws -> ScopeSet {
+    let now = database.time.now()
+    return try database.read { connection in
+      let row = try connection.statement(Self.pendingBySubject).bind(subject, client, purpose, now)
+      var scopes: ScopeSet = []
+      while try row.step() { scopes = scopes.union(try row.scopes(0)) }
+      return scopes
+    }
+  }
 
   public func decide(_ digest: Digest32, granted: Bool) async throws -> Bool {
     let now = database.time.now()

@@ -7,7 +7,7 @@ public protocol InteractionStore: Sendable {
   func insert(_ record: InteractionRecord) async throws
   /// The interaction, also when it is finished or expired: the caller says which of the two it was.
   func find(digest: Digest32) throws -> InteractionRecord?
-  /// Replaces payload and session of one that is neither finished nor expired; false when there is none such.
+  /// Replaces payload, session and end of one that is neither finished nor expired; false when there is none such.
   func update(_ record: InteractionRecord) async throws -> Bool
   /// True once only, for one that is neither finished nor expired: a decision cannot be sent twice (A39).
   func finish(digest: Digest32) async throws -> Bool
@@ -33,7 +33,8 @@ public final class SQLiteInteractionStore: InteractionStore {
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     """
   private static let updateOne: StaticString = """
-    UPDATE interactions SET session_digest = ?2, sealed = ?3 WHERE digest = ?1 AND finished_at IS NULL AND expires_at > ?4
+    UPDATE interactions SET session_digest = ?2, sealed = ?3, expires_at = ?5
+    WHERE digest = ?1 AND finished_at IS NULL AND expires_at > ?4
     """
   private static let finishOne: StaticString = """
     UPDATE interactions SET finished_at = ?2 WHERE digest = ?1 AND finished_at IS NULL AND expires_at > ?2
@@ -76,7 +77,7 @@ public final class SQLiteInteractionStore: InteractionStore {
     let sealed = seal(record)
     let now = database.time.now()
     return try await database.write { connection in
-      try connection.statement(Self.updateOne).bind(record.digest, record.sessionDigest, sealed, now).run()
+      try connection.statement(Self.updateOne).bind(record.digest, record.sessionDigest, sealed, now, record.expiresAt).run()
       return connection.changes == 1
     }
   }

@@ -133,6 +133,8 @@ extension Configuration.Consent {
   init(_ value: JSONValue) throws(DocumentError) {
     var reader = try ObjectReader(value)
     lifetimeDays = try reader.optionalInteger("lifetimeDays", in: 1...3650) ?? lifetimeDays
+    captureMinutes = try reader.optionalInteger("captureMinutes", in: 1...1440) ?? captureMinutes
+    capturesPerDay = try reader.optionalInteger("capturesPerDay", in: 1...1000) ?? capturesPerDay
     try reader.finish()
   }
 }

@@ -73,6 +73,10 @@ struct Configuration: Sendable {
   struct Consent: Sendable {
     /// How long a consent holds.
     var lifetimeDays = 365
+    /// How long a capture URL may be opened.
+    var captureMinutes = 10
+    /// Capture URLs that a client may get in 24 hours about one subscriber and purpose.
+    var capturesPerDay = 3
   }
 
   struct Ledger: Sendable {

@@ -1,6 +1,7 @@
 import Administration
 import Authorization
 import Bytes
+import ConsentInfo
 import Gateway
 import Identifiers
 import Ledger
@@ -31,6 +32,8 @@ extension Backbone {
     var settings = AuthorizationSettings(issuer: configuration.issuer)
     settings.audience = configuration.audience
     settings.consentLifetimeSeconds = consentLifetimeSeconds
+    settings.captureLifetimeSeconds = configuration.consent.captureMinutes * 60
+    settings.capturesPerDayMaximum = configuration.consent.capturesPerDay
     settings.dpop = configuration.dpop
     settings.backchannelIntervalSeconds = configuration.backchannel.intervalSeconds
     settings.backchannelLifetimeSeconds = configuration.backchannel.lifetimeSeconds
@@ -50,11 +53,15 @@ extension Backbone {
   /// Counts what the ledger holds first: what is billed and what quotas count is exact before the first call.
   ///
   /// - Throws: when ledger or store cannot be read; a quota that cannot be known is not a free one.
-  func gatewayDependencies() throws -> GatewayDependencies {
+  ///
+  /// - Parameter server: behind what Passerelle answers itself.
+  func gatewayDependencies(_ server: AuthorizationServer) throws -> GatewayDependencies {
     _ = try usage.advance()
-    return GatewayDependencies(
+    var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
       consents: consents, ledger: ledger, time: time, quotaUsed: try stores.usage.quotaCounts(at: time.now()))
+    dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))
+    return dependencies
   }
 }
 

@@ -40,7 +40,7 @@ final class Service {
     var gatewaySettings = configuration.gatewaySettings
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     gateway = try GatewayHandler(
-      settings: gatewaySettings, dependencies: backbone.gatewayDependencies(), loops: loops.loops)
+      settings: gatewaySettings, dependencies: backbone.gatewayDependencies(authorization.server), loops: loops.loops)
     let door = FrontDoor(gateway: gateway, authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
