@@ -1,5 +1,5 @@
-/// The pages that a person sees: the question for consent, the simulated SIM cards of the demo, what went wrong, and the demo's
-/// start page.
+/// The pages that a person sees: the question for consent, the subscriber's own pages, the simulated SIM cards of the demo, what went
+/// wrong, and the demo's start page.
 ///
 /// A page is a file in `Resources/` with named slots, its words are in a file per language beside it; Swift fills the slots and
 /// writes no markup. What may be granted is decided in `Authorization`: a page shows an `Interaction` and hands over what was

@@ -102,6 +102,23 @@ extension MyData {
     return MyRecords(number: number, records: made, uses: uses)
   }
 
+  /// What the subscriber decided, without what the ledger says of uses: for acts, which must not wait for it.
+  public func consents(of session: MySession) throws(InteractionRefusal) -> [MyRecord] {
+    guard let subject = session.subscriber?.pseudonym else { throw .unknown }
+    return try orUnavailable { () throws -> [MyRecord] in try self.records(of: subject, []) }
+  }
+
+  /// The same of one application and purpose, whether or not there was ever a decision.
+  public func record(
+    of session: MySession, client: ClientID, purpose: Purpose
+  ) throws(InteractionRefusal) -> MyRecord {
+    guard let subject = session.subscriber?.pseudonym else { throw .unknown }
+    return try orUnavailable { () throws -> MyRecord in
+      let row = try dependencies.consents.record(subject: subject, client: client, purpose: purpose)?.row
+      return try record(Key(client: client, purpose: purpose), row, nil, nil)
+    }
+  }
+
   private func uses(of subject: SubjectPseudonym, _ bounds: MyLookback) async -> MyUses {
     let filter = LedgerFilter(subject: subject.rawValue, event: "api.call", limit: bounds.usesMaximum)
     let lookback = LedgerLookback(

@@ -7,10 +7,9 @@ extension MyDataPages {
   private static let confirm = Template(PackageResources.my_confirm_html)
 
   /// What will happen, and the button that makes it happen.
-  func askBack(_ path: MyPath, _ session: MySession) async throws(InteractionRefusal) -> HTTPResponse {
+  func askBack(_ path: MyPath, _ session: MySession) throws(InteractionRefusal) -> HTTPResponse {
     guard let query = try? FormParameters(Array((request.query ?? "").utf8)), !query.hasRepeated else { throw .notOffered }
-    let records = try await data.records(of: session, .page).records
-    guard let act = MyAct(path, query), let subject = Subject(act, records) else { return nothing() }
+    guard let act = MyAct(path, query), let subject = try subject(of: act, session) else { return nothing() }
     let values = subject.values(self)
     return page(
       200, texts(act.heading),
@@ -24,12 +23,19 @@ extension MyDataPages {
   func perform(_ path: MyPath, _ session: MySession, _ form: FormParameters) async throws(InteractionRefusal) -> HTTPResponse {
     guard session.subscriber != nil else { throw .unknown }
     // Named before it is done: afterwards it is no longer there to be named.
-    let records = try await data.records(of: session, .page).records
-    guard let act = MyAct(path, form), let subject = Subject(act, records) else { return nothing() }
+    guard let act = MyAct(path, form), let subject = try subject(of: act, session) else { return nothing() }
     switch try await data.perform(act, session) {
     case .done: return message(200, texts(.myDone), texts(act.done, subject.values(self)))
     case .doneButNotRecorded: return message(503, texts(.myDone), texts(.myUnrecorded))
     case .nothing: return nothing()
+    }
+  }
+
+  private func subject(of act: MyAct, _ session: MySession) throws(InteractionRefusal) -> Subject? {
+    switch act {
+    case .withdraw, .withdrawAll: Subject(act, try data.consents(of: session))
+    case .object(let client, let purpose), .takeBackObjection(let client, let purpose):
+      Subject(act, [try data.record(of: session, client: client, purpose: purpose)])
     }
   }
 
