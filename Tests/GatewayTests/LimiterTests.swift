@@ -13,6 +13,8 @@ import Testing
   private let catalogue = try! Catalogue.load(
     directory: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       .path + "/policies")
+  /// One that the policy itself does not limit.
+  private var operation: OperationPolicy { catalogue.operationsByIndex.first { $0.limits == nil }! }
 
   /// A token whose client's registration the test changes, as `Authenticator` renews it.
   private func token(quotaPerDay: Int?) -> AccessToken {
@@ -32,7 +34,7 @@ import Testing
   private func admitted(_ count: Int, _ limiter: Limiter, _ token: AccessToken) -> Int {
     var standing: Limiter.Standing?
     return (0..<count).count { _ in
-      (try? limiter.run(token, catalogue.operationsByIndex[0], &standing, monotonic: 1, now: Self.now)) != nil
+      (try? limiter.run(token, operation, &standing, monotonic: 1, now: Self.now)) != nil
     }
   }
 
@@ -54,7 +56,7 @@ import Testing
       token.client.requestsPerMinute = rate
       var standing: Limiter.Standing?
       let limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: [:], at: Self.now))
-      _ = try limiter.run(token, catalogue.operationsByIndex[0], &standing, monotonic: 1, now: Self.now)
+      _ = try limiter.run(token, operation, &standing, monotonic: 1, now: Self.now)
       #expect(standing?.limit == rate && standing?.windowSeconds == expected)
     }
   }
@@ -68,7 +70,7 @@ import Testing
       var members = LedgerMembers()
       record.write(
         CallRecord.Facts(
-          operation: catalogue.operationsByIndex[0], token: token, subject: subject, permission: nil, verdict: .refused,
+          operation: operation, token: token, subject: subject, permission: nil, verdict: .refused,
           reason: nil,
           categories: 0, status: 403, upstreamStatus: nil, durationMicroseconds: 1, requestBytes: 0, responseBytes: 0),
         correlator: [], into: &members)
@@ -87,7 +89,7 @@ import Testing
     let limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: [:], at: Self.now))
     let token = token(quotaPerDay: 3)
     var standing: Limiter.Standing?
-    var taken = try limiter.run(token, catalogue.operationsByIndex[0], &standing, monotonic: 1, now: Self.now)
+    var taken = try limiter.run(token, operation, &standing, monotonic: 1, now: Self.now)
     #expect(admitted(1, limiter, token) == 1)
     taken.giveBackQuota()
     taken.giveBackQuota()

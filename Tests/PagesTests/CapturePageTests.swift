@@ -107,7 +107,7 @@ import Wire
   }
 
   @Test func aCodeForAnotherNumberOpensNothing() async throws {
-    let gateway = try CodeGateway()
+    let gateway = try CodeGateway(subscribers: [TestSite.number.e164, "+33612345679"])
     let site = try await TestSite(codes: gateway)
     let visitor = try await open(site, try await address(site), [])
     let origin: Form = [("origin", TestSite.issuer)]

@@ -93,10 +93,10 @@ import Testing
     .deletingLastPathComponent().appendingPathComponent("policies").path
   private static let catalogue = try! Catalogue.load(directory: folder)
 
-  @Test func theThreeVersionsAreThere() {
+  @Test func everyApiAndVersionIsThere() {
     #expect(
       Self.catalogue.apis.map(\.basePath).sorted() == [
-        "/device-identifier/v0.1.0", "/device-identifier/v0.3", "/device-identifier/v0.4alpha1",
+        "/consent-info/v0.2", "/device-identifier/v0.1.0", "/device-identifier/v0.3", "/device-identifier/v0.4alpha1",
       ])
     #expect(Self.catalogue.apis.map(\.operations.count).sorted() == [1, 2, 3, 4])
     #expect(Self.catalogue.purposes.count == 121)
