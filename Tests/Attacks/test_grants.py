@@ -235,7 +235,7 @@ def test_a24_a_disabled_client_has_nothing_left_on_any_connection_nor_when_it_is
     demo = Demo(tmp_path).start()
     try:
         agreed(demo, SUBSCRIBER)
-        open_requests = [grant(demo) for grant in GRANTS]
+        open_requests = [grant(demo) for grant in GRANTS if grant is not jwt_bearer]
         tokens = [grant(demo)().json()["access_token"] for grant in (code, refresh, ciba, jwt_bearer)] + [machine(demo)]
         page, device = demo.authorize(SUBSCRIBER, prompt="consent"), {"device": {"phoneNumber": SUBSCRIBER}}
         pushed = demo.form("/par", "demo-all", **{k: v for k, v in page.query.items() if k != "prompt"}).json()["request_uri"]
@@ -252,6 +252,9 @@ def test_a24_a_disabled_client_has_nothing_left_on_any_connection_nor_when_it_is
                        lambda: demo.form("/introspect", "demo-all", token=tokens[0]), lambda: demo.form("/revoke", "demo-all", token=tokens[0])]:
             answer = finish()
             assert (answer.status_code, told(answer)) == (401, "invalid_client"), answer.text
+        # Of an assertion that is the grant and the authentication at once, RFC 7523 section 3.1 speaks.
+        answer = jwt_bearer(demo)()
+        assert (answer.status_code, told(answer)) == (400, "invalid_grant"), answer.text
         for answer in (demo.authorize(SUBSCRIBER).answer, page.decide("allow").answer,
                        requests.get(demo.issuer + "/authorize", params={"client_id": "demo-all", "request_uri": pushed}, allow_redirects=False,
                                     timeout=5)):

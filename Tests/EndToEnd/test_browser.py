@@ -112,6 +112,13 @@ def consent_page(browser):
     assert "Aurora Insurance" in browser.page_source
 
 
+def until_shown(browser, text, selector="body"):
+    """Waits for `text`. The element is found and read in one step: found alone, it may belong to the page that is being left."""
+    from selenium.webdriver.support.ui import WebDriverWait
+    script = "return document.querySelector(arguments[0])?.innerText ?? ''"
+    WebDriverWait(browser, 10).until(lambda b: text in b.execute_script(script, selector))
+
+
 def press(browser, selector):
     from selenium.webdriver.common.by import By
     browser.find_element(By.CSS_SELECTOR, selector).click()
@@ -211,14 +218,13 @@ def test_two_tabs_are_two_questions(demo, browser):
 
 
 def test_a_page_that_was_left_too_long_decides_nothing(demo, browser):
-    from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
     open_request(demo, browser, ERIN)
     # Nobody wants to wait ten minutes: the request is made older.
     with contextlib.closing(sqlite3.connect(os.path.join(demo.data, "data", "passerelle.sqlite"), timeout=10)) as database, database:
         database.execute("UPDATE interactions SET expires_at = created_at WHERE finished_at IS NULL")
     press(browser, "button[value=allow]")
-    WebDriverWait(browser, 10).until(lambda b: "This page is no longer valid" in b.find_element(By.TAG_NAME, "body").text)
+    until_shown(browser, "This page is no longer valid")
     screenshot(browser, "expired")
     assert not Application.told and demo.json("consents", "list", "--subject", "tel:" + ERIN) == []
 
@@ -305,13 +311,13 @@ def test_withdrawing_by_keyboard_alone(demo, window):
         raise AssertionError(text)
 
     press_by_keyboard("Withdraw")
-    WebDriverWait(window, 10).until(lambda b: "Withdraw your consent?" in b.find_element(By.TAG_NAME, "h1").text)
+    until_shown(window, "Withdraw your consent?", "h1")
     assert demo.call(token).status_code == 200, "nothing happened yet"
     press_by_keyboard("Withdraw")
-    WebDriverWait(window, 10).until(lambda b: b.find_element(By.TAG_NAME, "h1").text == "Done")
+    until_shown(window, "Done", "h1")
     assert demo.call(token).status_code == 403
     press_by_keyboard("Back to my data")
-    WebDriverWait(window, 10).until(lambda b: b.find_element(By.TAG_NAME, "h1").text == "My data")
+    until_shown(window, "My data", "h1")
     # The confirmation that is behind: its button finds nothing to withdraw any more.
     window.back()
     window.back()
