@@ -1,7 +1,5 @@
 /// Hexadecimal digits, two a byte.
 public enum Hex {
-  private static let digits = Array("0123456789abcdef".utf8)
-
   /// In lower case.
   public static func encode(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []
@@ -11,10 +9,14 @@ public enum Hex {
 
   public static func append(_ bytes: Span<UInt8>, to text: inout [UInt8]) {
     for index in bytes.indices {
-      text.append(digits[Int(bytes[index] >> 4)])
-      text.append(digits[Int(bytes[index] & 15)])
+      text.append(digit(bytes[index] >> 4))
+      text.append(digit(bytes[index] & 15))
     }
   }
+
+  /// The digit, in lower case, of a value below 16.
+  @inlinable
+  public static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x61 - 10 + value }
 
   /// Nil when the number of digits is odd or one of them is none. Either case is read.
   public static func decode(_ text: String) -> [UInt8]? {

@@ -33,7 +33,11 @@ public struct JSONWriter: Sendable {
   }
 
   public mutating func string(utf8 text: Span<UInt8>) { string(text.string()) }
-  public mutating func integer(_ value: Int) { literal(String(value)) }
+  public mutating func integer(_ value: Int) {
+    separate()
+    bytes.append(decimal: value)
+    wantsComma = true
+  }
   /// - Precondition: the number is finite; JSON has no other.
   public mutating func number(_ value: Double) {
     precondition(value.isFinite)
@@ -90,37 +94,58 @@ public struct JSONWriter: Sendable {
   }
 
   private mutating func quote(_ text: UnsafeBufferPointer<UInt8>) {
-    bytes.append(0x22)
-    var index = 0
-    while index < text.count {
-      let byte = unsafe text[index]
-      index += 1
-      switch byte {
-      case 0x22, 0x5C:
-        bytes.append(0x5C)
-        bytes.append(byte)
-      case 0x00..<0x20, 0x3C, 0x3E, 0x26, 0x7F: escape(UInt16(byte))
-      // C1 control characters, which terminals obey.
-      case 0xC2 where unsafe index < text.count && text[index] < 0xA0:
-        escape(unsafe UInt16(text[index]))
-        index += 1
-      case 0xE2 where unsafe index + 1 < text.count && text[index] == 0x80 && text[index + 1] & 0xFE == 0xA8:
-        escape(unsafe 0x2000 | UInt16(text[index + 1] & 0x3F))
-        index += 2
-      default: bytes.append(byte)
-      }
-    }
-    bytes.append(0x22)
+    unsafe Self.quote(text, to: &bytes)
     wantsComma = true
   }
 
-  private mutating func escape(_ unit: UInt16) {
+  /// Appends a text as a JSON string, with its quotes.
+  public static func append(_ text: String, to bytes: inout [UInt8]) {
+    var text = text
+    text.withUTF8 { buffer in unsafe quote(buffer, to: &bytes) }
+  }
+
+  /// What needs neither an escape nor a second look: printable ASCII but `"`, `\`, `<`, `>` and `&`.
+  static let plain = ASCIISet(low: 0xAFFFFFBB00000000, high: 0x7FFFFFFFEFFFFFFF)
+
+  private static func quote(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+    bytes.append(0x22)
+    var index = 0
+    while index < text.count {
+      let start = index
+      while unsafe index < text.count && plain.contains(text[index]) { index += 1 }
+      if index > start { unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index])) }
+      guard index < text.count else { break }
+      unsafe quoteOne(text, &index, to: &bytes)
+    }
+    bytes.append(0x22)
+  }
+
+  private static func quoteOne(_ text: UnsafeBufferPointer<UInt8>, _ index: inout Int, to bytes: inout [UInt8]) {
+    let byte = unsafe text[index]
+    index += 1
+    switch byte {
+    case 0x22, 0x5C:
+      bytes.append(0x5C)
+      bytes.append(byte)
+    case 0x00..<0x20, 0x3C, 0x3E, 0x26, 0x7F: escape(UInt16(byte), to: &bytes)
+    // C1 control characters, which terminals obey.
+    case 0xC2 where unsafe index < text.count && text[index] < 0xA0:
+      escape(unsafe UInt16(text[index]), to: &bytes)
+      index += 1
+    case 0xE2 where unsafe index + 1 < text.count && text[index] == 0x80 && text[index + 1] & 0xFE == 0xA8:
+      escape(unsafe 0x2000 | UInt16(text[index + 1] & 0x3F), to: &bytes)
+      index += 2
+    default: bytes.append(byte)
+    }
+  }
+
+  private static func escape(_ unit: UInt16, to bytes: inout [UInt8]) {
     switch unit {
-    case 0x0A: bytes.append(contentsOf: [0x5C, 0x6E])
-    case 0x0D: bytes.append(contentsOf: [0x5C, 0x72])
-    case 0x09: bytes.append(contentsOf: [0x5C, 0x74])
+    case 0x0A: bytes.append("\\n")
+    case 0x0D: bytes.append("\\r")
+    case 0x09: bytes.append("\\t")
     default:
-      bytes.append(contentsOf: [0x5C, 0x75])
+      bytes.append("\\u")
       Hex.append([UInt8(unit >> 8), UInt8(unit & 0xFF)].span, to: &bytes)
     }
   }

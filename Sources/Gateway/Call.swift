@@ -39,6 +39,10 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     case refused(APIError)
   }
 
+  /// The same for all calls of the connection.
+  private lazy var forwardedFields = ForwardRequest.forwardedFields(
+    for: exchange.remoteAddress, isSecure: gateway.settings.isSecure, host: gateway.settings.host)
+
   private(set) var deadlineNanoseconds: UInt64 = 0
   var isRepeatable: Bool { operation?.isRepeatable ?? false }
 
@@ -145,9 +149,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation, let token, let request = gateway.forwards[operation.index] else { return }
     request.append(
       exchange,
-      ForwardRequest.Call(
-        correlator: correlator, client: token.claims.client, clientAddress: exchange.remoteAddress,
-        isSecure: gateway.settings.isSecure),
+      ForwardRequest.Call(correlator: correlator, client: token.claims.client, forwarded: forwardedFields),
       query: upstreamQuery, body: upstreamBody, to: &output)
   }
 
@@ -214,7 +216,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       requestBytes: exchange.body.count, responseBytes: answer.count)
     gateway.record.write(facts, correlator: correlator, into: &loop.entry)
     let members = loop.entry.bytes
-    loop.ledger.append(members: members.span, ticket: self)
+    loop.ledger.append(members: members.span, ticket: self, wakes: false)
   }
 
   // MARK: From the ledger to the client

@@ -19,25 +19,20 @@ enum Correlate {
       make(&correlator)
       throw APIError(.invalidArgument, "correlator_malformed", message: "x-correlator wants at most 256 characters, once")
     }
-    for index in value.indices {
-      guard isAllowed[Int(value[index])] else {
-        make(&correlator)
-        throw APIError(
-          .invalidArgument, "correlator_malformed", message: "x-correlator does not match ^[a-zA-Z0-9-_:;.\\/<>{}]{0,256}$")
-      }
-      correlator.append(value[index])
+    guard alphabet.containsAll(value) else {
+      make(&correlator)
+      throw APIError(
+        .invalidArgument, "correlator_malformed", message: "x-correlator does not match ^[a-zA-Z0-9-_:;.\\/<>{}]{0,256}$")
     }
+    correlator.append(value)
     if correlator.isEmpty { make(&correlator) }
   }
 
   private static func make(_ correlator: inout [UInt8]) {
     correlator.removeAll(keepingCapacity: true)
-    correlator.append(contentsOf: Random.uuid().utf8)
+    Random.appendUUID(to: &correlator)
   }
 
-  private static let isAllowed: InlineArray<256, Bool> = {
-    var table = InlineArray<256, Bool>(repeating: false)
-    for byte in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:;./<>{}".utf8 { table[Int(byte)] = true }
-    return table
-  }()
+  /// Letters, digits and `-_:;./<>{}`.
+  static let alphabet = ASCIISet(low: 0x5FFFE00000000000, high: 0x2FFFFFFE87FFFFFE)
 }

@@ -12,20 +12,18 @@ import Wire
 struct ForwardRequest {
   /// `Host` and the start of what never changes for an upstream, written once.
   private let constantFields: [UInt8]
-  private let host: String
 
   init(upstream: UpstreamTarget, gatewayHost: String) {
     constantFields = Array(
       " HTTP/1.1\r\nHost: \(upstream.authority)\r\nAccept: application/json\r\nX-Forwarded-Host: \(gatewayHost)\r\n".utf8)
-    host = gatewayHost
   }
 
   /// What the head says of one call.
   struct Call {
     var correlator: [UInt8]
     var client: ClientID
-    var clientAddress: SocketAddress
-    var isSecure: Bool
+    /// What `forwardedFields` gave for the client's connection.
+    var forwarded: [UInt8]
   }
 
   func append(_ exchange: Exchange, _ call: Call, query: [UInt8], body: [UInt8], to output: inout [UInt8]) {
@@ -36,7 +34,7 @@ struct ForwardRequest {
     output.append(contentsOf: constantFields)
     field("x-correlator: ", call.correlator, &output)
     field("x-passerelle-client-id: ", call.client.rawValue, &output)
-    forwarded(call, &output)
+    output.append(contentsOf: call.forwarded)
     // W3C Trace Context §3: handed on as they came, when they are what they claim to be.
     if exchange.count(.traceparent) == 1, let parent = exchange.field(.traceparent), Self.isTraceparent(parent) {
       field("traceparent: ", parent, &output)
@@ -49,21 +47,23 @@ struct ForwardRequest {
     }
     if !body.isEmpty || exchange.hasBody {
       output.append("content-type: application/json\r\ncontent-length: ")
-      Decimal.append(body.count, to: &output)
+      output.append(decimal: body.count)
       output.append("\r\n")
     }
     output.append("\r\n")
     output.append(contentsOf: body)
   }
 
+  /// The fields that say for whom a call is forwarded, the same for all calls of a connection.
+  ///
   /// RFC 7239, and the older fields beside it for backends that read those. Only the address that connected is named: what
   /// came in such a field from outside is not repeated (A29).
-  private func forwarded(_ call: Call, _ output: inout [UInt8]) {
-    let (address, scheme) = (call.clientAddress.host, call.isSecure ? "https" : "http")
+  static func forwardedFields(for client: SocketAddress, isSecure: Bool, host: String) -> [UInt8] {
+    let (address, scheme) = (client.host, isSecure ? "https" : "http")
     let node = address.utf8.contains(0x3A) ? "\"[\(address)]\"" : address
-    field("x-forwarded-for: ", address, &output)
-    field("x-forwarded-proto: ", scheme, &output)
-    field("forwarded: ", "for=\(node);proto=\(scheme);host=\"\(host)\"", &output)
+    return Array(
+      "x-forwarded-for: \(address)\r\nx-forwarded-proto: \(scheme)\r\nforwarded: for=\(node);proto=\(scheme);host=\"\(host)\"\r\n"
+        .utf8)
   }
 
   private func field(_ name: StaticString, _ value: Span<UInt8>, _ output: inout [UInt8]) {
@@ -80,7 +80,7 @@ struct ForwardRequest {
 
   private func field(_ name: StaticString, _ value: String, _ output: inout [UInt8]) {
     output.append(name)
-    output.append(contentsOf: value.utf8)
+    output.append(text: value)
     output.append("\r\n")
   }
 
@@ -96,17 +96,5 @@ struct ForwardRequest {
       }
     }
     return true
-  }
-}
-
-extension [UInt8] {
-  /// Appends the bytes of a literal.
-  mutating func append(_ text: StaticString) {
-    append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
-
-  /// Appends bytes that somebody else owns.
-  mutating func append(_ span: Span<UInt8>) {
-    span.withUnsafeBufferPointer { append(contentsOf: $0) }
   }
 }

@@ -23,9 +23,7 @@ struct LedgerMembers {
 
   mutating func text(_ key: StaticString, _ value: String) {
     name(key)
-    var writer = JSONWriter()
-    writer.string(value)
-    bytes.append(contentsOf: writer.bytes)
+    JSONWriter.append(value, to: &bytes)
   }
 
   mutating func texts(_ key: StaticString, _ values: [String]) {
@@ -41,59 +39,56 @@ struct LedgerMembers {
   mutating func plain(_ key: StaticString, _ value: StaticString) {
     name(key)
     bytes.append(0x22)
-    bytes.append(contentsOf: UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+    bytes.append(value)
     bytes.append(0x22)
   }
 
   mutating func integer(_ key: StaticString, _ value: Int) {
     name(key)
-    Decimal.append(value, to: &bytes)
+    bytes.append(decimal: value)
   }
 
   /// Bytes whose alphabet is checked (a correlator) but which may hold `<` and `>`: these are written as escapes.
   mutating func correlator(_ value: [UInt8]) {
     name("correlator")
     bytes.append(0x22)
-    for byte in value {
-      if byte == 0x3C || byte == 0x3E {
-        bytes.append(contentsOf: byte == 0x3C ? Array(#"\u003c"#.utf8) : Array(#"\u003e"#.utf8))
-      } else {
-        bytes.append(byte)
+    if value.span.firstIndex(of: 0x3C) == nil, value.span.firstIndex(of: 0x3E) == nil {
+      bytes.append(contentsOf: value)
+    } else {
+      for byte in value {
+        switch byte {
+        case 0x3C: bytes.append(#"\u003c"#)
+        case 0x3E: bytes.append(#"\u003e"#)
+        default: bytes.append(byte)
+        }
       }
     }
     bytes.append(0x22)
   }
 
-  /// A value that is JSON already.
-  mutating func raw(_ key: StaticString, _ value: [UInt8]) {
+  /// The names, quoted already, whose bit is set, as an array.
+  mutating func names(_ key: StaticString, _ quoted: [[UInt8]], _ mask: FieldMask) {
     name(key)
-    bytes.append(contentsOf: value)
+    var separator: UInt8 = 0x5B
+    var rest = mask
+    while rest != 0 {
+      bytes.append(separator)
+      separator = 0x2C
+      bytes.append(contentsOf: quoted[rest.trailingZeroBitCount])
+      rest &= rest - 1
+    }
+    if mask == 0 { bytes.append(0x5B) }
+    bytes.append(0x5D)
   }
 
   private mutating func name(_ key: StaticString) {
     separate()
     bytes.append(0x22)
-    bytes.append(contentsOf: UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
-    bytes.append(0x22)
-    bytes.append(0x3A)
+    bytes.append(key)
+    bytes.append("\":")
   }
 
   private mutating func separate() {
     if !bytes.isEmpty { bytes.append(0x2C) }
-  }
-}
-
-/// Decimal digits of an integer, without a `String`.
-enum Decimal {
-  static func append(_ value: Int, to bytes: inout [UInt8]) {
-    guard value < 0 || value > 9 else { bytes.append(UInt8(0x30 + value)); return }
-    var magnitude = value.magnitude
-    if value < 0 { bytes.append(0x2D) }
-    let start = bytes.count
-    while magnitude > 0 {
-      bytes.append(UInt8(0x30 + magnitude % 10))
-      magnitude /= 10
-    }
-    bytes[start...].reverse()
   }
 }

@@ -22,6 +22,8 @@ final class LoopState: @unchecked Sendable {
     tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered)
     ledger = gateway.dependencies.ledger.makeLane(notify: { [loop] in loop.wake() })
     loop.onWake { [weak self] in self?.ledger.drain() }
+    // The entries of one turn share one wake of the writer, and with it one flush of the disk.
+    loop.onTurnEnd { [weak self] in self?.ledger.flush() }
   }
 
   /// The pool of connections from this loop to a backend.

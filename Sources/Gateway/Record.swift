@@ -67,16 +67,3 @@ struct CallRecord {
     entry.correlator(correlator)
   }
 }
-
-extension LedgerMembers {
-  /// The quoted names whose bit is set, as an array.
-  mutating func names(_ key: StaticString, _ quoted: [[UInt8]], _ mask: FieldMask) {
-    var list: [UInt8] = [0x5B]
-    for (bit, name) in quoted.enumerated() where mask & (1 << FieldMask(bit)) != 0 {
-      if list.count > 1 { list.append(0x2C) }
-      list.append(contentsOf: name)
-    }
-    list.append(0x5D)
-    raw(key, list)
-  }
-}

@@ -52,7 +52,7 @@ struct Responder {
     exchange.addField("x-correlator: ", correlator.span)
     exchange.addField("cache-control: ", "no-store")
     guard let standing else { return }
-    exchange.addField("ratelimit-policy: ", "\"calls\";q=\(standing.limit);w=\(standing.windowSeconds)")
-    exchange.addField("ratelimit: ", "\"calls\";r=\(standing.remaining);t=\(standing.resetSeconds)")
+    exchange.addField("ratelimit-policy: \"calls\"", (";q=", standing.limit), (";w=", standing.windowSeconds))
+    exchange.addField("ratelimit: \"calls\"", (";r=", standing.remaining), (";t=", standing.resetSeconds))
   }
 }

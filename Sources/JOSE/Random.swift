@@ -21,13 +21,30 @@ public enum Random {
   }
 
   /// Appends a version 4 UUID.
-  public static func appendUUID(to text: inout [UInt8]) {
-    var value = bytes(16)
-    value[6] = value[6] & 0x0F | 0x40
-    value[8] = value[8] & 0x3F | 0x80
-    for (index, part) in [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].enumerated() {
-      if index > 0 { text.append(0x2D) }
-      Hex.append(value.span.extracting(part), to: &text)
+  public static func appendUUID(to text: inout [UInt8]) { pool.value.appendUUID(to: &text) }
+
+  private static let pool = ThreadLocal { UUIDPool() }
+}
+
+/// Random bytes for the UUIDs of one thread, fetched for many at once: asking OpenSSL for sixteen costs as much as for a
+/// thousand. UUIDs name things and are no secrets; what must not be guessed comes from `Random.bytes`.
+private final class UUIDPool {
+  private var bytes = [UInt8](repeating: 0, count: 1024)
+  private var used = 1024
+
+  func appendUUID(to text: inout [UInt8]) {
+    if used == bytes.count {
+      precondition(RAND_bytes(&bytes, Int32(bytes.count)) == 1, "no randomness")
+      used = 0
     }
+    bytes[used + 6] = bytes[used + 6] & 0x0F | 0x40
+    bytes[used + 8] = bytes[used + 8] & 0x3F | 0x80
+    for index in 0..<16 {
+      if index == 4 || index == 6 || index == 8 || index == 10 { text.append(0x2D) }
+      let byte = bytes[used + index]
+      text.append(Hex.digit(byte >> 4))
+      text.append(Hex.digit(byte & 15))
+    }
+    used += 16
   }
 }

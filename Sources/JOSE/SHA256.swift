@@ -44,7 +44,10 @@ public enum SHA256 {
     return stream.finish()
   }
 
-  public static func digest(_ bytes: [UInt8]) -> Digest32 { digest(bytes.span) }
+  /// - Parameter start: 0 or more, and at most the number of bytes: what is digested begins there.
+  public static func digest(_ bytes: [UInt8], from start: Int = 0) -> Digest32 {
+    digest(bytes.span.extracting(start..<bytes.count))
+  }
 }
 
 /// SHA-256 of bytes that come piece by piece. Belongs to one thread at a time; ready for the next digest after `finish`.

@@ -21,12 +21,10 @@ enum LedgerLine {
   static func write(_ hash: Digest32, into hex: inout [UInt8]) {
     let bytes = hash.bytes
     for index in 0..<32 {
-      hex[2 * index] = hexDigits[Int(bytes[index] >> 4)]
-      hex[2 * index + 1] = hexDigits[Int(bytes[index] & 15)]
+      hex[2 * index] = Hex.digit(bytes[index] >> 4)
+      hex[2 * index + 1] = Hex.digit(bytes[index] & 15)
     }
   }
-
-  private static let hexDigits = Array("0123456789abcdef".utf8)
 
   /// Appends a line without its newline.
   /// - Parameter previous: the 64 digits of the hash of the line before.
@@ -34,7 +32,7 @@ enum LedgerLine {
     sequence: UInt64, time: [UInt8], members: Span<UInt8>, previous: [UInt8], to output: inout [UInt8]
   ) {
     output.append(contentsOf: opening)
-    appendDecimal(sequence, to: &output)
+    output.append(decimal: sequence)
     output.append(contentsOf: timeKey)
     output.append(contentsOf: time)
     output.append(0x22)
@@ -87,19 +85,5 @@ enum LedgerLine {
     var wanted = [UInt8](repeating: 0x30, count: hashCount)
     write(hash, into: &wanted)
     return line.slice(frame.previous).equals(wanted.span)
-  }
-
-  static func appendDecimal(_ value: UInt64, to output: inout [UInt8]) {
-    var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)  // 20 digits at most; on the stack
-    unsafe withUnsafeMutableBytes(of: &digits) { buffer in
-      var rest = value
-      var index = buffer.count
-      repeat {
-        index -= 1
-        unsafe buffer[index] = UInt8(rest % 10) + 0x30
-        rest /= 10
-      } while rest > 0
-      unsafe output.append(contentsOf: buffer[index...])
-    }
   }
 }

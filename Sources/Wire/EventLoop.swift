@@ -39,7 +39,8 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
 
   // All below is confined to the loop's thread.
   private var slots: [Slot] = []
-  private var hooks: [@Sendable () -> Void] = []
+  private var wakeHooks: [@Sendable () -> Void] = []
+  private var turnHooks: [@Sendable () -> Void] = []
   private var batch: [Work] = []
   let timers: TimerWheel
   let buffers = BufferPool()
@@ -142,7 +143,10 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
   }
 
   /// Adds a hook that runs on the loop after each `wake`. Before `start`, or on the loop.
-  public func onWake(_ hook: @escaping @Sendable () -> Void) { hooks.append(hook) }
+  public func onWake(_ hook: @escaping @Sendable () -> Void) { wakeHooks.append(hook) }
+
+  /// Adds a hook that runs at the end of every turn, before the loop waits again. Before `start`, or on the loop.
+  public func onTurnEnd(_ hook: @escaping @Sendable () -> Void) { turnHooks.append(hook) }
 
   private func signal() {
     var one: UInt64 = 1
@@ -195,8 +199,9 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
       nowNanoseconds = time.monotonicNanoseconds()
       if count > 0 { for index in 0..<Int(count) { dispatch(events[index]) } }
       runQueue()
-      if isWoken.exchange(false, ordering: .acquiringAndReleasing) { for hook in hooks { hook() } }
+      if isWoken.exchange(false, ordering: .acquiringAndReleasing) { for hook in wakeHooks { hook() } }
       timers.advance(to: nowNanoseconds)
+      for hook in turnHooks { hook() }
     }
     // What was sent before the end still runs, so that nobody waits for ever.
     runQueue()

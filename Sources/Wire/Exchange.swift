@@ -95,10 +95,10 @@ public final class Exchange: @unchecked Sendable {
   public var fieldCount: Int { connection.parser.fields.count }
 
   @_lifetime(borrow self)
-  public func fieldName(_ index: Int) -> Span<UInt8> { part(connection.parser.fields.names[index]) }
+  public func fieldName(_ index: Int) -> Span<UInt8> { part(connection.parser.fields[index].name) }
 
   @_lifetime(borrow self)
-  public func fieldValue(_ index: Int) -> Span<UInt8> { part(connection.parser.fields.values[index]) }
+  public func fieldValue(_ index: Int) -> Span<UInt8> { part(connection.parser.fields[index].value) }
 
   /// The value of the first field with a name in lower case.
   @_lifetime(borrow self)
@@ -143,7 +143,7 @@ public final class Exchange: @unchecked Sendable {
   /// - Parameter name: with colon and space, as `"x-correlator: "`.
   public func addField(_ name: StaticString, _ value: Span<UInt8>) {
     append(name)
-    unsafe value.withUnsafeBufferPointer { unsafe loop.output.append(contentsOf: $0) }
+    loop.output.append(value)
     append("\r\n")
   }
 
@@ -154,7 +154,31 @@ public final class Exchange: @unchecked Sendable {
     append("\r\n")
   }
 
-  public func addField(_ name: StaticString, _ value: Int) { addField(name, String(value)) }
+  public func addField(_ name: StaticString, _ value: StaticString) {
+    append(name)
+    append(value)
+    append("\r\n")
+  }
+
+  public func addField(_ name: StaticString, _ value: Int) {
+    append(name)
+    loop.output.append(decimal: value)
+    append("\r\n")
+  }
+
+  /// Adds a field whose value is a list of parameters with whole numbers: `"calls";r=7;t=30`.
+  ///
+  /// - Parameters:
+  ///   - name: with colon, space and the item.
+  ///   - first: name and value of the first parameter, the name with `;` and `=`; `second` likewise.
+  public func addField(_ name: StaticString, _ first: (StaticString, Int), _ second: (StaticString, Int)) {
+    append(name)
+    append(first.0)
+    loop.output.append(decimal: first.1)
+    append(second.0)
+    loop.output.append(decimal: second.1)
+    append("\r\n")
+  }
 
   /// Ends the head, adds the body, and sends all of it.
   public func endResponse(body: Span<UInt8>) {
@@ -163,12 +187,12 @@ public final class Exchange: @unchecked Sendable {
     let mayHaveBody = status >= 200 && status != 204 && status != 304
     if mayHaveBody {
       append("Content-Length: ")
-      loop.output.append(contentsOf: String(body.count).utf8)
+      loop.output.append(decimal: body.count)
       append("\r\n")
     }
     if connection.willClose { append("Connection: close\r\n") }
     append("\r\n")
-    if mayHaveBody, method != .head { unsafe body.withUnsafeBufferPointer { unsafe loop.output.append(contentsOf: $0) } }
+    if mayHaveBody, method != .head { loop.output.append(body) }
     connection.send()
   }
 
@@ -202,7 +226,5 @@ public final class Exchange: @unchecked Sendable {
     connection.sever()
   }
 
-  private func append(_ text: StaticString) {
-    unsafe loop.output.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
+  private func append(_ text: StaticString) { loop.output.append(text) }
 }

@@ -43,7 +43,7 @@ package struct HeadParser {
 
   let side: Side
   let limits: Limits
-  private(set) var fields = FieldLines()
+  let fields = FieldLines()
   private(set) var method = ByteRange(start: 0, count: 0)
   private(set) var target = ByteRange(start: 0, count: 0)
   private(set) var status = 0
@@ -238,8 +238,8 @@ package struct HeadParser {
   func keepsConnection(_ bytes: Span<UInt8>) -> Bool {
     var keeps = minorVersion == 1
     guard fields.count(of: .connection) > 0 else { return keeps }
-    for index in 0..<fields.count where fields.known[index] == .connection {
-      let value = fields.values[index]
+    for index in 0..<fields.count where fields[index].known == .connection {
+      let value = fields[index].value
       var lower = value.lower
       while lower <= value.upper {
         let upper = bytes.extracting(0..<value.upper).firstIndex(of: 0x2C, from: lower) ?? value.upper

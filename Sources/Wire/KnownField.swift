@@ -40,17 +40,37 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
     }
   }
 
-  /// By the length of the name: few candidates each.
-  private static let byLength: [[KnownField]] = {
-    var table: [[KnownField]] = Array(repeating: [], count: 32)
-    for field in allCases { table[field.name.utf8CodeUnitCount].append(field) }
-    return table
-  }()
-
   /// The field with this name in any case of letters.
   static func named(_ name: Span<UInt8>) -> KnownField? {
-    guard name.count < byLength.count else { return nil }
-    for field in byLength[name.count] where name.equalsIgnoringASCIICase(field.name) { return field }
+    // By length: few candidates each, and no table that would have to be made first. A test holds it against `allCases`.
+    switch name.count {
+    case 2: first(.te, in: name)
+    case 4: first(.host, .dpop, in: name)
+    case 6: first(.accept, .cookie, .origin, .expect, in: name)
+    case 7: first(.referer, .upgrade, .trailer, in: name)
+    case 8: first(.location, in: name)
+    case 9: first(.forwarded, in: name)
+    case 10: first(.connection, .tracestate, .userAgent, .keepAlive, in: name)
+    case 11: first(.traceparent, in: name)
+    case 12: first(.contentType, .xCorrelator, in: name)
+    case 13: first(.authorization, in: name)
+    case 14: first(.contentLength, .secFetchSite, in: name)
+    case 15: first(.acceptLanguage, .xForwardedFor, in: name)
+    case 16: first(.contentEncoding, .proxyConnection, in: name)
+    case 17: first(.transferEncoding, in: name)
+    case 19: first(.proxyAuthorization, in: name)
+    default: nil
+    }
+  }
+
+  private static func first(
+    _ one: KnownField, _ two: KnownField? = nil, _ three: KnownField? = nil, _ four: KnownField? = nil,
+    in name: Span<UInt8>
+  ) -> KnownField? {
+    if name.equalsIgnoringASCIICase(one.name) { return one }
+    if let two, name.equalsIgnoringASCIICase(two.name) { return two }
+    if let three, name.equalsIgnoringASCIICase(three.name) { return three }
+    if let four, name.equalsIgnoringASCIICase(four.name) { return four }
     return nil
   }
 }

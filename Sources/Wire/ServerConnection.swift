@@ -34,6 +34,8 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   private var isWriting = false
   private var peerHasClosed = false
   private var isProcessing = false
+  /// The time limit of the present phase runs. A message that comes whole, as nearly all do, never sets one.
+  private var isTimed = false
   private var tag: UInt64 = 0
   private lazy var timer = LoopTimer(self)
 
@@ -134,9 +136,9 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
       switch phase {
       case .idle:
         phase = .head
+        isTimed = false
         parser.reset(at: buffer.lower)
         exchange.clear()
-        setTimer(seconds: limits.headSecondsMaximum)
       case .head:
         guard readHead(buffer) else { return }
       case .body:
@@ -150,7 +152,10 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   /// True when the head is complete and there is more to do.
   private func readHead(_ buffer: ReadBuffer) -> Bool {
     do throws(HeadParser.Fault) {
-      guard try parser.advance(buffer.bytes) else { return false }
+      guard try parser.advance(buffer.bytes) else {
+        waitForMore(seconds: limits.headSecondsMaximum)
+        return false
+      }
     } catch {
       reject(HTTPRejection(error))
       return false
@@ -165,11 +170,18 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     case .none, .untilClose: break
     }
     phase = .body
-    if parser.framing != .none {
-      setTimer(seconds: limits.bodySecondsMaximum)
-      if buffer.upper == parser.end, parser.minorVersion == 1, parser.fields.first(.expect) != nil { sendContinue() }
+    isTimed = false
+    if parser.framing != .none, buffer.upper == parser.end, parser.minorVersion == 1, parser.fields.first(.expect) != nil {
+      sendContinue()
     }
     return true
+  }
+
+  /// The rest of a head or body has so long to come, from now: once for each, however many pieces it comes in.
+  private func waitForMore(seconds: Int) {
+    guard !isTimed else { return }
+    isTimed = true
+    setTimer(seconds: seconds)
   }
 
   /// True when the body is complete.
@@ -179,7 +191,10 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
       handle(end: parser.end, bodyCount: 0, buffer)
       return true
     case .length(let length):
-      guard buffer.upper - parser.end >= length else { return false }
+      guard buffer.upper - parser.end >= length else {
+        waitForMore(seconds: limits.bodySecondsMaximum)
+        return false
+      }
       handle(end: parser.end + length, bodyCount: length, buffer)
       return true
     case .chunked:
@@ -198,6 +213,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     case .needsMore:
       chunks.compact(buffer)
       self.chunks = chunks
+      waitForMore(seconds: limits.bodySecondsMaximum)
     case .malformed: reject(.malformed("the chunks of the body"))
     case .tooLarge: reject(.bodyTooLarge)
     }
@@ -208,14 +224,14 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     phase = .handling
     exchange.bodyRange = ByteRange(start: parser.end, count: bodyCount)
     buffer.lower = end
-    loop.timers.cancel(timer)
+    loop.timers.rest(timer)
     listener.handler.handle(exchange)
   }
 
   private func reject(_ rejection: HTTPRejection) {
     isPoisoned = true
     phase = .handling
-    loop.timers.cancel(timer)
+    loop.timers.rest(timer)
     listener.handler.reject(exchange, rejection)
   }
 

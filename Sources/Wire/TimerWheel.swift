@@ -14,6 +14,8 @@ public final class LoopTimer {
   private var target: (any TimerTarget)?
   fileprivate var slot = -1
   fileprivate var place = 0
+  /// When the wheel comes to the slot: at or before the deadline.
+  fileprivate var tick: UInt64 = 0
 
   /// - Parameter owner: outlives the timer; usually the timer is a part of it.
   public init(_ owner: any TimerTarget) { self.owner = owner }
@@ -48,18 +50,21 @@ final class TimerWheel {
 
   /// Lets a timer fire at a time.
   func set(_ timer: LoopTimer, at deadline: UInt64) {
-    let before = timer.deadlineNanoseconds
     timer.turnOn(deadline)
-    // Later than before: the slot that it stands in comes first, and moves it on then.
-    if let before, timer.slot >= 0, deadline >= before { return }
+    // The slot that it stands in comes first, and moves it on then.
+    if timer.slot >= 0, Self.tick(deadline) >= timer.tick { return }
     unlink(timer)
     link(timer)
   }
 
+  /// Turns it off and forgets it: for an owner that ends.
   func cancel(_ timer: LoopTimer) {
     timer.turnOff()
     unlink(timer)
   }
+
+  /// Turns it off, for an owner that will set it again: it keeps its slot until that comes, so that both cost a store.
+  func rest(_ timer: LoopTimer) { timer.turnOff() }
 
   /// Fires what is due.
   func advance(to now: UInt64) {
@@ -106,14 +111,18 @@ final class TimerWheel {
     return -1
   }
 
+  /// Rounded up; the largest deadline there is must not overflow.
+  private static func tick(_ deadline: UInt64) -> UInt64 {
+    deadline / slotNanoseconds + (deadline % slotNanoseconds == 0 ? 0 : 1)
+  }
+
   private func link(_ timer: LoopTimer) {
     guard let deadline = timer.deadlineNanoseconds else { return }
-    // Rounded up; the largest deadline there is must not overflow.
-    let wanted = deadline / Self.slotNanoseconds + (deadline % Self.slotNanoseconds == 0 ? 0 : 1)
     // Beyond the wheel's horizon it waits in the last slot, and is moved on from there.
-    let at = min(max(wanted, tick + 1), tick + UInt64(Self.slotCount) - 1)
+    let at = min(max(Self.tick(deadline), tick + 1), tick + UInt64(Self.slotCount) - 1)
     let slot = Int(at % UInt64(Self.slotCount))
     timer.slot = slot
+    timer.tick = at
     timer.place = slots[slot].count
     slots[slot].append(timer)
     occupied[slot >> 6] |= 1 << UInt64(slot & 63)

@@ -101,8 +101,8 @@ public struct UpstreamAnswer: ~Copyable, ~Escapable {
   public var fieldCount: Int { fields.count }
 
   @_lifetime(copy self)
-  public func fieldName(_ index: Int) -> Span<UInt8> { bytes.slice(fields.names[index]) }
+  public func fieldName(_ index: Int) -> Span<UInt8> { bytes.slice(fields[index].name) }
 
   @_lifetime(copy self)
-  public func fieldValue(_ index: Int) -> Span<UInt8> { bytes.slice(fields.values[index]) }
+  public func fieldValue(_ index: Int) -> Span<UInt8> { bytes.slice(fields[index].value) }
 }

@@ -87,7 +87,6 @@ final class UpstreamConnection: Pollable, TimerTarget {
     sent = 0
     call.appendRequest(to: &request)
     parser.reset(at: 0)
-    loop.timers.cancel(timer)
     loop.timers.set(timer, at: call.deadlineNanoseconds)
     write()
     return true

@@ -49,10 +49,4 @@ import Testing
     #expect(root["status"]?.integer == -7)
     #expect(root["categories"]?.array?.compactMap(\.string) == ["b"])
   }
-
-  @Test(arguments: [0, 7, 10, 99, 100, 12345, -1, .max, .min]) func decimalsAreWrittenWithoutAString(_ value: Int) {
-    var bytes: [UInt8] = []
-    Decimal.append(value, to: &bytes)
-    #expect(String(decoding: bytes, as: UTF8.self) == String(value))
-  }
 }

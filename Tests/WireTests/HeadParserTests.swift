@@ -27,7 +27,7 @@ extension HeadParser {
     Parsed.Head(
       method: bytes.slice(method).string(), target: bytes.slice(target).string(), status: status, minorVersion: minorVersion,
       framing: framing,
-      fields: (0..<fields.count).map { "\(bytes.slice(fields.names[$0]).string())=\(bytes.slice(fields.values[$0]).string())" },
+      fields: (0..<fields.count).map { "\(bytes.slice(fields[$0].name).string())=\(bytes.slice(fields[$0].value).string())" },
       end: end, keepsConnection: keepsConnection(bytes))
   }
 }

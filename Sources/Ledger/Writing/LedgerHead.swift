@@ -44,16 +44,16 @@ enum LedgerHead {
     /// A failure costs the head, not the entry: it is durable in its segment, and the head is behind until the next batch.
     func write(_ position: LedgerPosition) {
       bytes.removeAll(keepingCapacity: true)
-      bytes.append(contentsOf: "{\"seq\":".utf8)
-      LedgerLine.appendDecimal(position.sequence, to: &bytes)
-      bytes.append(contentsOf: ",\"segment\":\"".utf8)
-      bytes.append(contentsOf: position.segment.utf8)
-      bytes.append(contentsOf: "\",\"offset\":".utf8)
-      LedgerLine.appendDecimal(UInt64(position.offset), to: &bytes)
-      bytes.append(contentsOf: ",\"hash\":\"".utf8)
+      bytes.append("{\"seq\":")
+      bytes.append(decimal: position.sequence)
+      bytes.append(",\"segment\":\"")
+      bytes.append(text: position.segment)
+      bytes.append("\",\"offset\":")
+      bytes.append(decimal: UInt64(position.offset))
+      bytes.append(",\"hash\":\"")
       position.hash.appendHex(to: &bytes)
-      bytes.append(contentsOf: "\"}".utf8)
-      while bytes.count < byteCount - 1 { bytes.append(0x20) }
+      bytes.append("\"}")
+      bytes.append(contentsOf: repeatElement(0x20, count: max(0, byteCount - 1 - bytes.count)))
       bytes.append(LedgerLine.newline)
       _ = pwrite(descriptor, bytes, byteCount, 0)
     }

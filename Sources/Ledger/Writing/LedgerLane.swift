@@ -18,6 +18,7 @@ public final class LedgerLane: @unchecked Sendable {
   /// Bytes and entries that may wait; what comes beyond is settled as not durable.
   public static let pendingBytesMaximum = 8 << 20
   public static let pendingEntriesMaximum = 65_536
+  private static let unannouncedMaximum = 32
 
   /// Entries' members back to back, and where each ends. An entry without bytes is one that was not taken.
   struct Pending {
@@ -47,6 +48,8 @@ public final class LedgerLane: @unchecked Sendable {
   private var settledCount = 0
   private var settling: [Int] = []
   private var isDraining = false
+  /// Entries that the writer has not been woken for.
+  private var unannouncedCount = 0
 
   // The writer's own.
   private var taken = Pending()
@@ -63,7 +66,8 @@ public final class LedgerLane: @unchecked Sendable {
   /// - Parameters:
   ///   - members: the entry as JSON members without braces, as `LedgerEntry.encode` gives them. Copied.
   ///   - ticket: kept until it is settled.
-  ///   - wakes: false when `flush()` follows soon, so that the entries of one turn of the loop share one wake.
+  ///   - wakes: false when `flush()` follows soon, so that the entries of one turn of the loop share one wake. Of a long turn
+  ///     some are announced before it ends, so that the disk works meanwhile.
   public func append(members: Span<UInt8>, ticket: any LedgerTicket, wakes: Bool = true) {
     tickets.append(ticket)
     let isOpen = shared.withLock { shared in
@@ -79,11 +83,16 @@ public final class LedgerLane: @unchecked Sendable {
       shared.pending.ends.append(shared.pending.bytes.count)
       return true
     }
-    if !isOpen { notify() } else if wakes { wakeWriter() }
+    unannouncedCount += 1
+    if !isOpen { notify() } else if wakes || unannouncedCount >= Self.unannouncedMaximum { flush() }
   }
 
-  /// Wakes the writer for what was appended without waking it.
-  public func flush() { wakeWriter() }
+  /// Wakes the writer for what was appended without waking it. On the loop.
+  public func flush() {
+    guard unannouncedCount > 0 else { return }
+    unannouncedCount = 0
+    wakeWriter()
+  }
 
   /// Settles what the writer has decided. On the loop, after `notify`; calling it more often does no harm.
   public func drain() {
@@ -120,9 +129,10 @@ public final class LedgerLane: @unchecked Sendable {
   /// Takes what waits and puts it into the log's batch. Gives the number of entries taken.
   func take(into log: LedgerLog) -> Int {
     shared.withLock { swap(&$0.pending, &taken) }
+    let bytes = taken.bytes
     var start = 0
     for end in taken.ends {
-      let isTaken = log.add(taken.bytes.span.extracting(start..<end)) != nil
+      let isTaken = log.add(bytes.span.extracting(start..<end)) != nil
       Self.add(isTaken ? 1 : -1, to: &takenRuns)
       start = end
     }

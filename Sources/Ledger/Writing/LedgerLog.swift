@@ -73,7 +73,7 @@ final class LedgerLog {
     sequence += 1
     LedgerLine.write(hash, into: &hex)
     LedgerLine.append(sequence: sequence, time: stamp, members: members, previous: hex, to: &output)
-    hash = SHA256.digest(output.span.extracting(start..<output.count))
+    hash = SHA256.digest(output, from: start)
     output.append(LedgerLine.newline)
     return sequence
   }

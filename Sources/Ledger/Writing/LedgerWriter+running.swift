@@ -11,7 +11,6 @@ extension LedgerWriter {
     /// What the recovery has to say; written before anything else.
     private var notes: [LedgerEntry]
     private var refusedCount = 0
-    private var encoded: [UInt8] = []
 
     init(core: Core, log: LedgerLog, notes: [LedgerEntry]) {
       self.core = core
@@ -79,9 +78,9 @@ extension LedgerWriter {
             detail: [.init("entries_refused", String(refusedCount))]))
       }
       for note in pending {
-        encoded.removeAll(keepingCapacity: true)
-        note.encode(into: &encoded)
-        _ = log.add(encoded.span)
+        var members: [UInt8] = []
+        note.encode(into: &members)
+        _ = log.add(members.span)
       }
       return pending.count
     }
