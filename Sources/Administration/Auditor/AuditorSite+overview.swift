@@ -53,17 +53,25 @@ extension AuditorSite {
     let ledger = dependencies.ledger
     let volume = try LedgerVolume.read(directory: ledger.directory, key: dependencies.keys.audit.verificationKey)
     var facts = [
-      ("Entries", "\(ledger.lastSequence), in \(volume.segmentCount) segments of \(Self.size(volume.bytes))"),
+      (
+        "Entries",
+        "\(ledger.lastSequence), in \(volume.segmentCount) segment\(volume.segmentCount == 1 ? "" : "s") of \(Self.size(volume.bytes))"
+      ),
       (
         "Writing",
-        ledger.isHealthy ? "every entry is on disk before its answer leaves" : "CANNOT BE WRITTEN: \(ledger.fault ?? "unknown")"
+        ledger.isHealthy ? "works" : "CANNOT BE WRITTEN: \(ledger.fault ?? "unknown")"
       ),
       ("Free on its disk", volume.freeBytes.map(Self.size) ?? "unknown"),
       ("Last seal", volume.lastSeal.map { "entries up to \($0.last), at \(Self.minute($0.time))" } ?? "none yet"),
     ]
     if let finding = verification.finding {
       facts.append(("Verified", "\(Self.minute(finding.at.rfc3339)), up to entry \(finding.entries)"))
-      facts.append(("Found", finding.fault.map { "BROKEN: \($0)" } ?? "unbroken; \(finding.seals) seals are good"))
+      facts.append(
+        (
+          "Found",
+          finding.fault.map { "BROKEN: \($0)" } ?? "unbroken"
+            + (finding.seals == 0 ? ", no seal yet" : "; seals that are good: \(finding.seals)")
+        ))
       if let usage = finding.usage {
         facts.append(
           (

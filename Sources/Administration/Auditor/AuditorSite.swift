@@ -37,8 +37,13 @@ final class AuditorSite: Sendable {
     do {
       return try await answer(path, request)
     } catch let error as AdminError {
-      guard case .invalid(let reason) = error else { return message(404, "Not found", "There is nothing here by that name.") }
-      return message(400, "That cannot be looked up", reason.prefix(1).uppercased() + reason.dropFirst() + ".")
+      switch error {
+      case .invalid(let reason):
+        return message(400, "That cannot be looked up", reason.prefix(1).uppercased() + reason.dropFirst() + ".")
+      case .conflict(let reason), .failed(let reason): return message(503, "Not now", reason)
+      case .notFound, .methodNotAllowed, .unauthenticated:
+        return message(404, "Not found", "There is nothing here by that name.")
+      }
     } catch let error as LedgerError {
       return message(503, "Not now", "\(error).".prefix(1).uppercased() + "\(error).".dropFirst())
     } catch {

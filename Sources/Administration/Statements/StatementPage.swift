@@ -54,9 +54,9 @@ enum StatementPage {
   }
 
   private static func total(_ total: MonthlyStatement.Total) -> Markup {
-    Self.total.render([
-      "amount": .text(total.rounded.text(in: total.currency)), "exact": .text(total.exact.text(in: total.currency)),
-      "currency": .text(total.currency.rawValue),
+    let exact = total.exact == total.rounded ? "" : "rounded from \(total.exact.text(in: total.currency)) \(total.currency)"
+    return Self.total.render([
+      "amount": .text(total.rounded.text(in: total.currency)), "exact": .text(exact), "currency": .text(total.currency.rawValue),
     ])
   }
 
