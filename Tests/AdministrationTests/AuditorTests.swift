@@ -1,13 +1,13 @@
 import Bytes
 import Foundation
 import Identifiers
+import Pages
 import Store
 import Testing
 import Wire
 
 @testable import Accounting
 @testable import Administration
-@testable import Pages
 
 @Suite("Sessions of the auditor's page")
 struct AuditorSessionsTests {
@@ -16,7 +16,7 @@ struct AuditorSessionsTests {
     HTTPRequest(method: "GET", target: "/auditor", fields: cookie.map { [("cookie", $0)] } ?? [], body: [], loop: loop)
   }
 
-  private func cookie(_ answer: AuditorSessions.SignIn) -> String? {
+  private func opened(_ answer: AuditorSessions.SignIn) -> String? {
     guard case .opened(let session) = answer else { return nil }
     return String(session.cookie.prefix { $0 != ";" })
   }
@@ -25,7 +25,7 @@ struct AuditorSessionsTests {
   func lifetime() throws {
     let sessions = AuditorSessions(token: "right-token-of-the-api", time: time)
     let loop = try EventLoop(index: 0, time: time)
-    let cookie = try #require(cookie(sessions.signIn("right-token-of-the-api", from: "a")))
+    let cookie = try #require(opened(sessions.signIn("right-token-of-the-api", from: "a")))
     #expect(sessions.session(of: request(cookie, loop)) != nil)
     #expect(sessions.session(of: request(cookie + "; other=1", loop)) != nil)
     for wrong in [nil, "", "passerelle_auditor=", "passerelle_auditor=x", cookie + "x", "x" + cookie, cookie + "; " + cookie] {
@@ -47,9 +47,9 @@ struct AuditorSessionsTests {
       Issue.record("looked at"); return
     }
     guard case .blocked(isFirst: false) = sessions.signIn("guess", from: "a") else { Issue.record("looked at"); return }
-    #expect(cookie(sessions.signIn("right-token-of-the-api", from: "b")) != nil)
+    #expect(opened(sessions.signIn("right-token-of-the-api", from: "b")) != nil)
     time.advance(seconds: 61)
-    #expect(cookie(sessions.signIn("right-token-of-the-api", from: "a")) != nil)
+    #expect(opened(sessions.signIn("right-token-of-the-api", from: "a")) != nil)
   }
 
   @Test("no more addresses are remembered than the bound says")
@@ -67,7 +67,7 @@ struct AuditorSessionsTests {
     let loop = try EventLoop(index: 0, time: time)
     let cookies = (0...AuditorSessions.sessionsMaximum).compactMap { _ -> String? in
       time.advance(seconds: 1)
-      return cookie(sessions.signIn("right-token-of-the-api", from: "a"))
+      return opened(sessions.signIn("right-token-of-the-api", from: "a"))
     }
     #expect(sessions.session(of: request(cookies[0], loop)) == nil)
     #expect(sessions.session(of: request(cookies[1], loop)) != nil)
@@ -90,7 +90,7 @@ struct BarChartTests {
     let html = chart.render().html
     #expect(html.components(separatedBy: "<rect").count == 3)
     #expect(html.contains("first: 3 &lt;one&gt;") && html.contains("aria-label=\"a &quot;b&quot;\"") && !html.contains("style="))
-    _ = BarChart(label: "", series: [], columns: [.init(mark: "", name: "", values: [.max / 4])]).render()
+    _ = BarChart(label: "", series: ["many"], columns: [.init(mark: "", name: "", values: [.max / 4])]).render()
   }
 
   @Test("usage by day: each client a series, what is too many together")
