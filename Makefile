@@ -38,6 +38,7 @@ bench: build bench-dependencies
 	$(PYTHON) Benchmarks/hot_path.py
 	$(PYTHON) Benchmarks/tokens.py
 	$(PYTHON) Benchmarks/withdrawal.py
+	$(PYTHON) Benchmarks/kill9.py
 	$(PYTHON) Benchmarks/consents.py --counts 10000,100000
 
 clean:

@@ -34,6 +34,7 @@ let package = Package(
     library("JOSE", ["Bytes", "COpenSSL", "COpenSSLSystem"]),
     library("Wire", ["Bytes", "CLinux", "COpenSSL", "COpenSSLSystem"]),
     library("Store", ["Bytes", "Identifiers", "JOSE", "CSQLite"]),
+    library("Accounting", ["Bytes", "Identifiers", "JOSE", "Store"]),
     library("Policy", ["Bytes", "Identifiers"]),
     library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),
     library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store"]),
@@ -44,14 +45,16 @@ let package = Package(
       resources: [.embedInCode("Resources")]),
     library(
       "Administration",
-      ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger", "Authorization"]),
+      [
+        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "Authorization", "Pages",
+      ], resources: [.embedInCode("Resources")]),
     library("ConsentInfo", ["Bytes", "Identifiers", "Store", "Policy", "Consent", "Authorization", "Gateway"]),
     library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
     .executableTarget(
       name: "passerelle",
       dependencies: [
-        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger", "Authorization", "Gateway", "Pages",
-        "Administration", "ConsentInfo", "Simulator", "CLinux",
+        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "Authorization", "Gateway",
+        "Pages", "Administration", "ConsentInfo", "Simulator", "CLinux",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -62,6 +65,7 @@ let package = Package(
     tests("JOSETests", ["JOSE", "Bytes"]),
     tests("WireTests", ["Wire", "Bytes", "COpenSSL", "COpenSSLSystem"]),
     tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes"]),
+    tests("AccountingTests", ["Accounting", "Store", "Identifiers", "Bytes"]),
     tests("PolicyTests", ["Policy", "Identifiers", "Bytes"]),
     tests("ConsentTests", ["Consent", "Policy", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests("LedgerTests", ["Ledger", "Store", "JOSE", "Identifiers", "Bytes"]),
@@ -76,9 +80,11 @@ let package = Package(
     tests(
       "AdministrationTests",
       [
-        "Administration", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes",
+        "Administration", "Accounting", "Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE",
+        "Identifiers",
+        "Bytes",
       ]),
     tests("SimulatorTests", ["Simulator", "Identifiers", "Wire", "Bytes"]),
-    tests("PasserelleTests", ["passerelle", "Gateway", "Wire", "JOSE", "Bytes"]),
+    tests("PasserelleTests", ["passerelle", "Accounting", "Gateway", "Wire", "JOSE", "Bytes"]),
   ]
 )

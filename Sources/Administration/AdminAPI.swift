@@ -1,3 +1,4 @@
+import Accounting
 import Authorization
 import Bytes
 import Consent
@@ -20,10 +21,12 @@ public struct AdminDependencies: Sendable {
   public var time: any TimeSource
   /// How long a consent granted on behalf holds, in seconds.
   public var consentLifetimeSeconds: Int64
+  /// What calls cost, with the policies' prices.
+  public var plans: PlanBook
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
-    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64
+    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64, plans: PlanBook = PlanBook()
   ) {
     self.catalogue = catalogue
     self.keys = keys
@@ -34,7 +37,11 @@ public struct AdminDependencies: Sendable {
     self.tokens = tokens
     self.time = time
     self.consentLifetimeSeconds = consentLifetimeSeconds
+    self.plans = plans
   }
+
+  /// What was counted, rated.
+  var accounts: AccountBook { AccountBook(usage: stores.usage, clients: stores.clients, plans: plans) }
 }
 
 /// The admin API: paths to acts. Stateless; any thread.
@@ -66,6 +73,9 @@ public struct AdminAPI: Sendable {
     ("GET", ["keys"], { api, _ in api.listKeys() }),
     ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
+    ("GET", ["usage", "statement"], { try await $0.usageStatement($1) }),
+    ("GET", ["usage", "records"], { try await $0.usageRecords($1) }),
+    ("POST", ["usage", "rebuild"], { api, _ in try await api.rebuildUsage() }),
     ("POST", ["tokens"], { try await $0.issueTokens($1) }),
   ]
 
@@ -82,6 +92,8 @@ public struct AdminAPI: Sendable {
       return try await row.act(self, try AdminRequest(request, id: wildcard))
     } catch let error as AdminError {
       return error.response
+    } catch let error as AccountingError {
+      return AdminError.conflict("\(error)").response
     } catch let error as DocumentError {
       return AdminError.invalid("line \(error.line): \(error.reason)").response
     } catch {
@@ -113,6 +125,13 @@ struct AdminRequest: Sendable {
       query[name] = parts.count > 1 ? try PercentEncoding.decode(parts[1]) : ""
     }
     self.query = query
+  }
+
+  /// A request of this process's own, without a body.
+  init(query: [String: String]) {
+    id = ""
+    self.query = query
+    body = []
   }
 
   /// - Throws: `DocumentError` when the body is not a JSON object.

@@ -2,27 +2,31 @@ import Bytes
 import JOSE
 import Wire
 
-/// The admin listener's handler: health for everybody who reaches it, the admin API for who has its token (A42).
+/// The admin listener's handler: health for everybody who reaches it, the admin API for who has its token, and the auditor's pages for
+/// who has shown it in a browser (A42).
 public final class AdminHandler: RequestHandler {
   private let api: AdminAPI
   private let health: Health
   private let token: [UInt8]
+  private let auditor: AuditorSite
 
   /// - Parameter token: the bearer token of the admin API.
   public init(api: AdminAPI, health: Health, token: String) {
     self.api = api
     self.health = health
     self.token = Array(token.utf8)
+    auditor = AuditorSite(api: api, token: token)
   }
 
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }
 
   public func handle(_ exchange: Exchange) {
-    exchange.answer { [api, health, token] request in
+    exchange.answer { [api, health, token, auditor] request in
       switch request.path {
       case "/healthz", "/readyz":
         guard request.method == "GET" || request.method == "HEAD" else { return AdminError.methodNotAllowed.response }
         return request.path == "/healthz" ? health.alive() : health.ready()
+      case let path where AuditorSite.handles(path: path): return await auditor.respond(to: request)
       default:
         guard Self.isEntitled(request, token) else { return AdminError.unauthenticated.response }
         return await api.respond(to: request)

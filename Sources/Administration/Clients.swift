@@ -24,14 +24,22 @@ extension AdminAPI {
   func addClient(_ request: AdminRequest) async throws -> HTTPResponse {
     let record = try ClientRecord(json: JSONDocument(request.body, file: "request").root)
     let taken = AdminError.conflict("The client \(record.id) is registered already; say replace to change it.")
-    let isThere = try dependencies.stores.clients.client(record.id) != nil
+    let present = try dependencies.stores.clients.client(record.id)
+    let isThere = present != nil
     guard !isThere || request.query["replace"] == "true" else { throw taken }
     let unknown = record.scopes.apiScopes.filter { !dependencies.catalogue.knows($0) }
     guard unknown.isEmpty else { throw AdminError.invalid("No policy has the scope \(unknown[0]).") }
+    for plan in record.plans {
+      if let fault = dependencies.plans.fault(of: plan) { throw AdminError.invalid("plans: \(fault)") }
+    }
+    // A plan gives no right: who is charged otherwise than before keeps their tokens.
+    var recharged = present
+    recharged?.plans = record.plans
     try await recorded(LedgerEntry(event: isThere ? "admin.client_changed" : "admin.client_added", clientID: record.id.rawValue))
     {
       if isThere {
         try await dependencies.stores.clients.save(record)
+        guard recharged != record else { return }
         _ = try await dependencies.stores.grants.end(client: record.id, reason: "client_changed")
         try await dependencies.stores.backchannel.end(client: record.id)
       } else {

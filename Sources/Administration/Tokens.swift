@@ -67,7 +67,8 @@ extension AdminAPI {
     try await dependencies.ledger.append(
       LedgerEntry(
         event: "token.issued", clientID: client.id.rawValue, subject: pseudonym?.rawValue, scopes: scopes.map(\.rawValue),
-        purpose: purpose?.rawValue, decision: "allowed", detail: [LedgerEntry.Detail("flow", "operator")]))
+        purpose: purpose?.rawValue, decision: "allowed",
+        detail: [LedgerEntry.Detail("flow", "operator"), LedgerEntry.Detail("grant_id", grant.id.rawValue)]))
     return grant
   }
 }

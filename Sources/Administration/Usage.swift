@@ -1,3 +1,4 @@
+import Accounting
 import Bytes
 import Dispatch
 import Identifiers
@@ -6,9 +7,10 @@ import Store
 import Wire
 
 extension AdminAPI {
-  /// `GET /admin/v1/usage?client_id=&api=&operation=&from=&to=&by=hour|day|month`: what was used, counted from the ledger up to
-  /// its last durable entry.
+  /// `GET /admin/v1/usage?client_id=&api=&operation=&from=&to=&by=hour|day|month`: what was used and what it costs, counted from the
+  /// ledger up to its last durable entry.
   func reportUsage(_ request: AdminRequest) async throws -> HTTPResponse {
+    try request.allow("client_id", "api", "operation", "from", "to", "by")
     var filter = UsageFilter()
     filter.client = try request.query["client_id"].map(Self.clientID)
     filter.api = request.query["api"]
@@ -19,14 +21,55 @@ extension AdminAPI {
       throw AdminError.invalid("by wants hour, day or month")
     }
     // Reading the ledger and a year of rows takes its time; the loop goes on meanwhile.
-    return try await offLoop { [dependencies, filter] in
+    return try await Self.offLoop { [dependencies, filter] in
       _ = try dependencies.usage.advance()
-      return HTTPResponse.json(200, UsageReport.json(try dependencies.stores.usage.sums(filter, by: period), by: period))
+      return HTTPResponse.json(200, UsageReport.json(try dependencies.accounts.report(filter, by: period), by: period))
     }
   }
 
+  /// `GET /admin/v1/usage/statement?client_id=&month=2026-11&format=json|csv|html`: what a client owes for a month.
+  func usageStatement(_ request: AdminRequest) async throws -> HTTPResponse {
+    try request.allow("client_id", "month", "format")
+    let client = try Self.clientID(request.query["client_id"] ?? "")
+    let month = try Self.month(request)
+    guard let format = StatementFormat(rawValue: request.query["format"] ?? "json") else {
+      throw AdminError.invalid("format wants json, csv or html")
+    }
+    return try await Self.offLoop { [dependencies] in
+      _ = try dependencies.usage.advance()
+      do {
+        return format.answer(try dependencies.accounts.statement(of: client, month: month, at: dependencies.time.now()))
+      } catch AccountingError.unknownClient { throw AdminError.notFound }
+    }
+  }
+
+  /// `GET /admin/v1/usage/records?month=2026-11&client_id=`: usage records after TMF635.
+  func usageRecords(_ request: AdminRequest) async throws -> HTTPResponse {
+    try request.allow("client_id", "month")
+    let client = try request.query["client_id"].map(Self.clientID)
+    let month = try Self.month(request)
+    return try await Self.offLoop { [dependencies] in
+      _ = try dependencies.usage.advance()
+      let records = UsageRecords(dependencies.accounts, month: month, at: dependencies.time.now())
+      return HTTPResponse.json(200, try records.json(client: client))
+    }
+  }
+
+  /// `POST /admin/v1/usage/rebuild`: counts the whole ledger anew. Its entry comes first.
+  func rebuildUsage() async throws -> HTTPResponse {
+    var entries = 0
+    try await recorded(LedgerEntry(event: "admin.usage_rebuilt")) {
+      entries = try await Self.offLoop { [dependencies] in try dependencies.usage.rebuild() }
+    }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.field("entries", entries)
+    writer.endObject()
+    return HTTPResponse.json(200, writer.bytes)
+  }
+
   /// Runs what blocks on a thread that may be blocked.
-  private func offLoop<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+  static func offLoop<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
       DispatchQueue.global().async { continuation.resume(with: Result { try work() }) }
     }
@@ -39,51 +82,11 @@ extension AdminAPI {
     }
     return Int(time.seconds / 3600)
   }
-}
 
-/// Usage, summed over periods, for people and invoices.
-enum UsageReport {
-  static func json(_ sums: [UsageSum], by period: UsagePeriod) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.beginArray()
-    for sum in sums { write(sum, name(sum.start, period), to: &writer) }
-    writer.endArray()
-    return writer.bytes
-  }
-
-  /// The start of a period, as RFC 3339 cut to what matters: `2026-11`, `2026-11-21`, `2026-11-21T14:00Z`.
-  private static func name(_ start: Timestamp, _ period: UsagePeriod) -> String {
-    switch period {
-    case .month: String(start.rfc3339.prefix(7))
-    case .day: String(start.rfc3339.prefix(10))
-    case .hour: start.rfc3339.prefix(13) + ":00Z"
+  private static func month(_ request: AdminRequest) throws -> Month {
+    guard let month = request.query["month"].flatMap({ Month($0) }) else {
+      throw AdminError.invalid("month wants the form 2026-11")
     }
-  }
-
-  /// The row of DESIGN section 8. The amount is a decimal number with as many digits as it needs: no binary fraction comes near
-  /// money.
-  private static func write(_ sum: UsageSum, _ period: String, to writer: inout JSONWriter) {
-    writer.beginObject()
-    writer.field("client_id", sum.client.rawValue)
-    writer.field("api", sum.api)
-    writer.field("operation", sum.operation)
-    writer.field("period", period)
-    writer.field("calls", sum.calls)
-    writer.field("succeeded", sum.succeeded)
-    writer.field("refused", sum.refused)
-    writer.field("failed", sum.failed)
-    writer.key("amount")
-    writer.raw(Array(decimal(micros: sum.amountMicros).utf8))
-    if !sum.currency.isEmpty { writer.field("currency", sum.currency) }
-    writer.endObject()
-  }
-
-  static func decimal(micros: Int) -> String {
-    let (whole, rest) = micros.quotientAndRemainder(dividingBy: 1_000_000)
-    guard rest != 0 else { return "\(whole)" }
-    var digits = String(rest)
-    digits = String(repeating: "0", count: 6 - digits.utf8.count) + digits
-    while digits.hasSuffix("0") { digits.removeLast() }
-    return "\(whole).\(digits)"
+    return month
   }
 }

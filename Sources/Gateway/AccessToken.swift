@@ -46,7 +46,7 @@ final class AccessToken {
   var buckets: [RateBucket?] = []
   var bucketsGeneration: UInt64 = .max
   var quota: QuotaCounters.ClientCounters?
-  /// `"client_id":"…","scopes":[…],"purpose":"…","subject":"…"`, written once, for the ledger.
+  /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the token.
   let ledgerMembers: [UInt8]
 
   init(
@@ -65,6 +65,7 @@ final class AccessToken {
     entry.client(claims.client)
     entry.scopes(claims.scopes)
     if let purpose = claims.purpose { entry.purpose(purpose) }
+    if !isForeign { entry.text("grant_id", claims.grant.rawValue) }
     ledgerMembers = entry.bytes
   }
 

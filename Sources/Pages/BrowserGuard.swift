@@ -3,15 +3,15 @@ import Wire
 
 /// Whether a request comes from a person in front of our page, as far as the browser tells (A38, A39). What a browser does not
 /// send is not held against it; the session cookie, which only its own browser has, is always needed besides.
-enum BrowserGuard {
+package enum BrowserGuard {
   /// The page is being opened in a window of its own: not in a frame, not fetched by a script, not loaded ahead of a click.
-  static func mayShow(_ request: HTTPRequest) -> Bool {
+  package static func mayShow(_ request: HTTPRequest) -> Bool {
     allow(request, "sec-fetch-dest", ["document"]) && allow(request, "sec-fetch-mode", ["navigate"])
       && request.fields("sec-purpose").isEmpty && request.fields("purpose").isEmpty
   }
 
   /// The form is ours: sent by a click on our page.
-  static func isOurForm(_ request: HTTPRequest, origin: String) -> Bool {
+  package static func isOurForm(_ request: HTTPRequest, origin: String) -> Bool {
     allow(request, "origin", [origin]) && allow(request, "sec-fetch-site", ["same-origin", "none"]) && mayShow(request)
   }
 

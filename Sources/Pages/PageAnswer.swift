@@ -1,14 +1,14 @@
 import Wire
 
 /// The answer that carries a page, and the fields that protect the person in front of it.
-enum PageAnswer {
+package enum PageAnswer {
   /// - Parameter formTarget: where a form on the page may lead beyond this server: the client's address, because browsers apply
   ///   `form-action` to the redirect that follows a POST too.
-  static func html(_ status: Int, _ page: Markup, formTarget: String? = nil) -> HTTPResponse {
+  package static func html(_ status: Int, _ page: Markup, formTarget: String? = nil) -> HTTPResponse {
     HTTPResponse(status: status, fields: fields(formTarget: formTarget), body: page.bytes)
   }
 
-  static func fields(formTarget: String?) -> [(name: String, value: String)] {
+  package static func fields(formTarget: String?) -> [(name: String, value: String)] {
     let formAction = ["'self'", formTarget].compactMap(\.self).joined(separator: " ")
     let policy = [
       "default-src 'none'", "style-src 'self'", "img-src 'self' data:", "form-action \(formAction)", "frame-ancestors 'none'",
@@ -27,7 +27,7 @@ enum PageAnswer {
     ]
   }
 
-  static func stylesheet() -> HTTPResponse {
+  package static func stylesheet() -> HTTPResponse {
     HTTPResponse(
       status: 200,
       fields: [
@@ -36,7 +36,10 @@ enum PageAnswer {
       ], body: PackageResources.style_css)
   }
 
-  static func methodNotAllowed(_ allow: String) -> HTTPResponse {
+  /// The rules that all pages share.
+  package static var style: [UInt8] { PackageResources.style_css }
+
+  package static func methodNotAllowed(_ allow: String) -> HTTPResponse {
     HTTPResponse(status: 405, fields: [("allow", allow), ("cache-control", "no-store")], body: [])
   }
 }

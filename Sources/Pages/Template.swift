@@ -1,28 +1,28 @@
 /// Text that is safe to stand in an HTML page as it is. Only a `Template` makes it, and a template escapes whatever is not
 /// markup already; so no name, state or number of anybody can become a tag or an attribute.
-struct Markup: Sendable, Equatable {
-  fileprivate(set) var html: String
+package struct Markup: Sendable, Equatable {
+  package fileprivate(set) var html: String
 
-  static let nothing = Markup(html: "")
+  package static let nothing = Markup(html: "")
 
   fileprivate init(html: String) { self.html = html }
 
   /// One after the other, each on its line.
-  init(_ parts: [Markup]) { html = parts.map(\.html).joined(separator: "\n") }
+  package init(_ parts: [Markup]) { html = parts.map(\.html).joined(separator: "\n") }
 
-  var bytes: [UInt8] { Array(html.utf8) }
+  package var bytes: [UInt8] { Array(html.utf8) }
 }
 
 /// A page, or a part of one, with named slots: `{{name}}`.
 ///
 /// A slot stands in text or inside a quoted attribute; both are safe for whatever is put in, because the five characters that
 /// mean something there are escaped. Slots stand nowhere else: not in a script, a style or an unquoted attribute.
-struct Template: Sendable {
-  enum Value: Sendable, ExpressibleByStringLiteral {
+package struct Template: Sendable {
+  package enum Value: Sendable, ExpressibleByStringLiteral {
     case text(String)
     case markup(Markup)
 
-    init(stringLiteral text: String) { self = .text(text) }
+    package init(stringLiteral text: String) { self = .text(text) }
   }
 
   private enum Part: Sendable {
@@ -31,11 +31,11 @@ struct Template: Sendable {
   }
 
   private let parts: [Part]
-  let slots: Set<String>
+  package let slots: Set<String>
 
   /// Reads a template out of the program's own resources. One whose braces do not match is a fault of the build and stops it
   /// at the first use.
-  init(_ file: [UInt8]) {
+  package init(_ file: [UInt8]) {
     var parts: [Part] = []
     var rest = Substring(String(decoding: file, as: UTF8.self))
     while let open = rest.firstRange(of: "{{") {
@@ -52,7 +52,7 @@ struct Template: Sendable {
   }
 
   /// The template with every slot filled. Slots and values must be the same set: a page with a hole is never sent.
-  func render(_ values: [String: Value]) -> Markup {
+  package func render(_ values: [String: Value]) -> Markup {
     precondition(Set(values.keys) == slots, "slots and values differ: \(slots.symmetricDifference(values.keys).sorted())")
     var html = ""
     for part in parts {

@@ -187,15 +187,10 @@ struct PolicyReader {
     var reader = try ObjectReader(value)
     let (amount, currency) = (try reader.string("amount"), try reader.string("currency"))
     try reader.finish()
-    let parts = amount.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    let fraction = parts.count == 2 ? parts[1] : ""
-    guard parts.count <= 2, !parts[0].isEmpty, parts[0].utf8.count <= 9, fraction.utf8.count <= 6,
-      parts.count == 1 || !fraction.isEmpty, (parts[0] + fraction).utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-      let micros = Int(parts[0] + fraction + String(repeating: "0", count: 6 - fraction.utf8.count))
-    else { throw value.error("amount wants a decimal such as \"0.02\", with six digits behind the point at most") }
-    guard currency.utf8.count == 3, currency.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5A }) else {
-      throw value.error("currency wants three capital letters (ISO 4217)")
+    guard let micros = DecimalMicros.parse(amount) else {
+      throw value.error("amount wants a decimal such as \"0.02\", with six digits behind the point at most")
     }
+    guard Currency(rawValue: currency) != nil else { throw value.error("currency wants three capital letters (ISO 4217)") }
     return Price(amountMicros: micros, currency: currency)
   }
 }

@@ -1,4 +1,4 @@
-"""Every page that a subscriber sees, examined by axe-core in a real browser, in light and in dark: no violation.
+"""Every page that a subscriber or an auditor sees, examined by axe-core in a real browser, in light and in dark: no violation.
 
 axe's script is the one that the package `axe-core-python` carries; nothing is fetched.
 """
@@ -128,3 +128,10 @@ def test_my_data(demo, browser):
     press(browser, ".again a")
     press(browser, 'form[action="/my/sign-out"] button')
     examine(browser, "axe-my-signed-out")
+
+
+def test_the_auditors_pages_and_a_statement(demo, browser):
+    from test_auditor_browser import auditor_pages, prepare_audit
+    prepare_audit(demo)
+    for name in auditor_pages(demo, browser):
+        examine(browser, f"axe-auditor-{name}")

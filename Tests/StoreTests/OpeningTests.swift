@@ -124,4 +124,25 @@ struct OpeningTests {
       try await group.waitForAll()
     }
   }
+
+  /// What stood in a file of an earlier version stays, whatever a later step makes of its tables.
+  @Test("the calls that were counted with amounts are counted without them")
+  func usageWithAmounts() throws {
+    let path = folder.path + "/earlier.sqlite"
+    let step = try #require(Schema.steps.firstIndex { $0.contains { "\($0)" == "\(SQLiteUsageStore.withoutAmounts)" } })
+    let connection = try Connection(path: path, role: .writer)
+    for sql in Schema.steps[..<step].joined() { try connection.execute("\(sql)") }
+    try connection.execute("PRAGMA application_id=\(Schema.applicationID); PRAGMA user_version=\(step)")
+    try connection.execute(
+      """
+      INSERT INTO usage VALUES ('client-1', 7, 'a', 'o', 2, 'EUR', 3, 3, 0, 0, 90000), ('client-1', 7, 'a', 'o', 2, '', 2, 2, 0, 0, 0),
+        ('client-1', 8, 'a', 'o', 4, '', 4, 0, 4, 0, 0)
+      """)
+    let usage = Fixture.stores(try open("earlier.sqlite")).usage
+    #expect(
+      try usage.rows(UsageFilter()) == [
+        UsageRow(client: client, api: "a", operation: "o", hour: 7, statusClass: 2, calls: 5, succeeded: 5),
+        UsageRow(client: client, api: "a", operation: "o", hour: 8, statusClass: 4, calls: 4, refused: 4),
+      ])
+  }
 }

@@ -12,8 +12,7 @@ struct UsageTests {
   {
     UsageRow(
       client: client, api: api, operation: "retrieveIdentifier", hour: hour, statusClass: status,
-      calls: succeeded + refused + failed, succeeded: succeeded, refused: refused, failed: failed,
-      amountMicros: succeeded * 5000, currency: succeeded > 0 ? "EUR" : "")
+      calls: succeeded + refused + failed, succeeded: succeeded, refused: refused, failed: failed)
   }
 
   func position(_ sequence: UInt64) -> LedgerPosition {
@@ -33,7 +32,6 @@ struct UsageTests {
         UsageBatch(rows: [row(hour, succeeded: 2), row(hour, failed: 1, status: 5)], from: position(3), to: position(6))))
     #expect(try !usage.apply(UsageBatch(rows: [row(hour, succeeded: 9)], from: position(4), to: position(7))))
     #expect(try usage.rows(UsageFilter()) == [row(hour, succeeded: 5), row(hour, failed: 1, status: 5)])
-    #expect(try usage.rows(UsageFilter()).first?.amountMicros == 25_000)
     #expect(row(hour).period.rfc3339 == "2026-03-10T12:00:00.000000Z")
   }
 
@@ -61,42 +59,30 @@ struct UsageTests {
     #expect(try usage.rows(UsageFilter(fromHour: hour + 1, toHour: hour + 3)).map(\.hour) == [hour + 1, hour + 2])
   }
 
-  /// Invoices are made of it: nothing may be missing, however much there is.
-  @Test("sums are whole beyond a hundred thousand rows")
-  func many() throws {
+  @Test("a snapshot has the position and all its rows")
+  func snapshot() throws {
     let usage = try Fixture().stores.usage
-    let clients = ["client-1", "client-2"].map { ClientID(rawValue: $0)! }
-    let rows = (0..<100_002).map { index in
-      UsageRow(
-        client: clients[index / 50_001], api: "a", operation: "o", hour: hour + index % 50_001, statusClass: 2, calls: 1,
-        succeeded: 1, amountMicros: 5000, currency: "EUR")
-    }
-    #expect(try usage.apply(UsageBatch(rows: rows, from: .start, to: position(9))))
-    let sums = try usage.sums(UsageFilter(), by: .month)
-    #expect(Set(sums.map(\.client)) == Set(clients))
-    for client in clients { #expect(sums.filter { $0.client == client }.reduce(0) { $0 + $1.calls } == 50_001) }
-    #expect(sums.reduce(0) { $0 + $1.amountMicros } == 100_002 * 5000)
-    #expect(try usage.clients() == clients)
+    let rows = (0..<50).map { row(hour + $0, succeeded: 1) }
+    #expect(try usage.apply(UsageBatch(rows: rows, from: .start, to: position(50))))
+    var (found, at): ([UsageRow], LedgerPosition?) = ([], nil)
+    try usage.snapshot({ at = $0 }, { found.append($0) })
+    #expect(at == position(50))
+    #expect(found == rows)
+    #expect(try usage.clients() == [client])
   }
 
-  @Test("periods are hours, days and months of UTC; what cost nothing is in the row of what did")
-  func periods() throws {
+  @Test("to replace leaves nothing of what was there, and is whole or not at all")
+  func replace() throws {
     let usage = try Fixture().stores.usage
-    func hours(_ text: String) -> Int { Int(Timestamp(rfc3339: text)!.seconds) / 3600 }
-    let rows = [
-      row(hours("2026-02-28T23:00:00Z"), succeeded: 1), row(hours("2026-03-01T00:00:00Z"), succeeded: 2),
-      row(hours("2026-03-01T01:00:00Z"), refused: 4, status: 4), row(hours("2026-03-31T23:00:00Z"), failed: 8, status: 5),
-    ]
-    #expect(try usage.apply(UsageBatch(rows: rows, from: .start, to: position(9))))
-    func sums(_ period: UsagePeriod, _ filter: UsageFilter = UsageFilter()) throws -> [String] {
-      try usage.sums(filter, by: period).map { "\($0.start.rfc3339.prefix(13)) \($0.calls) \($0.amountMicros) \($0.currency)" }
-    }
-    #expect(try sums(.month) == ["2026-02-01T00 1 5000 EUR", "2026-03-01T00 14 10000 EUR"])
-    #expect(
-      try sums(.day) == ["2026-02-28T00 1 5000 EUR", "2026-03-01T00 6 10000 EUR", "2026-03-31T00 8 0 "])
-    #expect(try sums(.hour).count == 4)
-    #expect(try sums(.month, UsageFilter(client: client, toHour: hours("2026-03-01T00:00:00Z"))) == ["2026-02-01T00 1 5000 EUR"])
-    #expect(try sums(.month, UsageFilter(operation: "none")).isEmpty)
+    #expect(try usage.apply(UsageBatch(rows: [row(hour, succeeded: 9)], from: .start, to: position(9))))
+    try usage.replace([row(hour + 1, refused: 2, status: 4)], at: position(2))
+    #expect(try usage.rows(UsageFilter()) == [row(hour + 1, refused: 2, status: 4)])
+    #expect(try usage.position() == position(2))
+    var broken = row(hour, succeeded: 1)
+    broken.calls = 7
+    #expect(throws: StoreError.self) { try usage.replace([row(hour, failed: 1), broken], at: position(3)) }
+    #expect(try usage.rows(UsageFilter()) == [row(hour + 1, refused: 2, status: 4)])
+    #expect(try usage.position() == position(2))
   }
 
   @Test("a quota counts what was forwarded in the UTC day and month, and no refusals")

@@ -9,7 +9,6 @@ struct UsageKey: Hashable {
   var operation: String
   var hour: Int
   var statusClass: Int
-  var currency: String
 }
 
 /// One entry of the ledger as accounting sees it.
@@ -41,20 +40,15 @@ struct UsageCall {
     tape.member(name, of: 0, in: reader.line).flatMap { tape.string($0, in: reader.line) }
   }
 
-  /// Adds the call to the row of its key. Refused counts nothing but itself; succeeded is a 2xx, and only that has a price.
-  func add(to rows: inout [UsageKey: UsageRow], _ price: UsageProjection.Price) {
-    let hasSucceeded = !isRefused && (200...299).contains(status)
-    let cost = hasSucceeded ? price(api, operation) : nil
-    let key = UsageKey(
-      client: client, api: api, operation: operation, hour: hour, statusClass: status / 100, currency: cost?.currency ?? "")
-    let empty = UsageRow(
-      client: client, api: api, operation: operation, hour: hour, statusClass: status / 100, currency: key.currency)
+  /// Adds the call to the row of its key. Refused counts nothing but itself; succeeded is a 2xx.
+  func add(to rows: inout [UsageKey: UsageRow]) {
+    let key = UsageKey(client: client, api: api, operation: operation, hour: hour, statusClass: status / 100)
+    let empty = UsageRow(client: client, api: api, operation: operation, hour: hour, statusClass: status / 100)
     rows[key, default: empty].calls += 1
     if isRefused {
       rows[key]?.refused += 1
-    } else if hasSucceeded {
+    } else if (200...299).contains(status) {
       rows[key]?.succeeded += 1
-      rows[key]?.amountMicros += cost?.amountMicros ?? 0
     } else {
       rows[key]?.failed += 1
     }

@@ -12,12 +12,8 @@ public final class UsageProjection: Sendable {
   /// Entries that one transaction covers at most.
   static let batchEntriesMaximum = 20_000
 
-  /// What a call of this operation costs, in millionths of the currency's unit; nil: nothing.
-  public typealias Price = @Sendable (_ api: String, _ operation: String) -> (amountMicros: Int, currency: String)?
-
   private let directory: String
   private let store: any UsageStore
-  private let price: Price
   private let durableSequence: @Sendable () -> UInt64
   private let state = Mutex(State())
   private let signal = WakeSignal()
@@ -30,17 +26,11 @@ public final class UsageProjection: Sendable {
     var fault: String?
   }
 
-  /// - Parameters:
-  ///   - price: asked for each call that succeeded; nothing else costs.
-  ///   - durableSequence: the last entry that is durable: `LedgerWriter.lastSequence` beside a writer. Without it, what
-  ///     `head.json` says.
-  public init(
-    directory: String, store: any UsageStore, price: @escaping Price = { _, _ in nil },
-    durableSequence: (@Sendable () -> UInt64)? = nil
-  ) {
+  /// - Parameter durableSequence: the last entry that is durable: `LedgerWriter.lastSequence` beside a writer. Without it, what
+  ///   `head.json` says.
+  public init(directory: String, store: any UsageStore, durableSequence: (@Sendable () -> UInt64)? = nil) {
     self.directory = directory
     self.store = store
-    self.price = price
     self.durableSequence = durableSequence ?? { LedgerHead.read(directory)?.sequence ?? 0 }
   }
 
@@ -61,6 +51,21 @@ public final class UsageProjection: Sendable {
         // False: another process counted the same stretch first; the next turn begins where it ended.
         if try store.apply(batch) { total += Int(batch.to.sequence - batch.from.sequence) }
       }
+    }
+  }
+
+  /// Counts the whole ledger anew and puts that in the place of what is stored, in one transaction: who reads meanwhile sees the one or
+  /// the other. Blocks, for as long as it takes to read the ledger; never on a loop.
+  ///
+  /// - Returns: the number of entries read.
+  /// - Throws: `LedgerError` when the ledger cannot be read to its end, `StoreError`: what is stored stays then.
+  @discardableResult
+  public func rebuild() throws -> Int {
+    try pass.withLock { _ in
+      var count = UsageCount(directory: directory)
+      try count.read(upTo: durableSequence())
+      try store.replace(Array(count.rows.values), at: count.position)
+      return Int(count.position.sequence)
     }
   }
 
@@ -105,7 +110,7 @@ public final class UsageProjection: Sendable {
     var count = 0
     while count < Self.batchEntriesMaximum, try reader.next(upTo: last) {
       count += 1
-      UsageCall(reader, &tape)?.add(to: &rows, price)
+      UsageCall(reader, &tape)?.add(to: &rows)
     }
     guard count > 0 else {
       throw .rolledBack(reason: "entry \(from.sequence + 1) was durable and cannot be found")

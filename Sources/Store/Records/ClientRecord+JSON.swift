@@ -83,6 +83,7 @@ extension ClientRecord {
       idTokenAlgorithm = algorithm
     }
     introspectsAllTokens = try reader.boolean("introspects_all_tokens", default: false)
+    plans = try reader.value("plans").map { value throws(DocumentError) in try PlanAssignment.list(value) } ?? []
     try reader.finish()
   }
 
@@ -122,6 +123,12 @@ extension ClientRecord {
     if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
     if let quotaPerMonth { writer.field("quota_per_month", quotaPerMonth) }
     writer.field("languages", languages)
+    if !plans.isEmpty {
+      writer.key("plans")
+      writer.beginArray()
+      for plan in plans { plan.write(to: &writer) }
+      writer.endArray()
+    }
     if includingEnabled { writer.field("enabled", isEnabled) }
     writer.endObject()
     return writer.bytes

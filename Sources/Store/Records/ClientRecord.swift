@@ -64,6 +64,8 @@ public struct ClientRecord: Sendable, Hashable {
   public var idTokenAlgorithm = SignatureAlgorithm.es256
   /// A resource server of the operator: it may introspect tokens that are not its own.
   public var introspectsAllTokens = false
+  /// By which plans it is charged, the earliest first; empty: by what the configuration says, or by the policies' prices.
+  public var plans: [PlanAssignment] = []
 
   public init(
     id: ClientID, name: String, clientURI: String? = nil, logoURI: String? = nil, redirectURIs: [String] = [],

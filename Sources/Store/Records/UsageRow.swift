@@ -19,14 +19,10 @@ public struct UsageRow: Sendable, Equatable {
   public var refused: Int
   /// Forwarded and not answered with 2xx, or failed in the gateway.
   public var failed: Int
-  /// Millionths of the currency's unit.
-  public var amountMicros: Int
-  /// ISO 4217, or empty when the operation has no price.
-  public var currency: String
 
   public init(
     client: ClientID, api: String, operation: String, hour: Int, statusClass: Int, calls: Int = 0, succeeded: Int = 0,
-    refused: Int = 0, failed: Int = 0, amountMicros: Int = 0, currency: String = ""
+    refused: Int = 0, failed: Int = 0
   ) {
     self.client = client
     self.api = api
@@ -37,8 +33,6 @@ public struct UsageRow: Sendable, Equatable {
     self.succeeded = succeeded
     self.refused = refused
     self.failed = failed
-    self.amountMicros = amountMicros
-    self.currency = currency
   }
 
   /// The start of the hour.
@@ -99,29 +93,4 @@ public struct UsageFilter: Sendable {
     self.fromHour = fromHour
     self.toHour = toHour
   }
-}
-
-/// Over what usage is summed, in UTC.
-public enum UsagePeriod: String, Sendable {
-  case hour, day, month
-}
-
-/// The calls of one client to one operation in one period, with what they cost in one currency.
-public struct UsageSum: Sendable, Equatable {
-  public var client: ClientID
-  public var api: String
-  public var operation: String
-  /// The first hour of the period, since 1970 UTC.
-  public var hour: Int
-  public var calls: Int
-  public var succeeded: Int
-  public var refused: Int
-  public var failed: Int
-  /// Millionths of the currency's unit.
-  public var amountMicros: Int
-  /// ISO 4217, or empty when nothing in the period had a price.
-  public var currency: String
-
-  /// The start of the period.
-  public var start: Timestamp { Timestamp(seconds: Int64(hour) * 3600) }
 }

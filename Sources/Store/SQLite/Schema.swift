@@ -17,6 +17,7 @@ enum Schema {
     [SQLiteOneTimeCodeStore.schema],
     [SQLiteGrantStore.subjectIndex, SQLiteConsentStore.searchIndexes],
     [SQLiteCaptureStore.schema, SQLiteBackchannelStore.subjectIndex],
+    [SQLiteUsageStore.withoutAmounts],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is
@@ -62,6 +63,8 @@ enum Schema {
     let pageBytes = try pragma("PRAGMA page_size", connection)
     guard pageCount * pageBytes <= checkedBytesMaximum else { return }
     let statement = try connection.statement("PRAGMA quick_check(1)")
+    // A statement that is still open keeps a table from being dropped by a step of the schema.
+    defer { statement.reset() }
     guard try statement.step() else { return }
     let finding = statement.text(0)
     guard finding == "ok" else { throw .corrupt(path: connection.path, reason: firstLine(finding)) }

@@ -11,8 +11,10 @@ public protocol UsageStore: Sendable {
   func position() throws -> LedgerPosition
   /// By client, hour, API, operation, status class.
   func rows(_ filter: UsageFilter) throws -> [UsageRow]
-  /// By period, client, API, operation, currency: all of it, however much there is. Blocks; never on a loop.
-  func sums(_ filter: UsageFilter, by period: UsagePeriod) throws -> [UsageSum]
+  /// Gives the position, and then every row that belongs to it, by client, hour, API, operation, status class. Blocks; never on a loop.
+  func snapshot(_ position: (LedgerPosition) throws -> Void, _ row: (UsageRow) throws -> Void) throws
+  /// Puts these rows and this position in the place of all, in one transaction. Blocks until it is durable; others that write wait.
+  func replace(_ rows: [UsageRow], at position: LedgerPosition) throws
   /// Every client that has used anything.
   func clients() throws -> [ClientID]
   /// Calls that were forwarded (succeeded or failed) from the first hour to before the last: what a quota counts.
@@ -74,14 +76,35 @@ public final class SQLiteUsageStore: UsageStore {
       hash     BLOB NOT NULL
     ) STRICT;
     """
-  private static let add: StaticString = """
-    INSERT INTO usage (client_id, hour, api, operation, status_class, currency, calls, succeeded, refused, failed,
-      amount_micros)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-    ON CONFLICT (client_id, hour, api, operation, status_class, currency) DO UPDATE SET
-      calls = calls + excluded.calls, succeeded = succeeded + excluded.succeeded, refused = refused + excluded.refused,
-      failed = failed + excluded.failed, amount_micros = amount_micros + excluded.amount_micros
+  /// Counts alone: what they cost is worked out when somebody asks.
+  static let withoutAmounts: StaticString = """
+    CREATE TABLE usage_counted (
+      client_id     TEXT NOT NULL,
+      hour          INTEGER NOT NULL,
+      api           TEXT NOT NULL,
+      operation     TEXT NOT NULL,
+      status_class  INTEGER NOT NULL,
+      calls         INTEGER NOT NULL,
+      succeeded     INTEGER NOT NULL,
+      refused       INTEGER NOT NULL,
+      failed        INTEGER NOT NULL,
+      PRIMARY KEY (client_id, hour, api, operation, status_class),
+      CHECK (calls = succeeded + refused + failed)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO usage_counted
+      SELECT client_id, hour, api, operation, status_class, sum(calls), sum(succeeded), sum(refused), sum(failed)
+      FROM usage GROUP BY client_id, hour, api, operation, status_class;
+    DROP TABLE usage;
+    ALTER TABLE usage_counted RENAME TO usage;
     """
+  private static let add: StaticString = """
+    INSERT INTO usage (client_id, hour, api, operation, status_class, calls, succeeded, refused, failed)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (client_id, hour, api, operation, status_class) DO UPDATE SET
+      calls = calls + excluded.calls, succeeded = succeeded + excluded.succeeded, refused = refused + excluded.refused,
+      failed = failed + excluded.failed
+    """
+  private static let clear: StaticString = "DELETE FROM usage"
   private static let readPosition: StaticString = "SELECT sequence, segment, offset, hash FROM usage_position WHERE one = 1"
   private static let writePosition: StaticString = """
     INSERT INTO usage_position (one, sequence, segment, offset, hash) VALUES (1, ?1, ?2, ?3, ?4)
@@ -89,13 +112,13 @@ public final class SQLiteUsageStore: UsageStore {
       hash = excluded.hash
     """
   private static let ofClient: StaticString = """
-    SELECT client_id, api, operation, hour, status_class, calls, succeeded, refused, failed, amount_micros, currency
+    SELECT client_id, api, operation, hour, status_class, calls, succeeded, refused, failed
     FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4)
       AND (?5 IS NULL OR operation = ?5)
     ORDER BY client_id, hour, api, operation, status_class
     """
   private static let ofAll: StaticString = """
-    SELECT client_id, api, operation, hour, status_class, calls, succeeded, refused, failed, amount_micros, currency
+    SELECT client_id, api, operation, hour, status_class, calls, succeeded, refused, failed
     FROM usage WHERE (?1 IS NULL OR client_id = ?1) AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4)
       AND (?5 IS NULL OR operation = ?5)
     ORDER BY client_id, hour, api, operation, status_class
@@ -103,25 +126,6 @@ public final class SQLiteUsageStore: UsageStore {
   /// From one client to the next along the primary key, which a `DISTINCT` would read as a whole.
   private static let nextClient: StaticString = """
     SELECT client_id FROM usage WHERE client_id > ?1 ORDER BY client_id LIMIT 1
-    """
-  // One sum per period. Parameters: client, first hour, last hour, API, operation. What had a price comes before what had none.
-  private static let sumByHour: StaticString = """
-    SELECT client_id, api, operation, hour AS start, sum(calls), sum(succeeded), sum(refused), sum(failed), sum(amount_micros),
-      currency
-    FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4) AND (?5 IS NULL OR operation = ?5)
-    GROUP BY start, api, operation, currency ORDER BY start, api, operation, currency DESC
-    """
-  private static let sumByDay: StaticString = """
-    SELECT client_id, api, operation, hour - hour % 24 AS start, sum(calls), sum(succeeded), sum(refused), sum(failed),
-      sum(amount_micros), currency
-    FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4) AND (?5 IS NULL OR operation = ?5)
-    GROUP BY start, api, operation, currency ORDER BY start, api, operation, currency DESC
-    """
-  private static let sumByMonth: StaticString = """
-    SELECT client_id, api, operation, unixepoch(hour * 3600, 'unixepoch', 'start of month') / 3600 AS start, sum(calls),
-      sum(succeeded), sum(refused), sum(failed), sum(amount_micros), currency
-    FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3 AND (?4 IS NULL OR api = ?4) AND (?5 IS NULL OR operation = ?5)
-    GROUP BY start, api, operation, currency ORDER BY start, api, operation, currency DESC
     """
   private static let forwarded: StaticString = """
     SELECT coalesce(sum(succeeded + failed), 0) FROM usage WHERE client_id = ?1 AND hour >= ?2 AND hour < ?3
@@ -134,15 +138,8 @@ public final class SQLiteUsageStore: UsageStore {
   public func apply(_ batch: UsageBatch) throws -> Bool {
     try database.writeNow { connection in
       guard try Self.position(connection) == batch.from else { return false }
-      for row in batch.rows {
-        try connection.statement(Self.add).bind(
-          row.client, row.hour, row.api, row.operation, row.statusClass, row.currency, row.calls, row.succeeded, row.refused,
-          row.failed, row.amountMicros
-        ).run()
-      }
-      try connection.statement(Self.writePosition).bind(
-        Int(batch.to.sequence), batch.to.segment, batch.to.offset, batch.to.hash
-      ).run()
+      for row in batch.rows { try Self.add(row, connection) }
+      try Self.write(batch.to, connection)
       return true
     }
   }
@@ -154,47 +151,24 @@ public final class SQLiteUsageStore: UsageStore {
       let row = try connection.statement(filter.client == nil ? Self.ofAll : Self.ofClient).bind(
         filter.client, filter.fromHour ?? 0, filter.toHour ?? Int.max, filter.api, filter.operation)
       var rows: [UsageRow] = []
-      while try row.step() {
-        rows.append(
-          UsageRow(
-            client: try row.identifier(0), api: row.text(1), operation: row.text(2), hour: row.integer(3),
-            statusClass: row.integer(4), calls: row.integer(5), succeeded: row.integer(6), refused: row.integer(7),
-            failed: row.integer(8), amountMicros: row.integer(9), currency: row.text(10)))
-      }
+      while try row.step() { rows.append(try Self.row(row)) }
       return rows
     }
   }
 
-  public func sums(_ filter: UsageFilter, by period: UsagePeriod) throws -> [UsageSum] {
-    var sums: [UsageSum] = []
-    for client in try filter.client.map({ [$0] }) ?? clients() { try add(client, filter, period, to: &sums) }
-    return sums.sorted {
-      ($0.hour, $0.client, $0.api, $0.operation, $0.currency) < ($1.hour, $1.client, $1.api, $1.operation, $1.currency)
+  public func snapshot(_ position: (LedgerPosition) throws -> Void, _ row: (UsageRow) throws -> Void) throws {
+    try database.read { connection in
+      try position(try Self.position(connection))
+      let rows = try connection.statement(Self.ofAll).bind(nil as ClientID?, 0, Int.max, nil as String?, nil as String?)
+      while try rows.step() { try row(try Self.row(rows)) }
     }
   }
 
-  /// What cost nothing has no currency of its own: it is counted in the row of what did.
-  private func add(_ client: ClientID, _ filter: UsageFilter, _ period: UsagePeriod, to sums: inout [UsageSum]) throws {
-    let sql = period == .hour ? Self.sumByHour : period == .day ? Self.sumByDay : Self.sumByMonth
-    try database.read { connection in
-      let row = try connection.statement(sql).bind(
-        client, filter.fromHour ?? 0, filter.toHour ?? Int.max, filter.api, filter.operation)
-      while try row.step() {
-        let sum = UsageSum(
-          client: client, api: row.text(1), operation: row.text(2), hour: row.integer(3), calls: row.integer(4),
-          succeeded: row.integer(5), refused: row.integer(6), failed: row.integer(7), amountMicros: row.integer(8),
-          currency: row.text(9))
-        guard sum.currency.isEmpty, let last = sums.last, last.client == client,
-          (last.hour, last.api, last.operation) == (sum.hour, sum.api, sum.operation)
-        else {
-          sums.append(sum)
-          continue
-        }
-        sums[sums.count - 1].calls += sum.calls
-        sums[sums.count - 1].succeeded += sum.succeeded
-        sums[sums.count - 1].refused += sum.refused
-        sums[sums.count - 1].failed += sum.failed
-      }
+  public func replace(_ rows: [UsageRow], at position: LedgerPosition) throws {
+    try database.writeNow { connection in
+      try connection.statement(Self.clear).run()
+      for row in rows { try Self.add(row, connection) }
+      try Self.write(position, connection)
     }
   }
 
@@ -215,6 +189,23 @@ public final class SQLiteUsageStore: UsageStore {
       let row = try connection.statement(Self.forwarded).bind(client, fromHour, toHour)
       return try row.step() ? row.integer(0) : 0
     }
+  }
+
+  private static func add(_ row: UsageRow, _ connection: Connection) throws {
+    try connection.statement(add).bind(
+      row.client, row.hour, row.api, row.operation, row.statusClass, row.calls, row.succeeded, row.refused, row.failed
+    ).run()
+  }
+
+  private static func write(_ position: LedgerPosition, _ connection: Connection) throws {
+    try connection.statement(writePosition).bind(Int(position.sequence), position.segment, position.offset, position.hash).run()
+  }
+
+  private static func row(_ row: Statement) throws -> UsageRow {
+    UsageRow(
+      client: try row.identifier(0), api: row.text(1), operation: row.text(2), hour: row.integer(3),
+      statusClass: row.integer(4), calls: row.integer(5), succeeded: row.integer(6), refused: row.integer(7),
+      failed: row.integer(8))
   }
 
   private static func position(_ connection: Connection) throws -> LedgerPosition {

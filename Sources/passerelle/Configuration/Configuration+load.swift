@@ -1,6 +1,6 @@
+import Accounting
 import Authorization
 import Bytes
-import JOSE
 import JOSE
 import Wire
 
@@ -42,6 +42,7 @@ extension Configuration {
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
+    billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
   }
 

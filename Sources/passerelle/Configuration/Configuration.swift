@@ -1,3 +1,4 @@
+import Accounting
 import Authorization
 import Bytes
 import JOSE
@@ -33,6 +34,8 @@ struct Configuration: Sendable {
   var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits
+  /// Plans, and which clients have them; without the policies' prices.
+  var billing: PlanBook
 
   /// A listening address.
   struct Listen: Sendable {

@@ -52,6 +52,18 @@ struct AdminClient {
     return document
   }
 
+  /// Gets something that is not JSON, byte for byte.
+  ///
+  /// - Throws: `CommandFailure` with the API's own message when it refuses.
+  func fetch(_ path: String) async throws -> [UInt8] {
+    let response = try await answer("GET", "/admin/v1" + path, [])
+    guard response.status < 300 else {
+      let message = (try? JSONDocument(response.body, file: "admin API"))?.root["message"]?.string
+      throw CommandFailure(message ?? "the admin API answered \(response.status)")
+    }
+    return response.body
+  }
+
   /// Closes what was opened; after it the data is free for a gateway again.
   func close() {
     if case .inProcess(let backbone, _) = way { backbone.close() }

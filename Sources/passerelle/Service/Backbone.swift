@@ -1,6 +1,8 @@
+import Accounting
 import Authorization
 import Bytes
 import Consent
+import Identifiers
 import JOSE
 import Ledger
 import Policy
@@ -18,6 +20,7 @@ final class Backbone: Sendable {
   let ledger: LedgerWriter
   let consents: ConsentRegister
   let usage: UsageProjection
+  let plans: PlanBook
 
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
   init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
@@ -37,8 +40,8 @@ final class Backbone: Sendable {
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
       observer: ConsentLedger(ledger: ledger))
     usage = UsageProjection(
-      directory: configuration.ledgerFolder, store: stores.usage, price: Backbone.price(catalogue),
-      durableSequence: { [ledger] in ledger.lastSequence })
+      directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence })
+    plans = Backbone.plans(configuration, catalogue)
     // A command of another process that changed a consent: whatever the loops remember is read again.
     stores.database.onForeignCommit { [consents] in consents.changedElsewhere() }
   }
@@ -53,14 +56,16 @@ final class Backbone: Sendable {
     do { return try Catalogue.load(directory: configuration.policies) } catch { throw CommandFailure("\(error)") }
   }
 
-  /// What a call costs, by the policies. Versions of one API share its name; an operation has one price in all of them, the
-  /// newest's.
-  private static func price(_ catalogue: Catalogue) -> UsageProjection.Price {
-    var prices: [String: Price] = [:]
+  /// The configuration's plans, and for who has none the policies' prices. Versions of one API share its name; an operation has one
+  /// price in all of them, the newest's.
+  static func plans(_ configuration: Configuration, _ catalogue: Catalogue) -> PlanBook {
+    var plans = configuration.billing
     for operation in catalogue.operationsByIndex {
-      if let price = operation.price { prices[operation.api.rawValue + " " + operation.id.rawValue] = price }
+      guard let price = operation.price, let currency = Currency(rawValue: price.currency) else { continue }
+      plans.setListPrice(
+        api: operation.api.rawValue, operation: operation.id.rawValue, micros: price.amountMicros, currency: currency)
     }
-    return { [prices] api, operation in prices[api + " " + operation].map { ($0.amountMicros, $0.currency) } }
+    return plans
   }
 
   /// The stores alone, for reading beside a running gateway.

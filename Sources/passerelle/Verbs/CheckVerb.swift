@@ -78,11 +78,27 @@ enum CheckVerb: Verb {
     where configuration.upstreams[name] == nil && configuration.upstreams["*"] == nil {
       remarks.append("no upstream for \(name): its calls are answered 503")
     }
+    remarks += try billingRemarks(configuration, catalogue)
     remarks += codeRemarks(configuration.recognition)
     for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
       remarks.append("\(name): http carries personal data in the clear; https is safer")
     }
     return remarks
+  }
+
+  /// - Throws: `CommandFailure` when a registered client has a plan that cannot be: its usage could not be rated.
+  private static func billingRemarks(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [String] {
+    let plans = Backbone.plans(configuration, catalogue)
+    var remarks: [String] = []
+    for client in try LegalBasisReport.clients(configuration) {
+      do { _ = try plans.plans(of: client.id, registered: client.plans) } catch { throw CommandFailure("billing: \(error)") }
+      guard let said = configuration.billing.assignments[client.id] else { continue }
+      if !client.plans.isEmpty, client.plans != said {
+        remarks.append("billing: the plans of \(client.id) are those of the configuration, not those of its registration")
+      }
+    }
+    let served = catalogue.operationsByIndex.filter { !$0.isServedHere }
+    return remarks + plans.remarks(operations: served.map { ($0.api.rawValue, $0.id.rawValue) })
   }
 
   private static func codeRemarks(_ recognition: Configuration.Recognition) -> [String] {

@@ -2,6 +2,7 @@ import Bytes
 import Identifiers
 import JOSE
 import Policy
+import Store
 
 /// What `passerelle check` says of each registered client and each of its purposes: for which scopes the subscriber is asked, and on
 /// what the others rest.
@@ -12,13 +13,17 @@ struct LegalBasisReport {
   let scopes: [(basis: LegalBasis, scopes: [Scope])]
 
   /// Reads the registrations beside a gateway that may be running. Where there is no database yet there are none.
-  static func rows(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [LegalBasisReport] {
+  static func clients(_ configuration: Configuration) throws -> [ClientRecord] {
     guard Files.exists(configuration.data + "/passerelle.sqlite"), Files.exists(configuration.keys + "/signing.pem") else {
       return []
     }
     let stores = try Backbone.stores(configuration, KeyRing.openOrCreate(directory: configuration.keys), SystemTime())
     defer { stores.database.close() }
-    return try stores.clients.all().flatMap { client in
+    return try stores.clients.all()
+  }
+
+  static func rows(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [LegalBasisReport] {
+    try clients(configuration).flatMap { client in
       client.purposes.map { purpose in
         LegalBasisReport(
           client: client.id, purpose: purpose, scopes: grouped(client.scopes, client.id, purpose, catalogue))
