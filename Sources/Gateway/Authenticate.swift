@@ -10,7 +10,9 @@ import Wire
 ///
 /// Whatever is wrong, the answer is 401 `UNAUTHENTICATED`; the reason goes to the ledger alone. A verified token is remembered
 /// by its SHA-256; that its client is still enabled and its grant not ended is asked on every call.
-struct Authenticator {
+///
+/// A class, because a call that took a copy would count a dozen references up and down.
+final class Authenticator: Sendable {
   let keys: KeyRing
   let issuer: String
   let audience: String
@@ -19,6 +21,17 @@ struct Authenticator {
   let catalogue: Catalogue
   let dpop: DPoPSettings.Mode
   let trustedIssuers: [TrustedIssuer]
+
+  init(settings: GatewaySettings, dependencies: GatewayDependencies) {
+    keys = dependencies.keys
+    issuer = settings.issuer
+    audience = settings.audience
+    clients = dependencies.clients
+    grants = dependencies.grants
+    catalogue = dependencies.catalogue
+    dpop = settings.dpop.mode
+    trustedIssuers = settings.trustedIssuers
+  }
 
   /// Seconds by which the clocks of issuer and gateway may differ when a token says "not before".
   static let skewSeconds: Int64 = 5

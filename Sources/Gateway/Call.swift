@@ -14,9 +14,10 @@ import Wire
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
   private let loop: LoopState
-  private var gateway: GatewayHandler { loop.gateway }
+  private let gateway: GatewayHandler
 
   // What the stages learnt, in their order.
+  private var route = RouteMatch.notOurs
   private var correlator: [UInt8] = []
   private var operation: OperationPolicy?
   /// The codes of the API that the path belongs to, where it leads to no operation of it.
@@ -49,16 +50,24 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   init(_ exchange: Exchange, _ loop: LoopState) {
     self.exchange = exchange
     self.loop = loop
+    gateway = loop.gateway
   }
 
   // MARK: From the request to the backend
 
-  func begin() {
+  /// The head of a request is there, and what it leads to.
+  func begin(_ match: RouteMatch) {
     reset()
-    proceed()
+    route = match
   }
 
-  private func proceed() {
+  /// True from a head that led to an API of the catalogue to the next head.
+  var isRouted: Bool { if case .notOurs = route { false } else { true } }
+
+  func forgetRoute() { route = .notOurs }
+
+  /// The body is there too.
+  func proceed() {
     do throws(APIError) {
       if let foreign = try admit() { return ask(foreign) }
       if let subject, subject.pseudonym == nil { return name(subject.number) }
@@ -91,7 +100,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   /// Gives the token that has to be asked about before the call can go on, if there is one.
   private func admit() throws(APIError) -> ForeignToken? {
     let now = gateway.dependencies.time.now()
-    let operation = try route()
+    let operation = try followRoute()
     try Route.negotiate(exchange)
     let token: AccessToken
     switch try gateway.authenticator.run(exchange, &loop.tokens, now: now) {
@@ -108,15 +117,14 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   /// What a refusal belongs to is known before anything is refused: it decides the codes, and whether there is an entry.
-  private func route() throws(APIError) -> OperationPolicy {
-    let match = gateway.dependencies.catalogue.routes.match(path: exchange.path, method: exchange.methodBytes)
-    switch match {
+  private func followRoute() throws(APIError) -> OperationPolicy {
+    switch route {
     case .operation(let found): operation = found
     case .methodNotAllowed(_, let errors), .unknown(let errors): errorsWithoutOperation = errors
     case .notOurs: break
     }
     try Correlate.run(exchange, into: &correlator)
-    if case .methodNotAllowed(let allowed, _) = match {
+    if case .methodNotAllowed(let allowed, _) = route {
       throw APIError(.methodNotAllowed, "method_not_allowed", allow: allowed)
     }
     guard let operation else { throw APIError(.notFound, "no_such_operation") }

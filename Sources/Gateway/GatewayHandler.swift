@@ -107,10 +107,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     self.settings = settings
     self.dependencies = dependencies
     let catalogue = dependencies.catalogue
-    authenticator = Authenticator(
-      keys: dependencies.keys, issuer: settings.issuer, audience: settings.audience, clients: dependencies.clients,
-      grants: dependencies.grants, catalogue: catalogue, dpop: settings.dpop.mode,
-      trustedIssuers: settings.trustedIssuers)
+    authenticator = Authenticator(settings: settings, dependencies: dependencies)
     foreignAuthenticator = ForeignAuthenticator(
       clients: dependencies.clients, subjects: dependencies.subjects, catalogue: catalogue)
     guard let origin = TargetURI(settings.issuer) else { preconditionFailure("an issuer is a URL") }
@@ -138,19 +135,28 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   /// Writes what is still to be told, when no call comes any more.
   public func finish() async { await unauthenticated.tell() }
 
-  /// True when the path belongs to an API of the catalogue.
-  public func owns(_ path: Span<UInt8>) -> Bool { dependencies.catalogue.routes.owns(path) }
+  /// True when the path of the request, whose head is read, belongs to an API of the catalogue.
+  public func owns(_ exchange: Exchange) -> Bool { (exchange.handlerState as? Call)?.isRouted ?? false }
 
+  /// Finds the operation, once for each request: what it leads to is kept until the body is there.
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? {
-    guard case .operation(let operation) = dependencies.catalogue.routes.match(path: exchange.path, method: exchange.methodBytes)
-    else { return nil }
+    let match = dependencies.catalogue.routes.match(path: exchange.path, method: exchange.methodBytes)
+    if case .notOurs = match {
+      (exchange.handlerState as? Call)?.forgetRoute()
+      return nil
+    }
+    call(of: exchange).begin(match)
+    guard case .operation(let operation) = match else { return nil }
     return operation.bodyBytesMaximum
   }
 
-  public func handle(_ exchange: Exchange) {
-    let call = (exchange.handlerState as? Call) ?? Call(exchange, state(of: exchange))
+  public func handle(_ exchange: Exchange) { call(of: exchange).proceed() }
+
+  private func call(of exchange: Exchange) -> Call {
+    if let call = exchange.handlerState as? Call { return call }
+    let call = Call(exchange, state(of: exchange))
     exchange.handlerState = call
-    call.begin()
+    return call
   }
 
   /// What HTTP itself refuses gets an `ErrorInfo` too. It is no call of an API: nothing of it was understood, and it is not in

@@ -14,9 +14,12 @@ public struct Digest32: Hashable, Sendable, CustomStringConvertible {
     unsafe withUnsafeMutableBytes(of: &words) { unsafe $0.copyBytes(from: bytes) }
   }
 
-  public var bytes: [UInt8] {
-    var copy = words
-    return unsafe withUnsafeBytes(of: &copy) { unsafe Array($0) }
+  public var bytes: [UInt8] { withBytes { $0.bytes() } }
+
+  /// Lends the 32 bytes.
+  public func withBytes<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
+    // Sound: the copy outlives the call.
+    unsafe withUnsafeBytes(of: words) { unsafe body($0.bindMemory(to: UInt8.self).span) }
   }
 
   /// 64 digits in lower case.
@@ -25,7 +28,7 @@ public struct Digest32: Hashable, Sendable, CustomStringConvertible {
   public var description: String { hex }
 
   /// Appends the 64 hexadecimal digits.
-  public func appendHex(to text: inout [UInt8]) { Hex.append(bytes.span, to: &text) }
+  public func appendHex(to text: inout [UInt8]) { withBytes { Hex.append($0, to: &text) } }
 
   public static func == (left: Digest32, right: Digest32) -> Bool {
     left.words.0 == right.words.0 && left.words.1 == right.words.1 && left.words.2 == right.words.2

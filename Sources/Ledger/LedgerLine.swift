@@ -19,10 +19,11 @@ enum LedgerLine {
 
   /// The 64 digits of a hash, written into an array that has room for them: the way of each entry allocates nothing.
   static func write(_ hash: Digest32, into hex: inout [UInt8]) {
-    let bytes = hash.bytes
-    for index in 0..<32 {
-      hex[2 * index] = Hex.digit(bytes[index] >> 4)
-      hex[2 * index + 1] = Hex.digit(bytes[index] & 15)
+    hash.withBytes { bytes in
+      for index in 0..<32 {
+        hex[2 * index] = Hex.digit(bytes[index] >> 4)
+        hex[2 * index + 1] = Hex.digit(bytes[index] & 15)
+      }
     }
   }
 

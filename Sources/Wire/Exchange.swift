@@ -16,19 +16,36 @@ public final class Exchange: @unchecked Sendable {
   public var closesAfterResponse = false
 
   unowned let connection: ServerConnection
+  /// The header fields, shared with the connection's parser.
+  private let fields: FieldLines
+  /// The connection's bytes while the request is handled, and nothing before and afterwards: every part is asked for often, and
+  /// asking the connection each time would count references up and down.
+  private var lent: (start: UnsafePointer<UInt8>, count: Int)
   var bodyRange = ByteRange(start: 0, count: 0)
   private(set) var method = HTTPMethod.other
   private var pathRange = ByteRange(start: 0, count: 0)
   private var queryRange: ByteRange?
 
-  init(connection: ServerConnection, loop: EventLoop, remoteAddress: SocketAddress) {
+  init(connection: ServerConnection, fields: FieldLines, loop: EventLoop, remoteAddress: SocketAddress) {
     self.connection = connection
+    self.fields = fields
+    lent = (Self.nothing, 0)
     self.loop = loop
     self.remoteAddress = remoteAddress
   }
 
+  /// A place for an empty span to begin at; it is never read.
+  private nonisolated(unsafe) static let nothing = UnsafePointer(UnsafeMutablePointer<UInt8>.allocate(capacity: 1))
+
+  /// The connection's bytes, which stay where they are until `takeBack`.
+  func lend(_ buffer: ReadBuffer) { lent = (buffer.start, buffer.upper) }
+
+  /// The answer is sent: whoever asks for a part now has made a mistake that is caught by its bounds.
+  func takeBack() { lent = (Self.nothing, 0) }
+
   /// A new request begins: nothing is known of it yet.
   func clear() {
+    takeBack()
     method = .other
     pathRange = ByteRange(start: 0, count: 0)
     queryRange = nil
@@ -42,7 +59,7 @@ public final class Exchange: @unchecked Sendable {
     closesAfterResponse = false
     method = HTTPMethod(methodBytes)
     let target = connection.parser.target
-    if let mark = connection.bytes.slice(target).firstIndex(of: 0x3F) {
+    if let mark = part(target).firstIndex(of: 0x3F) {
       pathRange = ByteRange(start: target.lower, count: mark)
       queryRange = ByteRange(start: target.lower + mark + 1, count: Int(target.count) - mark - 1)
     } else {
@@ -85,20 +102,20 @@ public final class Exchange: @unchecked Sendable {
   /// The value of the first field of a name.
   @_lifetime(borrow self)
   public func field(_ known: KnownField) -> Span<UInt8>? {
-    guard let range = connection.parser.fields.first(known) else { return nil }
+    guard let range = fields.first(known) else { return nil }
     return part(range)
   }
 
   /// How many fields of a name there are.
-  public func count(_ known: KnownField) -> Int { connection.parser.fields.count(of: known) }
+  public func count(_ known: KnownField) -> Int { fields.count(of: known) }
 
-  public var fieldCount: Int { connection.parser.fields.count }
-
-  @_lifetime(borrow self)
-  public func fieldName(_ index: Int) -> Span<UInt8> { part(connection.parser.fields[index].name) }
+  public var fieldCount: Int { fields.count }
 
   @_lifetime(borrow self)
-  public func fieldValue(_ index: Int) -> Span<UInt8> { part(connection.parser.fields[index].value) }
+  public func fieldName(_ index: Int) -> Span<UInt8> { part(fields[index].name) }
+
+  @_lifetime(borrow self)
+  public func fieldValue(_ index: Int) -> Span<UInt8> { part(fields[index].value) }
 
   /// The value of the first field with a name in lower case.
   @_lifetime(borrow self)
@@ -117,8 +134,8 @@ public final class Exchange: @unchecked Sendable {
 
   @_lifetime(borrow self)
   private func part(_ range: ByteRange) -> Span<UInt8> {
-    let span = connection.bytes.slice(range)
-    // Sound: the connection owns this exchange and keeps its buffer as it is until the answer is sent.
+    // Sound: the connection owns this exchange and keeps its buffer as it is until it takes the bytes back.
+    let span = unsafe Span<UInt8>(_unsafeStart: lent.start, count: lent.count).slice(range)
     return unsafe _overrideLifetime(span, borrowing: self)
   }
 

@@ -55,7 +55,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     self.listener = listener
     self.loop = loop
     parser = HeadParser(.request, limits: listener.limits.headLimits)
-    exchange = Exchange(connection: self, loop: loop, remoteAddress: remoteAddress)
+    exchange = Exchange(connection: self, fields: parser.fields, loop: loop, remoteAddress: remoteAddress)
   }
 
   private static let lingerSecondsMaximum = 2
@@ -161,6 +161,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
       return false
     }
     serial += 1
+    exchange.lend(buffer)
     exchange.begin()
     bodyBytesMaximum = listener.handler.bodyBytesMaximum(exchange) ?? limits.bodyBytesMaximum
     switch parser.framing {
@@ -169,6 +170,8 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     case .chunked: chunks = ChunkedDecoder(at: parser.end)
     case .none, .untilClose: break
     }
+    // The buffer may move while the body comes.
+    exchange.takeBack()
     phase = .body
     isTimed = false
     if parser.framing != .none, buffer.upper == parser.end, parser.minorVersion == 1, parser.fields.first(.expect) != nil {
@@ -222,6 +225,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
 
   private func handle(end: Int, bodyCount: Int, _ buffer: ReadBuffer) {
     phase = .handling
+    exchange.lend(buffer)
     exchange.bodyRange = ByteRange(start: parser.end, count: bodyCount)
     buffer.lower = end
     loop.timers.rest(timer)
@@ -232,6 +236,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     isPoisoned = true
     phase = .handling
     loop.timers.rest(timer)
+    if let buffer { exchange.lend(buffer) }
     listener.handler.reject(exchange, rejection)
   }
 
@@ -257,6 +262,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     keptForHandler = nil
     guard phase == .handling else { return }
     let closes = willClose
+    exchange.takeBack()
     phase = .sending
     let sent = loop.output.withUnsafeBytes { transport.write($0) }
     switch sent {

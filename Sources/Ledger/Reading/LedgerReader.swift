@@ -73,6 +73,11 @@ public final class LedgerReader {
     return Timestamp(rfc3339: line.slice(frame.time).string())
   }
 
+  /// Where the present entry's time lies in its line.
+  var timePlace: ByteRange { frame?.time ?? ByteRange(start: 0, count: 0) }
+  /// Where the present entry's members lie in its line.
+  var members: ByteRange { frame?.members ?? ByteRange(start: 0, count: 0) }
+
   private func accept(_ segment: SegmentReader) throws(LedgerError) {
     guard let frame = LedgerLine.frame(of: segment.line) else { throw malformed(segment, "not an entry") }
     guard frame.sequence == position.sequence + 1 else {

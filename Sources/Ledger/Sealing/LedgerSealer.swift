@@ -81,7 +81,7 @@ public final class LedgerSealer: Sendable {
   public func start(everyMilliseconds: Int = 60_000) {
     state.withLock { state in
       guard state.thread == nil, !state.isStopped else { return }
-      state.thread = WorkerThread { [self] in
+      state.thread = WorkerThread(givesWay: true) { [self] in
         while !self.state.withLock({ $0.isStopped }) {
           let fault: String?
           do {

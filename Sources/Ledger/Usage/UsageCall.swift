@@ -9,6 +9,16 @@ struct UsageKey: Hashable {
   var operation: String
   var hour: Int
   var statusClass: Int
+
+  init(_ call: UsageCall) {
+    (client, api, operation) = (call.client, call.api, call.operation)
+    (hour, statusClass) = (call.hour, call.status / 100)
+  }
+
+  init(_ row: UsageRow) {
+    (client, api, operation) = (row.client, row.api, row.operation)
+    (hour, statusClass) = (row.hour, row.statusClass)
+  }
 }
 
 /// One entry of the ledger as accounting sees it.
@@ -38,19 +48,5 @@ struct UsageCall {
 
   private static func text(_ name: StaticString, _ reader: LedgerReader, _ tape: JSONTape) -> String? {
     tape.member(name, of: 0, in: reader.line).flatMap { tape.string($0, in: reader.line) }
-  }
-
-  /// Adds the call to the row of its key. Refused counts nothing but itself; succeeded is a 2xx.
-  func add(to rows: inout [UsageKey: UsageRow]) {
-    let key = UsageKey(client: client, api: api, operation: operation, hour: hour, statusClass: status / 100)
-    let empty = UsageRow(client: client, api: api, operation: operation, hour: hour, statusClass: status / 100)
-    rows[key, default: empty].calls += 1
-    if isRefused {
-      rows[key]?.refused += 1
-    } else if (200...299).contains(status) {
-      rows[key]?.succeeded += 1
-    } else {
-      rows[key]?.failed += 1
-    }
   }
 }

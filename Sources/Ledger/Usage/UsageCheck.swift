@@ -50,20 +50,18 @@ public enum UsageCheck {
     try store.snapshot { position in
       do throws(LedgerError) { try count.read(upTo: position.sequence) } catch { report.fault = "\(error)" }
       report.position = position.sequence
-      report.callCount = count.rows.values.reduce(0) { $0 + $1.calls }
+      report.callCount = count.rows.reduce(0) { $0 + $1.calls }
       // The same number is not enough: it must be the same entry.
       if report.fault == nil, count.position != position {
         report.fault = "entry \(position.sequence) is another one than the one that was counted"
       }
     } _: { row in
       report.rowCount += 1
-      let key = UsageKey(
-        client: row.client, api: row.api, operation: row.operation, hour: row.hour, statusClass: row.statusClass)
-      let found = count.take(key)
+      let found = count.take(UsageKey(row))
       if found != row { add(Difference(ledger: found, counted: row), to: &report) }
     }
     // What is left was not counted.
-    for row in count.rows.values.sorted(by: isBefore) { add(Difference(ledger: row, counted: nil), to: &report) }
+    for row in count.rows.sorted(by: isBefore) { add(Difference(ledger: row, counted: nil), to: &report) }
     return report
   }
 

@@ -64,7 +64,7 @@ public final class UsageProjection: Sendable {
     try pass.withLock { _ in
       var count = UsageCount(directory: directory)
       try count.read(upTo: durableSequence())
-      try store.replace(Array(count.rows.values), at: count.position)
+      try store.replace(count.rows, at: count.position)
       return Int(count.position.sequence)
     }
   }
@@ -73,7 +73,7 @@ public final class UsageProjection: Sendable {
   public func start(everyMilliseconds: Int = 1000) {
     state.withLock { state in
       guard state.thread == nil, !state.isStopped else { return }
-      state.thread = WorkerThread { [self] in
+      state.thread = WorkerThread(givesWay: true) { [self] in
         while !self.state.withLock({ $0.isStopped }) {
           let fault: String?
           do {
@@ -105,16 +105,15 @@ public final class UsageProjection: Sendable {
   }
 
   private func nextBatch(_ reader: LedgerReader, _ from: LedgerPosition, _ last: UInt64) throws(LedgerError) -> UsageBatch {
-    var rows: [UsageKey: UsageRow] = [:]
-    var tape = JSONTape()
+    var tally = UsageTally()
     var count = 0
     while count < Self.batchEntriesMaximum, try reader.next(upTo: last) {
       count += 1
-      UsageCall(reader, &tape)?.add(to: &rows)
+      tally.add(reader)
     }
     guard count > 0 else {
       throw .rolledBack(reason: "entry \(from.sequence + 1) was durable and cannot be found")
     }
-    return UsageBatch(rows: Array(rows.values), from: from, to: reader.position)
+    return UsageBatch(rows: tally.rows, from: from, to: reader.position)
   }
 }

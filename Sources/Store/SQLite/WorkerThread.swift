@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Glibc
 import Synchronization
@@ -7,14 +8,20 @@ package final class WorkerThread: @unchecked Sendable {
   private let thread: pthread_t
 
   /// Starts the thread at once. Nil when the system has no thread left to give.
-  package init?(_ body: @escaping @Sendable () -> Void) {
+  /// - Parameter givesWay: nobody waits for what it does; calls that come meanwhile have the processor first.
+  package init?(givesWay: Bool = false, _ body: @escaping @Sendable () -> Void) {
     final class Body {
       let run: @Sendable () -> Void
       init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
     var created = pthread_t()
     // The new thread takes over the one reference to the box.
-    let box = Unmanaged.passRetained(Body(body))
+    let box = Unmanaged.passRetained(
+      Body {
+        // A system that refuses it costs calls some time, and nothing else.
+        if givesWay { _ = passerelle_yield_thread() }
+        body()
+      })
     let code = pthread_create(
       &created, nil,
       { argument in

@@ -16,11 +16,11 @@ final class FrontDoor: RequestHandler {
   }
 
   func bodyBytesMaximum(_ exchange: Exchange) -> Int? {
-    gateway.owns(exchange.path) ? gateway.bodyBytesMaximum(exchange) : nil
+    gateway.bodyBytesMaximum(exchange)
   }
 
   func handle(_ exchange: Exchange) {
-    guard !gateway.owns(exchange.path) else { gateway.handle(exchange); return }
+    guard !gateway.owns(exchange) else { gateway.handle(exchange); return }
     let path = exchange.path.string()
     if authorization.handles(path: path) {
       exchange.answer { [authorization] in await authorization.respond(to: $0) }
