@@ -30,7 +30,7 @@ let package = Package(
     library("Store", ["Bytes", "Identifiers", "JOSE", "CSQLite"]),
     library("Policy", ["Bytes", "Identifiers"]),
     library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),
-    library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store"]),
+    library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store", "CLinux"]),
     library("Authorization", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library("Gateway", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library(
@@ -50,6 +50,8 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "measure-parsers", dependencies: ["Bytes", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),
+    .executableTarget(
+      name: "make-ledger", dependencies: ["Bytes", "Ledger"], path: "Benchmarks/Ledger", swiftSettings: settings),
 
     tests("BytesTests", ["Bytes"]),
     tests("IdentifiersTests", ["Identifiers"]),
@@ -73,6 +75,6 @@ let package = Package(
         "Administration", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes",
       ]),
     tests("SimulatorTests", ["Simulator", "Identifiers", "Wire", "Bytes"]),
-    tests("PasserelleTests", ["passerelle", "Gateway", "Wire", "JOSE", "Bytes"]),
+    tests("PasserelleTests", ["passerelle", "Gateway", "Ledger", "Wire", "JOSE", "Bytes"]),
   ]
 )
