@@ -20,10 +20,12 @@ public struct AdminDependencies: Sendable {
   public var time: any TimeSource
   /// How long a consent granted on behalf holds, in seconds.
   public var consentLifetimeSeconds: Int64
+  /// Nil where the ledger keeps everything.
+  public var retention: LedgerRetention?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
-    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64
+    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64, retention: LedgerRetention? = nil
   ) {
     self.catalogue = catalogue
     self.keys = keys
@@ -34,6 +36,7 @@ public struct AdminDependencies: Sendable {
     self.tokens = tokens
     self.time = time
     self.consentLifetimeSeconds = consentLifetimeSeconds
+    self.retention = retention
   }
 }
 
@@ -57,6 +60,7 @@ public struct AdminAPI: Sendable {
     ("POST", ["consents", "object"], { try await $0.objectToProcessing($1) }),
     ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
     ("GET", ["subjects"], { try $0.showSubject($1) }),
+    ("GET", ["subjects", "report"], { try await $0.reportSubject($1) }),
     ("POST", ["subjects", "erase"], { try await $0.eraseSubject($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),
     ("POST", ["clients"], { try await $0.addClient($1) }),
@@ -65,6 +69,7 @@ public struct AdminAPI: Sendable {
     ("POST", ["clients", "*", "disable"], { try await $0.setClient($1, enabled: false) }),
     ("GET", ["keys"], { api, _ in api.listKeys() }),
     ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
+    ("POST", ["ledger", "retain"], { try await $0.retain($1) }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("POST", ["tokens"], { try await $0.issueTokens($1) }),
   ]
