@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """How long `passerelle audit search` takes, by subject, client, correlator and more, in a ledger of so many entries.
 
-    python3 Benchmarks/ledger_search.py [--entries 1000000] [--short] [--rounds 5] [--cold] [--folder DIR]
+    python3 Benchmarks/ledger_search.py [--entries 1000000] [--short] [--rounds 5] [--cold] [--folder DIR] [--keep DIR]
     python3 Benchmarks/ledger_search.py --entries 100000000 --short     (the whole of it: 35 GB of disk, half an hour)
 
 It fills a ledger with synthetic calls through the gateway's own writer (`make-ledger`), lets `audit index --rebuild` make the index, and
 runs each search as a user does, as a process of its own, whose start is a part of the time. The first run of each search is told apart.
 --cold asks the system to forget the ledger's files before each run, so that they come from the disk. --short writes entries without what
-no search looks at.
+no search looks at. --keep makes the ledger in a folder of its own and leaves it there, or takes the one that is there.
 """
-import argparse, json, os, random, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
@@ -47,7 +47,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--folder", help="where the ledger is made, and removed afterwards")
+    parser.add_argument("--keep", help="where the ledger stays")
     options = parser.parse_args()
+    if options.keep:
+        os.makedirs(options.keep, exist_ok=True)
+        return measure(options, options.keep)
     folder = tempfile.mkdtemp(prefix="passerelle-search-", dir=options.folder)
     try:
         measure(options, folder)
@@ -57,24 +61,29 @@ def main():
 
 def measure(options, folder):
     ledger, config = os.path.join(folder, "data", "ledger"), os.path.join(folder, "passerelle.json")
-    os.makedirs(ledger, mode=0o700)
+    is_there = os.path.exists(ledger)
+    os.makedirs(ledger, mode=0o700, exist_ok=True)
     with open(config, "w") as file:
         json.dump({"issuer": "http://127.0.0.1:8080", "data": "data", "keys": "keys", "upstreams": {},
                    "policies": os.path.join(REPOSITORY, "policies")}, file)
     begun = time.monotonic()
-    subprocess.run([MAKER, ledger, str(options.entries), *(["--short"] if options.short else [])], check=True)
-    written, bytes_written = time.monotonic() - begun, size(ledger)
+    if not is_there:
+        subprocess.run([MAKER, ledger, str(options.entries), *(["--short"] if options.short else [])], check=True)
+    written = time.monotonic() - begun
 
     def audit(*words):
         return subprocess.run([BINARY, "audit", *words, "--config", config], check=True, capture_output=True, text=True).stdout
 
     begun = time.monotonic()
-    audit("index", "--rebuild")
+    if not is_there:
+        audit("index", "--rebuild")
     indexed = time.monotonic() - begun
-    index_bytes = size(ledger) - bytes_written
+    index_bytes = size(os.path.join(ledger, "index"))
+    bytes_written = size(ledger) - index_bytes
     segments = sum(name.endswith(".jsonl") for name in os.listdir(ledger))
-    print(f"{options.entries:,} entries in {segments} segments, {bytes_written / 1e9:.1f} GB, written in {written:.0f} s; "
-          f"index {index_bytes / 1e9:.2f} GB, made in {indexed:.0f} s", file=sys.stderr)
+    made = f", written in {written:.0f} s, index made in {indexed:.0f} s" if not is_there else ""
+    print(f"{options.entries:,} entries in {segments} segments, {bytes_written / 1e9:.1f} GB, index {index_bytes / 1e9:.2f} GB{made}",
+          file=sys.stderr)
     early, middle, late = (entry_at(ledger, part) for part in (0, 0.5, 0.99))
     day = middle["time"]
     searches = [
@@ -93,7 +102,6 @@ def measure(options, folder):
           f"{'files not in memory' if options.cold else 'files in memory as far as they fit'}; milliseconds, the whole command\n")
     print("| search | found | first | median | longest |")
     print("|---|---|---|---|---|")
-    random.seed(1)
     for name, words in searches:
         times = []
         for _ in range(options.rounds):

@@ -10,7 +10,7 @@ import Testing
 @Suite("Retention")
 struct RetentionTests {
   /// A ledger of 40 calls, one a day, sealed, in segments of about six; the writer goes on.
-  private final class Kept {
+  private final class Kept: Sendable {
     let folder = Folder()
     let clock = ManualTime(Timestamp(rfc3339: "2026-01-01T12:00:00Z")!)
     let key: SigningKey

@@ -71,7 +71,7 @@ import Wire
     (#""ledger": { "streams": [{ "name": "a", "syslog": { "host": "h", "transport": "tcp" } }] }"#, "transport"),
     (#""ledger": { "streams": [{ "name": "a", "http": { "url": "http://example.org/" } }] }"#, "https"),
     (#""ledger": { "streams": [{ "name": "../a", "syslog": { "host": "h" } }] }"#, "name"),
-    (#""ledger": { "streams": [{ "name": "a", "syslog": { "host": "h" } }, { "name": "a", "syslog": { "host": "h" } }] }"#, "name"),
+    (#""ledger": {"streams": [{"name": "a", "syslog": {"host": "h"}}, {"name": "a", "syslog": {"host": "i"}}]}"#, "own"),
   ])
   func whatIsWrongOfRecognitionIsRefusedByName(_ text: String, _ word: String) {
     let error = #expect(throws: DocumentError.self) { try Self.load(text) }

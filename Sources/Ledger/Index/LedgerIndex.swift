@@ -16,7 +16,7 @@ public final class LedgerIndex: Sendable {
   }
 
   /// What one segment's index is worth.
-  public enum State: Sendable, Equatable {
+  public enum State: Sendable, Hashable {
     case good
     case missing
     /// Of another state of the segment, damaged, or altered.

@@ -15,7 +15,8 @@ protocol StreamSink: AnyObject {
 
 /// Posts JSON lines to an HTTP collector; any status from 200 to 299 says that it has them.
 final class CollectorSink: StreamSink {
-  private static let timeoutSeconds = 30
+  /// A stop of the gateway waits for it.
+  private static let timeoutSeconds = 10
   private let address: WebAddress
   private let format: ExportFormat
   private let bearerToken: String?
