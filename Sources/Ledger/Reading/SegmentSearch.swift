@@ -109,30 +109,64 @@ struct SegmentSearch {
   private func scan(_ place: Range<Int>) throws(LedgerError) -> [LedgerRow] {
     // From the byte before, to its newline: the line that the part cuts in two belongs to the part before.
     let reader = try SegmentReader(directory: directory, name: name, from: max(0, place.lowerBound - 1))
-    let needles = filter.needles
+    let quick = QuickLook(filter)
     var tape = JSONTape()
     var rows: [LedgerRow] = []
     if place.lowerBound > 0 { _ = try reader.advance() }
     while case .line = try reader.advance(), reader.lineStart < place.upperBound {
-      if let row = match(reader, needles, &tape) { rows.append(row) }
+      if let row = match(reader, quick, &tape) { rows.append(row) }
     }
     return rows
   }
 
   private func scan(_ body: (LedgerRow) throws -> Bool) throws -> Bool {
     let reader = try SegmentReader(directory: directory, name: name)
-    let needles = filter.needles
+    let quick = QuickLook(filter)
     var tape = JSONTape()
     while case .line = try reader.advance() {
-      if let row = match(reader, needles, &tape), try !body(row) { return false }
+      if let row = match(reader, quick, &tape), try !body(row) { return false }
     }
     return true
   }
 
-  private func match(_ reader: SegmentReader, _ needles: [[UInt8]], _ tape: inout JSONTape) -> LedgerRow? {
-    guard needles.allSatisfy({ LedgerSearch.contains(reader.line, $0) }), (try? tape.parse(reader.line)) != nil,
+  private func match(_ reader: SegmentReader, _ quick: QuickLook, _ tape: inout JSONTape) -> LedgerRow? {
+    guard quick.mayMatch(reader.line), (try? tape.parse(reader.line)) != nil,
       let row = LedgerRow(line: reader.line, tape: tape), filter.matches(row)
     else { return nil }
     return row
+  }
+}
+
+/// What can be said of a line without reading it as JSON: enough to pass over nearly all that do not match.
+private struct QuickLook {
+  private let needles: [[UInt8]]
+  private let from: [UInt8]?
+  private let to: [UInt8]?
+
+  init(_ filter: LedgerFilter) {
+    needles = filter.needles
+    from = filter.from.map { Array($0.rfc3339.utf8) }
+    to = filter.to.map { Array($0.rfc3339.utf8) }
+  }
+
+  /// False only when the filter does not match.
+  func mayMatch(_ line: Span<UInt8>) -> Bool {
+    guard from == nil && to == nil || isWithin(line) else { return false }
+    return needles.allSatisfy { LedgerSearch.contains(line, $0) }
+  }
+
+  /// Times in the form that the writer gives them are in the order of their bytes.
+  private func isWithin(_ line: Span<UInt8>) -> Bool {
+    guard let frame = LedgerLine.frame(of: line) else { return false }
+    let time = line.slice(frame.time)
+    guard time[time.count - 1] == 0x5A else { return true }
+    if let from, from.count == time.count, Self.isBefore(time, from.span) { return false }
+    if let to, to.count == time.count, !Self.isBefore(time, to.span) { return false }
+    return true
+  }
+
+  private static func isBefore(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
+    for index in 0..<one.count where one[index] != other[index] { return one[index] < other[index] }
+    return false
   }
 }
