@@ -37,7 +37,7 @@ let package = Package(
     library("Accounting", ["Bytes", "Identifiers", "JOSE", "Store"]),
     library("Policy", ["Bytes", "Identifiers"]),
     library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),
-    library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store"]),
+    library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store", "CLinux"]),
     library("Authorization", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library("Gateway", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library(
@@ -59,6 +59,8 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "measure-parsers", dependencies: ["Bytes", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),
+    .executableTarget(
+      name: "make-ledger", dependencies: ["Bytes", "Ledger"], path: "Benchmarks/Ledger", swiftSettings: settings),
 
     tests("BytesTests", ["Bytes"]),
     tests("IdentifiersTests", ["Identifiers"]),
@@ -85,6 +87,6 @@ let package = Package(
         "Bytes",
       ]),
     tests("SimulatorTests", ["Simulator", "Identifiers", "Wire", "Bytes"]),
-    tests("PasserelleTests", ["passerelle", "Accounting", "Gateway", "Wire", "JOSE", "Bytes"]),
+    tests("PasserelleTests", ["passerelle", "Accounting", "Gateway", "Ledger", "Wire", "JOSE", "Bytes"]),
   ]
 )

@@ -23,10 +23,13 @@ public struct AdminDependencies: Sendable {
   public var consentLifetimeSeconds: Int64
   /// What calls cost, with the policies' prices.
   public var plans: PlanBook
+  /// Nil where the ledger keeps everything.
+  public var retention: LedgerRetention?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
-    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64, plans: PlanBook = PlanBook()
+    tokens: TokenIssuer, time: any TimeSource, consentLifetimeSeconds: Int64, plans: PlanBook = PlanBook(),
+    retention: LedgerRetention? = nil
   ) {
     self.catalogue = catalogue
     self.keys = keys
@@ -38,6 +41,7 @@ public struct AdminDependencies: Sendable {
     self.time = time
     self.consentLifetimeSeconds = consentLifetimeSeconds
     self.plans = plans
+    self.retention = retention
   }
 
   /// What was counted, rated.
@@ -64,6 +68,7 @@ public struct AdminAPI: Sendable {
     ("POST", ["consents", "object"], { try await $0.objectToProcessing($1) }),
     ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
     ("GET", ["subjects"], { try $0.showSubject($1) }),
+    ("GET", ["subjects", "report"], { try await $0.reportSubject($1) }),
     ("POST", ["subjects", "erase"], { try await $0.eraseSubject($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),
     ("POST", ["clients"], { try await $0.addClient($1) }),
@@ -72,6 +77,7 @@ public struct AdminAPI: Sendable {
     ("POST", ["clients", "*", "disable"], { try await $0.setClient($1, enabled: false) }),
     ("GET", ["keys"], { api, _ in api.listKeys() }),
     ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
+    ("POST", ["ledger", "retain"], { try await $0.retain($1) }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("GET", ["usage", "statement"], { try await $0.usageStatement($1) }),
     ("GET", ["usage", "records"], { try await $0.usageRecords($1) }),

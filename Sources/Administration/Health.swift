@@ -7,10 +7,15 @@ import Wire
 public struct Health: Sendable {
   let ledger: LedgerWriter
   let database: Database
+  /// What else there is to tell, beside what readiness depends on.
+  let details: @Sendable () -> [(name: String, state: String)]
 
-  public init(ledger: LedgerWriter, database: Database) {
+  public init(
+    ledger: LedgerWriter, database: Database, details: @escaping @Sendable () -> [(name: String, state: String)] = { [] }
+  ) {
     self.ledger = ledger
     self.database = database
+    self.details = details
   }
 
   /// The process runs and its loops turn.
@@ -21,8 +26,8 @@ public struct Health: Sendable {
     let ledgerState = ledger.isHealthy ? "ok" : "cannot be written"
     let storeState = (try? database.read { _ = try $0.statement("SELECT 1").step() }) == nil ? "cannot be read" : "ok"
     let isReady = ledgerState == "ok" && storeState == "ok"
-    return answer(
-      isReady ? 200 : 503, [("status", isReady ? "ready" : "not ready"), ("ledger", ledgerState), ("store", storeState)])
+    let needed = [("status", isReady ? "ready" : "not ready"), ("ledger", ledgerState), ("store", storeState)]
+    return answer(isReady ? 200 : 503, needed + details().map { ($0.name, $0.state) })
   }
 
   private func answer(_ status: Int, _ fields: [(String, String)]) -> HTTPResponse {

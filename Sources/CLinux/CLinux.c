@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -34,6 +35,10 @@ int passerelle_tcp_socket(int family) { return socket(family, SOCK_STREAM | SOCK
 
 int passerelle_accept(int listener, void *address, uint32_t *length) {
   return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int passerelle_contains(const void *bytes, size_t count, const void *needle, size_t needle_count) {
+  return memmem(bytes, count, needle, needle_count) != NULL;
 }
 
 int passerelle_lock_file(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }

@@ -5,7 +5,8 @@
 /// `LedgerLog` is what happens to the files, failures included; `LedgerRecovery` is what happens at the start.
 ///
 /// `Reading/` is the way out: `LedgerReader` streams, `LedgerVerification` finds every tampering and says where,
-/// `LedgerSearch` answers questions. `Usage/` counts calls into the usage store, exactly once.
+/// `LedgerSearch` answers questions, `LedgerFollower` gives entries as they come. `Index/` makes searches fast and is made from the ledger,
+/// `Export/` writes entries in other forms, `Retention/` removes what is too old, `Sealing/` seals. `Usage/` counts calls into the usage store, exactly once.
 ///
 /// The format: `{"seq":N,"time":"...",<members>,"prev":"<64 hex>"}` and a newline; `prev` is the SHA-256 of the line before it,
 /// without its newline, over all segments; 64 zeros in the first line of all. Segments are named by their first number.

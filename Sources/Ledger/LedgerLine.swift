@@ -8,6 +8,8 @@ enum LedgerLine {
   /// A whole line at most, with its newline: members and frame.
   static let bytesMaximum = membersBytesMaximum + 256
   static let newline: UInt8 = 0x0A
+  /// In the place of the hash of a line that is not there.
+  static let noHash = Digest32(bytes: [UInt8](repeating: 0, count: 32))!
 
   private static let opening = Array("{\"seq\":".utf8)
   private static let timeKey = Array(",\"time\":\"".utf8)

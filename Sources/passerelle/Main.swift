@@ -5,8 +5,15 @@ import Glibc
 @main
 struct Passerelle {
   static func main() async {
+    forbidCores()
     let words = Array(CommandLine.arguments.dropFirst())
     exit(await run(words))
+  }
+
+  /// What the system writes of a process that crashed would hold keys, tokens and numbers (A32).
+  private static func forbidCores() {
+    var none = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
   }
 
   /// Runs one command line and returns its exit status: 0 done, 1 failed, 2 not understood.

@@ -27,13 +27,13 @@ def leaf(line):
     return sha256(b"\x00" + line)
 
 
-def opened(text, key):
+def opened(text, key, typ="ledger-seal+jwt"):
     try:
         token = jws.deserialize_compact(text.encode(), key, algorithms=["ES256"])
     except Exception as error:
-        raise Broken(f"a seal is not by the audit key: {error}")
-    if token.headers().get("typ") != "ledger-seal+jwt":
-        raise Broken("a seal is typed as something else")
+        raise Broken(f"it is not by the audit key: {error}")
+    if token.headers().get("typ") != typ:
+        raise Broken("it is typed as something else")
     return json.loads(token.payload)
 
 
@@ -44,6 +44,19 @@ def verify(folder, key, kept=()):
     sealed = {n[:-5] for n in os.listdir(folder + "/seals") if n.endswith(".seal")} if os.path.isdir(folder + "/seals") else set()
     sequence, previous, seal_before, seals, gap = 0, "0" * 64, "0" * 64, 0, False
     texts = {}
+    if os.path.exists(folder + "/retention.jws"):
+        mark = opened(open(folder + "/retention.jws").read().strip(), key, "ledger-retention+jwt")
+        for segment in sorted((s for s in sealed if int(s[:-6]) <= mark["last"]), key=lambda s: int(s[:-6])):
+            text = open(os.path.join(folder, "seals", segment + ".seal")).read().rstrip("\n")
+            seal = opened(text, key)
+            if (seal["segment"], seal["first"], seal["previous"]) != (segment, sequence + 1, seal_before):
+                raise Broken(f"{segment}: a seal of what was removed is missing")
+            sequence, seal_before, texts[segment], seals = seal["last"], sha256(text.encode()).hex(), text, seals + 1
+        if (sequence, seal_before) != (mark["last"], mark["seal"]):
+            raise Broken("the seals of what was removed are not all there")
+        previous, removed = mark["hash"], sequence
+        segments = [s for s in segments if int(s[:-6]) > removed]
+        sealed = {s for s in sealed if int(s[:-6]) > removed}
     for segment in segments:
         if int(segment[:-6]) != sequence + 1:
             raise Broken(f"{segment}: does not begin with entry {sequence + 1}")

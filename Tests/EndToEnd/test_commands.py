@@ -48,7 +48,7 @@ def test_help_and_version():
 @pytest.mark.parametrize("words, text", [
     ([], "usage:"), (["serv"], 'did you mean "serve"'), (["serve"], "--config is missing"), (["serve", "--confg", "x"], "--config"),
     (["consents", "list"], "--config is missing"), (["consents", "frob", "--config", "x"], "list, show, grant or revoke"),
-    (["demo", "--data", "x", "--port", "0"], "whole number"), (["audit"], "audit verify, prove, key or search"),
+    (["demo", "--data", "x", "--port", "0"], "whole number"), (["audit"], "audit verify, prove, key, search"),
     (["check", "--config"], "wants a value"), (["check", "--config", "a", "--config", "b"], "twice")])
 def test_wrong_usage_is_exit_status_2(words, text):
     failed(run(*words), text, status=2)

@@ -29,6 +29,15 @@ import Wire
     }
   }
 
+  @Test func theExampleShowsStreamsAndRetentionAndWithoutThemThereAreNone() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let example = try Configuration.load(file: root.appendingPathComponent("deploy/passerelle.example.json").path).ledger
+    #expect(example.streams.map(\.name) == ["siem", "collector"] && example.streams.map(\.format) == [.jsonl, .ocsf])
+    #expect(example.retentionDays == 730)
+    let plain = try Self.load().ledger
+    #expect(plain.streams.isEmpty && plain.retentionDays == nil)
+  }
+
   @Test func theExampleHasTheDefaultsOfRecognitionAndCIBA() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let example = try Configuration.load(file: root.appendingPathComponent("deploy/passerelle.example.json").path)
@@ -58,6 +67,11 @@ import Wire
     (#""ciba": { "channel": { "webhook": { "url": "http://x", "fields": ["link"] } } }"#, "phoneNumber"),
     (#""ciba": { "channel": {} }"#, "webhook"), (#""ciba": { "intervalSeconds": 0 }"#, "intervalSeconds"),
     (#""outbound": { "caFiel": "x" }"#, "caFile"),
+    (#""ledger": { "retentionDay": 1 }"#, "retentionDays"), (#""ledger": { "retentionDays": 0 }"#, "retentionDays"),
+    (#""ledger": { "streams": [{ "name": "a", "syslog": { "host": "h", "transport": "tcp" } }] }"#, "transport"),
+    (#""ledger": { "streams": [{ "name": "a", "http": { "url": "http://example.org/" } }] }"#, "https"),
+    (#""ledger": { "streams": [{ "name": "../a", "syslog": { "host": "h" } }] }"#, "name"),
+    (#""ledger": {"streams": [{"name": "a", "syslog": {"host": "h"}}, {"name": "a", "syslog": {"host": "i"}}]}"#, "own"),
   ])
   func whatIsWrongOfRecognitionIsRefusedByName(_ text: String, _ word: String) {
     let error = #expect(throws: DocumentError.self) { try Self.load(text) }

@@ -78,7 +78,7 @@ public struct MyUse: Sendable {
   }
 }
 
-/// How far back the ledger is read. An index by subscriber would make it longer for everybody who calls an API.
+/// How far back the ledger is read where it is not indexed yet.
 public struct MyLookback: Sendable {
   let usesMaximum: Int
   let bytesMaximum: Int
@@ -123,7 +123,8 @@ extension MyData {
     let filter = LedgerFilter(subject: subject.rawValue, event: "api.call", limit: bounds.usesMaximum)
     let lookback = LedgerLookback(
       directory: dependencies.ledger.directory, filter: filter, bytesMaximum: bounds.bytesMaximum,
-      secondsMaximum: bounds.secondsMaximum)
+      secondsMaximum: bounds.secondsMaximum,
+      index: LedgerIndex(directory: dependencies.ledger.directory, key: dependencies.keys.lookup))
     guard let finding = try? await lookback.run() else { return MyUses(uses: nil, since: nil) }
     return MyUses(uses: finding.rows.compactMap(MyUse.init), since: finding.since)
   }

@@ -1,6 +1,7 @@
 #ifndef PASSERELLE_CLINUX_H
 #define PASSERELLE_CLINUX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /// The calls of Linux that Swift's Glibc does not show. `_GNU_SOURCE` stays in the C file: in this header it would change types.
@@ -33,6 +34,9 @@ int passerelle_eventfd(void);
 int passerelle_tcp_socket(int family);
 /// Accepts a connection, non-blocking and closed on exec. `address` must hold 128 bytes.
 int passerelle_accept(int listener, void *address, uint32_t *length);
+
+/// 1 when the needle stands somewhere in the bytes.
+int passerelle_contains(const void *bytes, size_t count, const void *needle, size_t needle_count);
 
 /// An exclusive lock on a whole file without waiting; -1 with EWOULDBLOCK when another process has it.
 int passerelle_lock_file(int descriptor);

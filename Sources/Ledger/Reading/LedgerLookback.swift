@@ -25,9 +25,14 @@ public struct LedgerLookback: Sendable {
   public let filter: LedgerFilter
   public let bytesMaximum: Int
   public let secondsMaximum: Int
+  private let index: LedgerIndex?
 
-  /// - Parameter filter: its `limit` bounds the rows.
-  public init(directory: String, filter: LedgerFilter, bytesMaximum: Int, secondsMaximum: Int) {
+  /// - Parameters:
+  ///   - filter: its `limit` bounds the rows.
+  ///   - bytesMaximum: of segments that are read for want of an index.
+  ///   - index: asked for segments that are indexed already; none is made here.
+  public init(directory: String, filter: LedgerFilter, bytesMaximum: Int, secondsMaximum: Int, index: LedgerIndex? = nil) {
+    self.index = index
     self.directory = directory
     self.filter = filter
     self.bytesMaximum = bytesMaximum
@@ -55,7 +60,12 @@ public struct LedgerLookback: Sendable {
     let needles = filter.needles
     var finding = Finding(rows: [], since: nil)
     var bytesLeft = bytesMaximum
-    for name in try Segments.list(directory).reversed() {
+    let segments = try Segments.list(directory)
+    for name in segments.reversed() {
+      if name != segments.last, try lookByIndex(name, &finding) {
+        guard finding.rows.count <= filter.limit, ContinuousClock.now < deadline else { return cut(finding) }
+        continue
+      }
       var end = try SegmentReader(directory: directory, name: name).fileBytes
       while end > 0 {
         guard bytesLeft > 0, finding.rows.count < filter.limit, ContinuousClock.now < deadline else { return cut(finding) }
@@ -70,6 +80,15 @@ public struct LedgerLookback: Sendable {
       return finding
     }
     return cut(finding)
+  }
+
+  /// False when the segment has no index.
+  private func lookByIndex(_ name: String, _ finding: inout Finding) throws(LedgerError) -> Bool {
+    let search = try SegmentSearch(directory: directory, name: name, filter: filter, index: index, isClosed: true, makes: false)
+    guard let since = search.indexedSince else { return false }
+    finding.rows += try search.newest(filter.limit + 1 - finding.rows.count).reversed()
+    finding.since = since
+    return true
   }
 
   private func cut(_ finding: Finding) -> Finding {

@@ -18,7 +18,7 @@ public final class LedgerReader {
   public init(directory: String, from position: LedgerPosition = .start) throws(LedgerError) {
     self.directory = directory
     self.position = position
-    guard position.sequence > 0 else { return }
+    guard position.sequence > 0, try !Self.isAtRemovedEnd(directory, position) else { return }
     do throws(LedgerError) {
       let reader = try SegmentReader(directory: directory, name: position.segment, from: position.offset)
       guard let line = try reader.lineEnding(at: position.offset), line.sequence == position.sequence,
@@ -29,6 +29,14 @@ public final class LedgerReader {
       if case .rolledBack = error { throw error }
       throw .rolledBack(reason: "entry \(position.sequence) cannot be read any more: \(error)")
     }
+  }
+
+  /// True when the segment of the place was removed by retention and the place was its end: the next segment says by its first entry
+  /// whether it follows.
+  private static func isAtRemovedEnd(_ directory: String, _ position: LedgerPosition) throws(LedgerError) -> Bool {
+    let segments = try Segments.list(directory)
+    guard let first = segments.first, !segments.contains(position.segment) else { return false }
+    return Segments.firstSequence(of: first) == position.sequence + 1
   }
 
   /// Goes to the next entry; false when there is none up to this number, now.
@@ -52,7 +60,7 @@ public final class LedgerReader {
           self.segment = following
         }
       } else {
-        guard let first = try following("") else { return false }
+        guard let first = try following(position.segment) else { return false }
         segment = first
       }
     }
@@ -80,6 +88,12 @@ public final class LedgerReader {
 
   private func accept(_ segment: SegmentReader) throws(LedgerError) {
     guard let frame = LedgerLine.frame(of: segment.line) else { throw malformed(segment, "not an entry") }
+    // Where the beginning was removed by retention, the reader begins with what is left; verification says whether it may be missing.
+    if position == .start, let first = Segments.firstSequence(of: segment.name), first > 1, frame.sequence == first,
+      let hash = Hex.decode(segment.line.slice(frame.previous).string()).flatMap({ Digest32(bytes: $0) })
+    {
+      position = LedgerPosition(sequence: first - 1, segment: "", offset: 0, hash: hash)
+    }
     guard frame.sequence == position.sequence + 1 else {
       throw malformed(segment, "entry \(position.sequence + 1) was expected and \(frame.sequence) found")
     }

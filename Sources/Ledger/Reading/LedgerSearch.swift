@@ -1,5 +1,5 @@
 import Bytes
-import Glibc
+import CLinux
 
 /// Which entries a search gives. What is nil does not matter; what is given must all hold.
 public struct LedgerFilter: Sendable {
@@ -33,7 +33,8 @@ public struct LedgerFilter: Sendable {
     self.limit = limit
   }
 
-  func matches(_ row: LedgerRow) -> Bool {
+  /// True when the entry has all that is asked for; the limit does not matter.
+  public func matches(_ row: LedgerRow) -> Bool {
     func agrees(_ wanted: String?, _ found: String?) -> Bool { wanted == nil || wanted == found }
     let entry = row.entry
     return agrees(client, entry.clientID) && agrees(subject, entry.subject) && agrees(api, entry.api)
@@ -63,60 +64,53 @@ public struct LedgerFilter: Sendable {
   }
 }
 
-/// Answers questions about a ledger by reading it, newest segment first.
+/// Answers questions about a ledger, newest segment first.
 public struct LedgerSearch: Sendable {
   public let directory: String
   public let filter: LedgerFilter
+  private let index: LedgerIndex?
 
-  public init(directory: String, filter: LedgerFilter) {
+  /// - Parameter index: finds subjects, clients, correlators, rare events and times without reading all; what it lacks is made. Nil reads.
+  public init(directory: String, filter: LedgerFilter, index: LedgerIndex? = nil) {
     self.directory = directory
     self.filter = filter
+    self.index = index
   }
 
   /// The newest matching entries, oldest of them first. Lines that are no entries are passed over: finding those is for
   /// `LedgerVerification`.
   public func run() throws(LedgerError) -> [LedgerRow] {
     guard filter.limit > 0 else { return [] }
-    let needles = filter.needles
-    var found: [LedgerRow] = []
-    for name in try Segments.list(directory).reversed() {
-      let rows = try search(name, needles, wanted: filter.limit - found.count)
-      found.insert(contentsOf: rows, at: 0)
-      if found.count >= filter.limit { break }
+    var portions: [[LedgerRow]] = []
+    var count = 0
+    let segments = try Segments.list(directory)
+    for name in segments.reversed() {
+      let rows = try search(name, isClosed: name != segments.last).newest(filter.limit - count)
+      portions.append(rows)
+      count += rows.count
+      if count >= filter.limit { break }
     }
-    return found
+    return Array(portions.reversed().joined())
   }
 
-  private func search(_ name: String, _ needles: [[UInt8]], wanted: Int) throws(LedgerError) -> [LedgerRow] {
-    let reader = try SegmentReader(directory: directory, name: name)
-    var tape = JSONTape()
-    var rows: [LedgerRow] = []
-    while case .line = try reader.advance() {
-      guard needles.allSatisfy({ Self.contains(reader.line, $0) }), (try? tape.parse(reader.line)) != nil,
-        let row = LedgerRow(line: reader.line, tape: tape), filter.matches(row)
-      else { continue }
-      rows.append(row)
-      // The newest stay; now and then, so that the cost of moving them is small.
-      if rows.count >= 2 * wanted + 1024 { rows.removeFirst(rows.count - wanted) }
+  /// Every matching entry, oldest first, whatever the filter's limit, until the body says false.
+  public func forEach(_ body: (LedgerRow) throws -> Bool) throws {
+    let segments = try Segments.list(directory)
+    for name in segments {
+      guard try search(name, isClosed: name != segments.last).forEach(body) else { return }
     }
-    return Array(rows.suffix(wanted))
   }
 
-  /// Looks for the needle behind each of its first bytes' places (all needles begin with a quote and a name).
+  private func search(_ name: String, isClosed: Bool) throws(LedgerError) -> SegmentSearch {
+    try SegmentSearch(directory: directory, name: name, filter: filter, index: index, isClosed: isClosed)
+  }
+
+  /// True when the needle stands in the line.
   static func contains(_ line: Span<UInt8>, _ needle: [UInt8]) -> Bool {
-    guard needle.count <= line.count else { return false }
-    // Sound: both buffers live through the call, and each comparison stays within the line.
-    return unsafe line.withUnsafeBufferPointer { line in
+    // Sound: both buffers live through the call, which only reads them.
+    unsafe line.withUnsafeBufferPointer { line in
       unsafe needle.withUnsafeBufferPointer { needle in
-        var place = 0
-        let last = line.count - needle.count
-        while place <= last {
-          guard let hit = unsafe memchr(line.baseAddress! + place, Int32(needle[0]), last - place + 1) else { return false }
-          place = unsafe UnsafeRawPointer(hit) - UnsafeRawPointer(line.baseAddress!)
-          if unsafe memcmp(line.baseAddress! + place, needle.baseAddress!, needle.count) == 0 { return true }
-          place += 1
-        }
-        return false
+        unsafe passerelle_contains(line.baseAddress, line.count, needle.baseAddress, needle.count) == 1
       }
     }
   }

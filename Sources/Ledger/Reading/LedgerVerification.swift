@@ -9,6 +9,8 @@ public enum LedgerVerification {
     /// Good entries, up to the fault.
     public var entryCount: UInt64 = 0
     public var segmentCount = 0
+    /// What says that the beginning was removed on purpose; the entries after it were checked.
+    public var retention: RetentionMark?
     /// The last good entry.
     public var head = LedgerPosition.start
     public var fault: Fault?
@@ -35,12 +37,16 @@ public enum LedgerVerification {
   /// Reads everything. Good beside a living writer.
   /// - Parameter expected: places that were noted earlier and kept elsewhere (`UsageStore.position()`, a copy of `head.json`):
   ///   the ledger must still hold each of these entries as it was. Only they show a ledger that was rolled back as a whole.
+  /// - Parameter key: the audit key, for the mark of what was removed by retention; without it no beginning may be missing.
   /// - Throws: `LedgerError` when the directory cannot be read at all.
-  public static func verify(directory: String, expected: [LedgerPosition] = []) throws(LedgerError) -> Report {
+  public static func verify(
+    directory: String, expected: [LedgerPosition] = [], key: VerificationKey? = nil
+  ) throws(LedgerError) -> Report {
     // The head first: a living writer only moves it forward.
     let head = LedgerHead.read(directory)
     var walk = Walk(head: head, expected: (head.map { [$0] } ?? []) + expected.filter { $0.sequence > 0 })
-    let segments = try Segments.list(directory)
+    var segments = try Segments.list(directory)
+    if let key { walk.begin(RetentionMark.read(directory, key: key), &segments) }
     walk.report.segmentCount = segments.count
     for (index, name) in segments.enumerated() {
       try walk.read(directory, name, isLast: index == segments.count - 1)
@@ -64,6 +70,24 @@ public enum LedgerVerification {
       var places: [UInt64: [Digest32]] = [:]
       for place in expected { places[place.sequence, default: []].append(place.hash) }
       self.expected = places
+    }
+
+    /// Begins behind what was removed by retention. Segments that a run which was interrupted has given up are no part of the ledger
+    /// any more.
+    mutating func begin(_ found: RetentionMark.Found, _ segments: inout [String]) {
+      switch found {
+      case .none: return
+      case .forged:
+        segment = RetentionMark.fileName
+        segments = []
+        fault(0, 1, "it is not by the audit key")
+      case .mark(let mark):
+        report.retention = mark
+        report.head = LedgerPosition(sequence: mark.last, segment: mark.segment, offset: 0, hash: mark.hash)
+        let leftover = segments.count { (Segments.firstSequence(of: $0) ?? .max) <= mark.last }
+        segments.removeFirst(leftover)
+        if leftover > 0 { report.notes.append("\(leftover) segments up to entry \(mark.last) are to be removed by retention") }
+      }
     }
 
     mutating func read(_ directory: String, _ name: String, isLast: Bool) throws(LedgerError) {
@@ -159,6 +183,7 @@ public enum LedgerVerification {
     }
 
     mutating func finish(_ segments: [String]) {
+      guard report.fault == nil else { return }
       let last = expected.keys.max() ?? 0
       if last > report.head.sequence {
         return fault(

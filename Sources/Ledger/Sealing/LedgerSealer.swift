@@ -45,8 +45,9 @@ public final class LedgerSealer: Sendable {
   public func sealClosedSegments() throws -> [Seal] {
     try pass.withLock { _ in
       var made: [Seal] = []
-      var previous = Seal.beginning
-      for segment in try Segments.list(directory).dropLast() {
+      let segments = try Segments.list(directory)
+      var previous = try lastRemovedSeal(segments) ?? Seal.beginning
+      for segment in segments.dropLast() {
         if let text = SealFiles.read(directory, segment: segment) {
           guard let seal = Seal(text: text, key: key.verificationKey) else {
             throw LedgerError.malformed(segment: segment, offset: 0, reason: "its seal is not by the audit key")
@@ -62,6 +63,17 @@ public final class LedgerSealer: Sendable {
       }
       return made
     }
+  }
+
+  /// The digest of the last seal whose segment was removed by retention.
+  private func lastRemovedSeal(_ segments: [String]) throws -> String? {
+    guard let first = segments.first else { return nil }
+    let removed = SealFiles.sealedSegments(directory).last { Segments.isAfter(first, $0) }
+    guard let removed else { return nil }
+    guard let seal = SealFiles.read(directory, segment: removed).flatMap({ Seal(text: $0, key: key.verificationKey) }) else {
+      throw LedgerError.malformed(segment: removed, offset: 0, reason: "its seal is not by the audit key")
+    }
+    return seal.digest
   }
 
   private func seal(_ segment: String, _ previous: String) throws -> Seal {

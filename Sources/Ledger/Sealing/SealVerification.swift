@@ -17,18 +17,26 @@ public enum SealVerification {
     public init() {}
   }
 
-  /// - Parameter earlier: seals that were kept elsewhere: each must be, byte for byte, the one that stands here.
+  /// - Parameters:
+  ///   - earlier: seals that were kept elsewhere: each must be, byte for byte, the one that stands here.
+  ///   - retention: what the ledger's verification found of removed segments: their seals must be there still.
   public static func verify(
-    directory: String, key: VerificationKey, earlier: [String] = []
+    directory: String, key: VerificationKey, earlier: [String] = [], retention: RetentionMark? = nil
   ) throws(LedgerError) -> Report {
     var report = Report()
-    let segments = try Segments.list(directory)
-    let sealed = SealFiles.sealedSegments(directory)
+    let removedUpTo = retention?.last ?? 0
+    let segments = try Segments.list(directory).filter { (Segments.firstSequence(of: $0) ?? 0) > removedUpTo }
+    var sealed = SealFiles.sealedSegments(directory)
+    let removed = sealed.filter { (Segments.firstSequence(of: $0) ?? 0) <= removedUpTo }
+    sealed.removeFirst(removed.count)
+    var previous = Seal.beginning
+    report.fault = chain(removed, retention, directory, key, &previous)
+    guard report.fault == nil else { return report }
+    report.sealCount = removed.count
     if let stray = sealed.first(where: { !segments.contains($0) }) {
       report.fault = "\(stray): it was sealed and is not there any more"
       return report
     }
-    var previous = Seal.beginning
     for segment in segments.dropLast() {
       guard let text = SealFiles.read(directory, segment: segment) else {
         report.unsealed.append(segment)
@@ -53,6 +61,27 @@ public enum SealVerification {
     }
     if report.fault == nil { report.fault = compare(earlier, directory, key) }
     return report
+  }
+
+  /// The seals of what was removed: each by the audit key and linked to the one before, from the first entry to the last that is gone.
+  private static func chain(
+    _ removed: [String], _ retention: RetentionMark?, _ directory: String, _ key: VerificationKey, _ previous: inout String
+  ) -> String? {
+    guard let retention else { return nil }
+    var last: UInt64 = 0
+    for segment in removed {
+      guard let seal = SealFiles.read(directory, segment: segment).flatMap({ Seal(text: $0, key: key) }),
+        seal.segment == segment
+      else { return "\(segment): its seal is not by the audit key" }
+      guard seal.previous == previous, seal.first == last + 1 else {
+        return "\(segment): a seal before it is missing, which was to stay when its segment was removed"
+      }
+      (previous, last) = (seal.digest, seal.last)
+    }
+    guard last == retention.last, previous == retention.seal else {
+      return "\(retention.segment): its seal, which was to stay when the segment was removed, is missing or another one"
+    }
+    return nil
   }
 
   private static func fault(of seal: Seal, _ previous: String, _ directory: String) throws(LedgerError) -> String? {

@@ -188,6 +188,13 @@ extension Configuration.Ledger {
     segmentBytesMaximum = try reader.optionalInteger("segmentBytesMaximum", in: 4096...(1 << 40)) ?? segmentBytesMaximum
     segmentSecondsMaximum =
       try reader.optionalInteger("segmentSecondsMaximum", in: 1...31_536_000) ?? segmentSecondsMaximum
+    for element in try reader.optionalArray("streams") ?? [] {
+      streams.append(try Configuration.Stream(element, folder: folder))
+    }
+    guard streams.count <= Configuration.Stream.countMaximum, Set(streams.map(\.name)).count == streams.count else {
+      throw (value["streams"] ?? value).error("streams wants at most 8, each with a name of its own")
+    }
+    retentionDays = try reader.optionalInteger("retentionDays", in: 1...36_500)
     if let element = reader.value("seals") { seals = try Configuration.Seals(element, folder: folder) }
     try reader.finish()
   }

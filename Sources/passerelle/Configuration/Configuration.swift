@@ -88,6 +88,9 @@ struct Configuration: Sendable {
     var segmentBytesMaximum = 256 << 20
     var segmentSecondsMaximum = 86_400
     var seals = Seals()
+    /// Sealed segments whose entries are all older are removed; nil keeps everything.
+    var retentionDays: Int?
+    var streams: [Stream] = []
   }
 
   /// Where the ledger's seals are taken.

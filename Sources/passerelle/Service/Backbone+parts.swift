@@ -47,7 +47,7 @@ extension Backbone {
       AdminDependencies(
         catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
         tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
-        consentLifetimeSeconds: consentLifetimeSeconds, plans: plans))
+        consentLifetimeSeconds: consentLifetimeSeconds, plans: plans, retention: retention))
   }
 
   /// Counts what the ledger holds first: what is billed and what quotas count is exact before the first call.

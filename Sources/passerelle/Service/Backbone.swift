@@ -21,6 +21,8 @@ final class Backbone: Sendable {
   let consents: ConsentRegister
   let usage: UsageProjection
   let plans: PlanBook
+  /// Nil: the ledger keeps everything.
+  let retention: LedgerRetention?
 
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
   init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
@@ -42,6 +44,11 @@ final class Backbone: Sendable {
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence })
     plans = Backbone.plans(configuration, catalogue)
+    retention = configuration.ledger.retentionDays.map { [ledger, keys, stores] days in
+      LedgerRetention(
+        directory: configuration.ledgerFolder, key: keys.audit, time: time, days: days,
+        countedSequence: { try stores.usage.position().sequence }, note: { try ledger.appendNow($0) })
+    }
     // A command of another process that changed a consent: whatever the loops remember is read again.
     stores.database.onForeignCommit { [consents] in consents.changedElsewhere() }
   }

@@ -19,6 +19,9 @@ final class Service {
   private let adminListener: Listener
   private let rotation: KeyRotation
   private let sealer: LedgerSealer
+  private let indexer: RepeatedPass
+  private let retention: RepeatedPass?
+  private let streams: LedgerStreams
   let adminToken: String
 
   /// Binds both listeners; nothing is accepted before `start`.
@@ -37,6 +40,9 @@ final class Service {
     let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
     let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
     sealer = try Service.sealer(backbone, outbound, loop: adminLoop.loops[0])
+    indexer = Service.indexer(backbone)
+    retention = Service.retention(backbone)
+    streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
     var gatewaySettings = configuration.gatewaySettings
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     gateway = try GatewayHandler(
@@ -45,7 +51,9 @@ final class Service {
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
     let admin = AdminHandler(
-      api: backbone.adminAPI(), health: Health(ledger: backbone.ledger, database: backbone.stores.database), token: adminToken)
+      api: backbone.adminAPI(),
+      health: Health(
+        ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken)
     adminListener = try Service.listen(
       configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits())
   }
@@ -65,6 +73,9 @@ final class Service {
     backbone.usage.start()
     rotation.start()
     sealer.start()
+    indexer.start()
+    retention?.start()
+    streams.start()
   }
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
@@ -74,6 +85,9 @@ final class Service {
     await gateway.finish()
     // Before the loop that it publishes by.
     sealer.stop()
+    indexer.stop()
+    retention?.stop()
+    streams.stop()
     loops.stop()
     adminLoop.stop()
     backbone.usage.stop()
@@ -92,6 +106,23 @@ final class Service {
           Output.error("\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
         }
       }, passed: { publisher.publish() })
+  }
+
+  /// Makes the index of each segment that was closed, a minute later at most.
+  private static func indexer(_ backbone: Backbone) -> RepeatedPass {
+    let index = LedgerIndex(directory: backbone.configuration.ledgerFolder, key: backbone.keys.lookup)
+    return RepeatedPass(everyMilliseconds: 60_000) { isStopped in try index.makeMissing(isCancelled: isStopped) }
+  }
+
+  /// Removes once a day what is older than it may become.
+  private static func retention(_ backbone: Backbone) -> RepeatedPass? {
+    guard let retention = backbone.retention else { return nil }
+    return RepeatedPass(everyMilliseconds: 86_400_000) { _ in
+      do { try retention.run() } catch {
+        Output.error("what is older than ledger.retentionDays could not be removed: \(error)")
+        throw error
+      }
+    }
   }
 
   private static func listen(

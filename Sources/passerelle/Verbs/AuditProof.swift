@@ -44,13 +44,15 @@ enum AuditProof {
   }
 
   /// Checks the seals, and those that were kept elsewhere (`--seal FILE`).
-  static func seals(_ arguments: Arguments, _ configuration: Configuration) throws -> SealVerification.Report {
+  static func seals(_ arguments: Arguments, _ configuration: Configuration, _ retention: RetentionMark?) throws
+    -> SealVerification.Report
+  {
     let kept = try arguments.value("--seal").map { [String(decoding: try Files.read($0), as: UTF8.self)] } ?? []
     return try SealVerification.verify(
-      directory: configuration.ledgerFolder, key: auditKey(configuration), earlier: kept)
+      directory: configuration.ledgerFolder, key: auditKey(configuration), earlier: kept, retention: retention)
   }
 
-  private static func auditKey(_ configuration: Configuration) throws -> VerificationKey {
+  static func auditKey(_ configuration: Configuration) throws -> VerificationKey {
     try KeyRing.openOrCreate(directory: configuration.keys).audit.verificationKey
   }
 }
