@@ -44,6 +44,8 @@ public struct AdminDependencies: Sendable {
     self.retention = retention
   }
 
+  /// For searches of the ledger.
+  var index: LedgerIndex { LedgerIndex(directory: ledger.directory, key: keys.lookup) }
   /// What was counted, rated.
   var accounts: AccountBook { AccountBook(usage: stores.usage, clients: stores.clients, plans: plans) }
 }

@@ -25,7 +25,7 @@ extension AdminAPI {
   ) throws -> SubjectReport {
     let directory = dependencies.ledger.directory
     let filter = LedgerFilter(subject: subject.rawValue, limit: SubjectReport.entriesMaximum + 1)
-    let index = LedgerIndex(directory: directory, key: dependencies.keys.lookup)
+    let index = dependencies.index
     let entries = try LedgerSearch(directory: directory, filter: filter, index: index).run()
     let rows = try dependencies.stores.consents.search(ConsentFilter(subject: subject, limit: ConsentFilter.limitMaximum))
     let consents = try rows.map { ($0, try dependencies.stores.consents.events(of: $0.id)) }

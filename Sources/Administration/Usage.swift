@@ -59,7 +59,9 @@ extension AdminAPI {
   func rebuildUsage() async throws -> HTTPResponse {
     var entries = 0
     try await recorded(LedgerEntry(event: "admin.usage_rebuilt")) {
-      entries = try await Self.offLoop { [dependencies] in try dependencies.usage.rebuild() }
+      entries = try await Self.offLoop { [dependencies] in
+        try dependencies.usage.rebuild(key: dependencies.keys.audit.verificationKey)
+      }
     }
     var writer = JSONWriter()
     writer.beginObject()

@@ -9,7 +9,7 @@ import Wire
 /// bound to a key under the scheme `DPoP` (RFC 9449 §7), any other as a bearer token.
 ///
 /// Whatever is wrong, the answer is 401 `UNAUTHENTICATED`; the reason goes to the ledger alone. A verified token is remembered
-/// by its SHA-256; that its client is still enabled and its grant not ended is asked on every call.
+/// by a fingerprint; that its client is still enabled and its grant not ended is asked on every call.
 ///
 /// A class, because a call that took a copy would count a dozen references up and down.
 final class Authenticator: Sendable {
@@ -61,26 +61,27 @@ final class Authenticator: Sendable {
     memory.remember(
       AccessToken(
         claims: parts.claims, grant: parts.grant, client: client, clientGeneration: generation, grantHash: 0, grantStamp: 0,
-        isForeign: true, opened: catalogue.operations(openedBy: parts.claims.scopes)), foreign.digest)
+        isForeign: true, opened: catalogue.operations(openedBy: parts.claims.scopes)),
+      memory.fingerprint(foreign.text.span))
   }
 
   private func accessToken(_ text: Span<UInt8>, _ memory: inout TokenMemory, _ now: Timestamp) throws(APIError)
     -> Authentication
   {
-    let digest = SHA256.digest(text)
-    if let known = memory.token(digest) {
+    let fingerprint = memory.fingerprint(text)
+    if let known = memory.token(fingerprint) {
       do throws(APIError) {
         try stillStands(known, now)
         return .known(known)
       } catch {
-        memory.forget(digest)
+        memory.forget(fingerprint)
         // What its issuer said of it holds for a while only, and is asked for again.
         guard known.isForeign else { throw error }
       }
     }
-    if let foreign = ForeignToken(text, digest, among: trustedIssuers) { return .foreign(foreign) }
+    if let foreign = ForeignToken(text, among: trustedIssuers) { return .foreign(foreign) }
     let token = try verify(text, now)
-    memory.remember(token, digest)
+    memory.remember(token, fingerprint)
     return .known(token)
   }
 

@@ -1,14 +1,15 @@
 import JOSE
 
-/// The tokens that one loop has verified, by digest, so that a signature is checked once.
+/// The tokens that one loop has verified, by fingerprint, so that a signature is checked once. The tokens themselves are not kept.
 ///
 /// It holds claims, never decisions: scope, purpose, consent and limits are looked at on every call (A8). Bounded: two
 /// generations of half the size each; when the young one is full it becomes the old one, and what was not used since then
 /// falls out. Nothing is scanned. Confined to its loop.
 struct TokenMemory {
-  private var young: [Digest32: AccessToken] = [:]
-  private var old: [Digest32: AccessToken] = [:]
+  private var young: [Fingerprint: AccessToken] = [:]
+  private var old: [Fingerprint: AccessToken] = [:]
   private let generationCountMaximum: Int
+  private let fingerprints = Fingerprints()
 
   /// - Parameter countMaximum: tokens held at most, 2 or more.
   init(countMaximum: Int) {
@@ -16,25 +17,27 @@ struct TokenMemory {
     young.reserveCapacity(min(generationCountMaximum, 1024))
   }
 
-  /// The token with this digest, when it was verified before and is still held.
-  mutating func token(_ digest: Digest32) -> AccessToken? {
-    if let token = young[digest] { return token }
-    guard let token = old[digest] else { return nil }
-    remember(token, digest)
+  func fingerprint(_ text: Span<UInt8>) -> Fingerprint { fingerprints.fingerprint(text) }
+
+  /// The token with this fingerprint, when it was verified before and is still held.
+  mutating func token(_ fingerprint: Fingerprint) -> AccessToken? {
+    if let token = young[fingerprint] { return token }
+    guard let token = old[fingerprint] else { return nil }
+    remember(token, fingerprint)
     return token
   }
 
-  mutating func remember(_ token: AccessToken, _ digest: Digest32) {
+  mutating func remember(_ token: AccessToken, _ fingerprint: Fingerprint) {
     if young.count >= generationCountMaximum {
       old = young
       young = [:]
       young.reserveCapacity(min(generationCountMaximum, old.count))
     }
-    young[digest] = token
+    young[fingerprint] = token
   }
 
-  mutating func forget(_ digest: Digest32) {
-    young[digest] = nil
-    old[digest] = nil
+  mutating func forget(_ fingerprint: Fingerprint) {
+    young[fingerprint] = nil
+    old[fingerprint] = nil
   }
 }

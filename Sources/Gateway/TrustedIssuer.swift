@@ -54,20 +54,20 @@ struct ForeignToken: Sendable {
 
   /// Nil when no trusted issuer is named by the token's claims, which are unverified: they serve to find whom to ask and for nothing
   /// else. A token that is no JWT is for the one that is asked about tokens.
-  init?(_ text: Span<UInt8>, _ digest: Digest32, among issuers: [TrustedIssuer]) {
+  init?(_ text: Span<UInt8>, among issuers: [TrustedIssuer]) {
     guard !issuers.isEmpty, text.count <= 8192 else { return nil }
     guard let issuer = Self.claimedIssuer(text) else {
       guard let introspecting = issuers.first(where: \.isIntrospecting) else { return nil }
-      self.init(text, digest, introspecting)
+      self.init(text, introspecting)
       return
     }
     guard let trusted = issuers.first(where: { $0.issuer == issuer }) else { return nil }
-    self.init(text, digest, trusted)
+    self.init(text, trusted)
   }
 
-  private init(_ text: Span<UInt8>, _ digest: Digest32, _ issuer: TrustedIssuer) {
+  private init(_ text: Span<UInt8>, _ issuer: TrustedIssuer) {
     self.text = text.bytes()
-    self.digest = digest
+    digest = SHA256.digest(text)
     self.issuer = issuer
   }
 

@@ -72,6 +72,29 @@ struct RetentionTests {
     #expect(try kept.retention(20).run().segments.isEmpty)
   }
 
+  @Test("what was counted stands when its entries go, and the rest can still be proved and counted anew")
+  func usage() throws {
+    let kept = try Kept()
+    let usage = SQLiteUsageStore(database: try Database(path: kept.folder.database, time: kept.clock))
+    let projection = UsageProjection(directory: kept.folder.ledger, store: usage)
+    try projection.advance()
+    let before = try usage.rows(UsageFilter())
+    let removed = try #require(try kept.retention(20).run().entries).count
+    try projection.advance()
+    func check() throws -> UsageCheck.Report {
+      try UsageCheck.run(directory: kept.folder.ledger, store: usage, key: kept.key.verificationKey)
+    }
+    // The hour of the first entry that is left may have lost some.
+    let report = try check()
+    #expect(report.isRight && report.uncheckedRowCount == removed + 1 && report.rowCount == 40 - removed - 1)
+    try projection.rebuild(key: kept.key.verificationKey)
+    #expect(try usage.rows(UsageFilter()) == before)
+    #expect(try check() == report)
+    // Without its mark the beginning is missing.
+    try FileManager.default.removeItem(atPath: kept.folder.ledger + "/" + RetentionMark.fileName)
+    #expect(try check().isRight == false)
+  }
+
   @Test("what is not sealed, not counted, or the newest stays")
   func stays() throws {
     let kept = try Kept()

@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import JOSE
 import Identifiers
 import Ledger
 import Store
@@ -13,7 +14,11 @@ struct UsageCheckTests {
     let writer: LedgerWriter
     let usage: SQLiteUsageStore
 
+    /// Nothing was ever removed here: there is nothing that it would have signed.
+    let auditKey: VerificationKey
+
     init() throws {
+      auditKey = try SigningKey.generate(.es256).verificationKey
       writer = try LedgerWriter(directory: folder.ledger, time: clock, options: LedgerOptions(segmentBytesMaximum: 20_000))
       usage = SQLiteUsageStore(database: try Database(path: folder.database, time: clock))
       for number in 0..<100 {
@@ -23,7 +28,7 @@ struct UsageCheckTests {
       try UsageProjection(directory: folder.ledger, store: usage).advance()
     }
 
-    func check() throws -> UsageCheck.Report { try UsageCheck.run(directory: folder.ledger, store: usage) }
+    func check() throws -> UsageCheck.Report { try UsageCheck.run(directory: folder.ledger, store: usage, key: auditKey) }
   }
 
   @Test("what was counted is right, up to where it was counted")
@@ -40,7 +45,8 @@ struct UsageCheckTests {
     let folder = Folder()
     let writer = try LedgerWriter(directory: folder.ledger, time: ManualTime())
     let usage = SQLiteUsageStore(database: try Database(path: folder.database, time: ManualTime()))
-    #expect(try UsageCheck.run(directory: folder.ledger, store: usage).isRight)
+    let auditKey = try SigningKey.generate(.es256).verificationKey
+    #expect(try UsageCheck.run(directory: folder.ledger, store: usage, key: auditKey).isRight)
     withExtendedLifetime(writer) {}
   }
 

@@ -14,9 +14,10 @@ extension AuditorSite {
       throw AdminError.invalid("seq wants the number of an entry")
     }
     let (directory, key) = (dependencies.ledger.directory, dependencies.keys.audit.verificationKey)
+    let index = dependencies.index
     let (found, seal) = try await AdminAPI.offLoop {
       (
-        try EntryStory.read(directory: directory, sequence: sequence),
+        try EntryStory.read(directory: directory, sequence: sequence, index: index),
         try LedgerVolume.read(directory: directory, key: key).lastSeal
       )
     }

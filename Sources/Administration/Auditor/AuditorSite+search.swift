@@ -89,10 +89,10 @@ extension AuditorSite {
         event: "admin.ledger_searched", subject: subject?.rawValue,
         reason: typed.isEmpty || subject != nil ? nil : "unknown_subject",
         detail: search.details))
-    let directory = dependencies.ledger.directory
+    let (directory, index) = (dependencies.ledger.directory, dependencies.index)
     let rows =
       typed.isEmpty || subject != nil
-      ? try await AdminAPI.offLoop { try LedgerSearch(directory: directory, filter: filter).run() } : []
+      ? try await AdminAPI.offLoop { try LedgerSearch(directory: directory, filter: filter, index: index).run() } : []
     let about = (MSISDN(tel: typed) ?? MSISDN(e164: typed)).map { " about \($0)" } ?? (typed.isEmpty ? "" : " about \(typed)")
     let found = rows.count == 1 ? "1 entry" : rows.isEmpty ? "No entry" : "\(rows.count) entries"
     let content = Self.results.render([

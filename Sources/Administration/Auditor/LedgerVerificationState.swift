@@ -39,15 +39,15 @@ final class LedgerVerificationState: Sendable {
   }
 
   private static func look(_ dependencies: AdminDependencies) throws -> Finding {
-    let directory = dependencies.ledger.directory
+    let (directory, key) = (dependencies.ledger.directory, dependencies.keys.audit.verificationKey)
     // Read first, so that it cannot be ahead.
     let counted = try dependencies.stores.usage.position()
-    let report = try LedgerVerification.verify(directory: directory, expected: [counted])
+    let report = try LedgerVerification.verify(directory: directory, expected: [counted], key: key)
     var finding = Finding(at: dependencies.time.now(), entries: report.entryCount, fault: report.fault?.description, seals: 0)
     guard report.fault == nil else { return finding }
-    let seals = try SealVerification.verify(directory: directory, key: dependencies.keys.audit.verificationKey)
+    let seals = try SealVerification.verify(directory: directory, key: key, retention: report.retention)
     (finding.seals, finding.fault) = (seals.sealCount, seals.fault)
-    finding.usage = try UsageCheck.run(directory: directory, store: dependencies.stores.usage)
+    finding.usage = try UsageCheck.run(directory: directory, store: dependencies.stores.usage, key: key)
     return finding
   }
 }

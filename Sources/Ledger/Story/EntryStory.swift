@@ -22,9 +22,9 @@ public struct EntryStory: Sendable {
   static let callsMaximum = 50
 
   /// Reads the story of an entry; nil when there is no such entry. Blocks for as long as a few searches take; never on a loop.
-  public static func read(directory: String, sequence: UInt64) throws(LedgerError) -> EntryStory? {
+  public static func read(directory: String, sequence: UInt64, index: LedgerIndex? = nil) throws(LedgerError) -> EntryStory? {
     guard let row = try EntryLookup.entry(directory: directory, sequence: sequence) else { return nil }
-    let search = Search(directory: directory, row: row)
+    let search = Search(directory: directory, row: row, index: index)
     return EntryStory(
       entry: row, consent: try search.consent(), tokens: try search.tokens(), calls: try search.calls(),
       correlated: try search.correlated())
@@ -33,13 +33,9 @@ public struct EntryStory: Sendable {
   private struct Search {
     let directory: String
     let row: LedgerRow
+    let index: LedgerIndex?
     private var consentID: String? { row.entry.consentID }
     private var grantID: String? { row.grantID }
-
-    init(directory: String, row: LedgerRow) {
-      self.directory = directory
-      self.row = row
-    }
 
     func consent() throws(LedgerError) -> [LedgerRow] {
       guard let consentID else { return [] }
@@ -66,14 +62,14 @@ public struct EntryStory: Sendable {
     func correlated() throws(LedgerError) -> [LedgerRow] {
       guard let correlator = row.entry.correlator else { return [] }
       let filter = LedgerFilter(correlator: correlator, limit: EntryStory.callsMaximum)
-      return try LedgerSearch(directory: directory, filter: filter).run().filter { $0.sequence != row.sequence }
+      return try LedgerSearch(directory: directory, filter: filter, index: index).run().filter { $0.sequence != row.sequence }
     }
 
     /// Of the same client and subscriber: the identifiers hold for nobody else.
     private func rows(_ event: String) throws(LedgerError) -> [LedgerRow] {
       let filter = LedgerFilter(
         client: row.entry.clientID, subject: row.entry.subject, event: event, limit: EntryStory.rowsMaximum)
-      return try LedgerSearch(directory: directory, filter: filter).run()
+      return try LedgerSearch(directory: directory, filter: filter, index: index).run()
     }
 
     private func sorted(_ rows: [LedgerRow]) -> [LedgerRow] { rows.sorted { $0.sequence < $1.sequence } }

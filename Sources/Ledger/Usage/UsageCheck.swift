@@ -1,5 +1,6 @@
 import Bytes
 import Identifiers
+import JOSE
 import Store
 
 /// Proves that what is counted is what the ledger says: counts its files again and compares every row, at the place that the stored
@@ -23,6 +24,8 @@ public enum UsageCheck {
     public var rowCount = 0
     /// Calls of known clients in the ledger up to there.
     public var callCount = 0
+    /// Rows of hours whose entries retention has removed: they stand as they were counted.
+    public var uncheckedRowCount = 0
     /// The first ones; `differenceCount` says how many there are.
     public var differences: [Difference] = []
     public var differenceCount = 0
@@ -36,11 +39,13 @@ public enum UsageCheck {
 
   /// Blocks for as long as it takes to read the ledger; never on a loop.
   ///
+  /// - Parameter key: the audit key, by which retention signs for what it removed.
   /// - Throws: `StoreError`.
-  public static func run(directory: String, store: any UsageStore) throws -> Report {
+  public static func run(directory: String, store: any UsageStore, key: VerificationKey) throws -> Report {
     var report = Report()
-    var count = UsageCount(directory: directory)
+    var count: UsageCount
     do throws(LedgerError) {
+      count = try UsageCount(directory: directory, key: key)
       // The long part before the snapshot: a snapshot that lasts keeps SQLite from emptying its log.
       try count.read(upTo: position(store))
     } catch {
@@ -56,6 +61,7 @@ public enum UsageCheck {
         report.fault = "entry \(position.sequence) is another one than the one that was counted"
       }
     } _: { row in
+      guard count.covers(row) else { report.uncheckedRowCount += 1; return }
       report.rowCount += 1
       let found = count.take(UsageKey(row))
       if found != row { add(Difference(ledger: found, counted: row), to: &report) }

@@ -1,4 +1,5 @@
 import Bytes
+import JOSE
 import Identifiers
 import Store
 import Synchronization
@@ -46,7 +47,7 @@ public final class UsageProjection: Sendable {
       while true {
         let from = try store.position()
         guard from.sequence < last else { return total }
-        let reader = try LedgerReader(directory: directory, from: from)
+        let reader = try LedgerReader(directory: directory, from: from, isTrusting: true)
         let batch = try nextBatch(reader, from, last)
         // False: another process counted the same stretch first; the next turn begins where it ended.
         if try store.apply(batch) { total += Int(batch.to.sequence - batch.from.sequence) }
@@ -57,14 +58,20 @@ public final class UsageProjection: Sendable {
   /// Counts the whole ledger anew and puts that in the place of what is stored, in one transaction: who reads meanwhile sees the one or
   /// the other. Blocks, for as long as it takes to read the ledger; never on a loop.
   ///
-  /// - Returns: the number of entries read.
+  /// - Parameter key: the audit key. Of hours whose entries retention has removed, what is stored stays.
+  /// - Returns: the number of the last entry read.
   /// - Throws: `LedgerError` when the ledger cannot be read to its end, `StoreError`: what is stored stays then.
   @discardableResult
-  public func rebuild() throws -> Int {
+  public func rebuild(key: VerificationKey? = nil) throws -> Int {
     try pass.withLock { _ in
-      var count = UsageCount(directory: directory)
+      var count = try UsageCount(directory: directory, key: key)
       try count.read(upTo: durableSequence())
-      try store.replace(count.rows, at: count.position)
+      var rows = count.rows
+      try store.snapshot { _ in
+      } _: {
+        if !count.covers($0) { rows.append($0) }
+      }
+      try store.replace(rows, at: count.position)
       return Int(count.position.sequence)
     }
   }
@@ -114,6 +121,7 @@ public final class UsageProjection: Sendable {
     guard count > 0 else {
       throw .rolledBack(reason: "entry \(from.sequence + 1) was durable and cannot be found")
     }
+    reader.settle()
     return UsageBatch(rows: tally.rows, from: from, to: reader.position)
   }
 }

@@ -10,9 +10,10 @@ enum UsageCheckReport {
     guard Files.exists(configuration.data + "/passerelle.sqlite") else {
       throw CommandFailure("\(configuration.data): there is nothing counted here yet")
     }
-    let stores = try Backbone.stores(configuration, KeyRing.openOrCreate(directory: configuration.keys), SystemTime())
+    let keys = try KeyRing.openOrCreate(directory: configuration.keys)
+    let stores = try Backbone.stores(configuration, keys, SystemTime())
     defer { stores.database.close() }
-    let report = try UsageCheck.run(directory: configuration.ledgerFolder, store: stores.usage)
+    let report = try UsageCheck.run(directory: configuration.ledgerFolder, store: stores.usage, key: keys.audit.verificationKey)
     if arguments.flag("--json") { Output.json(json(report)) } else { print(report) }
     if !report.isRight { throw CommandFailure("") }
   }
@@ -23,6 +24,10 @@ enum UsageCheckReport {
     } else if report.differenceCount == 0 {
       Output.line(
         "usage: equals the ledger up to entry \(report.position): \(report.callCount) calls, \(report.rowCount) rows")
+      if report.uncheckedRowCount > 0 {
+        Output.line(
+          "  \(report.uncheckedRowCount) rows are of hours whose entries retention has removed; they stand as they were counted")
+      }
       return
     } else {
       Output.line("usage: DIFFERS from the ledger in \(report.differenceCount) rows, up to entry \(report.position)")
@@ -50,6 +55,7 @@ enum UsageCheckReport {
     writer.field("counted_up_to", Int(report.position))
     writer.field("calls", report.callCount)
     writer.field("rows", report.rowCount)
+    writer.field("unchecked_rows", report.uncheckedRowCount)
     if let fault = report.fault { writer.field("fault", fault) }
     writer.field("difference_count", report.differenceCount)
     writer.key("differences")
