@@ -13,7 +13,7 @@ load70 are for latency. Compare rows of one run only. The folder must be on a di
 """
 import argparse, json, os, platform, shutil, signal, subprocess, sys, tempfile, time
 
-from comparison import calls, disk, gateway, peers, processes, report
+from comparison import calls, disk, gateway, peers, processes, report, syscalls
 from comparison.backend import Backend
 from comparison.scenarios import SCENARIOS, Measurement
 
@@ -33,6 +33,7 @@ def arguments():
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the ledger and all else is, for the time of the run")
     parser.add_argument("--json", metavar="FILE", help="writes all measurements")
     parser.add_argument("--syscalls", action="store_true", help="system calls per call with strace, instead of a measurement")
+    parser.add_argument("--no-install", action="store_true", help="leaves out what is not installed")
     parser.add_argument("--keep", action="store_true", help="keeps the folder")
     options = parser.parse_args()
     options.only, options.peers = options.only.split(","), {"passerelle", *options.peers.split(",")}
@@ -44,10 +45,11 @@ def arguments():
 
 def prepare(options):
     """What is missing is installed; gives the proxies that can be measured here, and says which cannot and why."""
-    subprocess.run([os.path.join(HERE, "..", ".ci", "install"), "bench-compare"], check=True)
+    if not options.no_install:
+        subprocess.run([os.path.join(HERE, "..", ".ci", "install"), "bench-compare"], check=True)
     if os.cpu_count() < 2:
         sys.exit("this wants two processors: one for the proxy, one for load and backend")
-    if "envoy" in options.peers:
+    if "envoy" in options.peers and not options.no_install:
         peers.install_envoy()
     there = []
     for peer in (peer for peer in peers.PEERS if peer.name in options.peers):
@@ -117,11 +119,10 @@ def main():
     os.chmod(folder, 0o755)  # nginx's workers can be another user
     try:
         backend = Backend(folder)
-        modes = {scenario.mode for scenario in SCENARIOS if scenario.name in options.only}
+        modes = set() if options.syscalls else {scenario.mode for scenario in SCENARIOS if scenario.name in options.only}
         installation = gateway.Installation(os.path.join(folder, "passerelle"), backend.port, modes, options.cold_tokens)
         fleet = peers.Fleet(folder, backend, installation, options.keep)
         if options.syscalls:
-            from comparison import syscalls
             return print(syscalls.table(there, fleet, installation))
         wanted = plan(options, installation, there)
         refusals = calls.table(there, installation, fleet.running)

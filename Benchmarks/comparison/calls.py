@@ -1,5 +1,5 @@
 """Single calls: that a proxy answers right, and which tokens it takes and refuses."""
-import http.client, json, ssl
+import http.client, json, socket, ssl
 
 from . import backend
 from .processes import Failure
@@ -20,6 +20,44 @@ def call(port, token, tls=False):
         return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+def raw(connection, token):
+    """One call as the load sends it, on an open connection; the whole answer, head and body."""
+    connection.sendall((f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
+                        "x-correlator: b4333c46-49c0-4f62-80d7-f0ef930f1c46\r\nContent-Length: 2\r\n"
+                        f"Authorization: Bearer {token}\r\n\r\n{{}}").encode())
+    answer, length = b"", None
+    while length is None or len(answer) < length:
+        received = connection.recv(65536)
+        if not received:
+            raise Failure("the proxy closed a connection in the middle of an answer")
+        answer += received
+        head, end, _ = answer.partition(b"\r\n\r\n")
+        if end:
+            field = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            length = len(head) + 4 + int(field.partition(b":")[2])
+    return answer
+
+
+def answer_bytes(running, token):
+    """Size of a right answer with its head, as the load gets it."""
+    with socket.create_connection(("127.0.0.1", running.port), 10) as connection:
+        if not running.tls:
+            return len(raw(connection, token))
+        with ssl._create_unverified_context().wrap_socket(connection) as protected:
+            return len(raw(protected, token))
+
+
+def resumes(running, token):
+    """Whether a second TLS connection resumes the session of the first: then wrk's handshakes would not be full ones."""
+    context, session = ssl._create_unverified_context(), None
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", running.port), 10) as connection:
+            with context.wrap_socket(connection, session=session) as protected:
+                raw(protected, token)  # tickets of TLS 1.3 come with the first data
+                session, resumed = protected.session, protected.session_reused
+    return resumed
 
 
 def altered(token):
@@ -44,6 +82,8 @@ def demand(peer, running, installation):
         status, _ = call(running.port, altered(installation.token()), running.tls)
         if status != 401:
             raise Failure(f"{peer.name} answered {status} to a forged token")
+    if running.tls and resumes(running, installation.token()):
+        raise Failure(f"{peer.name} resumes TLS sessions")
 
 
 def cases(installation):

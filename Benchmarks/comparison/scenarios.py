@@ -73,7 +73,7 @@ class Measurement:
     def _measured(self, peer, scenario, running, put_load):
         pid, backend = running.process.pid, self.backend.process.pid
         reached = self.backend.settled_count()
-        length = _answer_bytes(running, self.installation.token())
+        length = calls.answer_bytes(running, self.installation.token())
         clock = _Clock(pid, backend)
         result = put_load(running)
         used = clock.stopped()
@@ -126,27 +126,3 @@ class _Clock:
         other = max(0, machine - user - system - backend - own) / elapsed
         return {"user": user, "system": system, "backend": backend, "other": other, "steal": steal / elapsed}
 
-
-def _answer_bytes(running, token):
-    """Size of a right answer with its head, as the load gets it."""
-    import socket, ssl
-    connection = socket.create_connection(("127.0.0.1", running.port), 10)
-    if running.tls:
-        connection = ssl._create_unverified_context().wrap_socket(connection)
-    with connection:
-        connection.sendall((f"POST {calls.PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
-                            "x-correlator: b4333c46-49c0-4f62-80d7-f0ef930f1c46\r\nContent-Length: 2\r\n"
-                            f"Authorization: Bearer {token}\r\n\r\n{{}}").encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer or len(answer) < _whole(answer):
-            answer += connection.recv(65536) or _broken()
-        return len(answer)
-
-
-def _whole(answer):
-    head = answer.index(b"\r\n\r\n") + 4
-    return head + int(next(line for line in answer[:head].lower().split(b"\r\n") if line.startswith(b"content-length:"))[15:])
-
-
-def _broken():
-    raise Failure("the proxy closed a connection in the middle of an answer")
