@@ -31,10 +31,11 @@ class Backend:
 
     def settled_count(self):
         """The same, once nothing comes any more: what a load left behind when it ended still goes through the proxy."""
-        last = self.count()
+        last, equal = self.count(), 0
         for _ in range(250):
-            time.sleep(0.04)
+            time.sleep(0.05)
             last, before = self.count(), last
-            if last == before:
+            equal = equal + 1 if last == before else 0
+            if equal == 3:  # a proxy may have to wait for its processor
                 break
         return last

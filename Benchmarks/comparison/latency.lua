@@ -124,7 +124,8 @@ function init()
       end
       while not is_empty(waiting) and not is_empty(idle) do send(pop(idle), pop(waiting)) end
     end
-    if busy == 0 and now >= ends and is_empty(waiting) then break end
+    -- Asked of the calls, not of the time: the last one may be answered before the time is over.
+    if busy == 0 and is_empty(waiting) and (rate == 0 or arrival >= ends) then break end
     local pause = 5e6
     if rate > 0 and arrival < ends then pause = math.max(0, arrival - clock()) end
     timeout.s, timeout.ns = math.floor(pause / 1e6), math.floor(pause % 1e6 * 1e3)

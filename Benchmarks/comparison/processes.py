@@ -58,6 +58,24 @@ def own_seconds():
     return sum(os.times()[:4])
 
 
+class Clock:
+    """Processor time of everything from now on; of a proxy and the backend apart, where there are any."""
+
+    def __init__(self, proxy=None, backend=None):
+        self._pids = proxy, backend
+        self._before = self._read()
+
+    def _read(self):
+        proxy, backend = (cpu_seconds(pid) if pid else (0, 0) for pid in self._pids)
+        return (*proxy, sum(backend), own_seconds(), *machine_seconds(), time.monotonic())
+
+    def stopped(self):
+        user, system, backend, own, machine, steal, elapsed = (after - before for after, before in zip(self._read(), self._before))
+        # Of one processor: what neither proxy nor backend nor load used. The disk's work for a durable log is in it.
+        other = max(0, machine - user - system - backend - own) / elapsed
+        return {"user": user, "system": system, "backend": backend, "other": other, "steal": steal / elapsed}
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

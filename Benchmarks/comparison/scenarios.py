@@ -1,5 +1,4 @@
 """What is measured, and one measurement with the checks that keep a fast wrong answer out of the tables."""
-import os, time
 from dataclasses import dataclass
 
 from . import calls, gateway, load, processes
@@ -44,7 +43,7 @@ class Measurement:
 
     def take(self, peer, scenario):
         """Starts the proxy, loads it, stops it; one row. Raises Failure where anything was not as it must be."""
-        before = self.backend.settled_count()
+        before = self.backend.count()
         with self.fleet.running(peer, scenario.tls) as running:
             calls.demand(peer, running, self.installation)
             started = processes.resident_mib(running.process.pid)
@@ -52,7 +51,7 @@ class Measurement:
             row = self._measured(peer, scenario, running, self._load(peer, scenario, warm))
             row["memory_started_mib"] = started
             processes.stop(running.process)
-            forwarded = self.backend.settled_count() - before
+            forwarded = self.backend.count() - before
             if peer.name == "passerelle":
                 row["ledger_calls"] = self._audited(running, forwarded)
         if scenario.name == "hot":
@@ -74,7 +73,7 @@ class Measurement:
         pid, backend = running.process.pid, self.backend.process.pid
         reached = self.backend.settled_count()
         length = calls.answer_bytes(running, self.installation.token())
-        clock = _Clock(pid, backend)
+        clock = processes.Clock(pid, backend)
         result = put_load(running)
         used = clock.stopped()
         count = result["calls"]
@@ -107,22 +106,3 @@ class Measurement:
         if succeeded != forwarded:
             raise Failure(f"passerelle: {forwarded} calls reached the backend and {succeeded} are in the ledger as successful")
         return succeeded
-
-
-class _Clock:
-    """Processor time of everything from now on."""
-
-    def __init__(self, proxy, backend):
-        self._pids = proxy, backend
-        self._before = self._read()
-
-    def _read(self):
-        proxy, backend = (processes.cpu_seconds(pid) for pid in self._pids)
-        return (*proxy, sum(backend), processes.own_seconds(), *processes.machine_seconds(), time.monotonic())
-
-    def stopped(self):
-        user, system, backend, own, machine, steal, elapsed = (after - before for after, before in zip(self._read(), self._before))
-        # Of one processor: what neither proxy nor backend nor load used. The disk's work for a durable log is in it.
-        other = max(0, machine - user - system - backend - own) / elapsed
-        return {"user": user, "system": system, "backend": backend, "other": other, "steal": steal / elapsed}
-
