@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# The others: build, lint, bench, clean.
+# The others: build, lint, bench, bench-compare, clean.
 
 SHELL := /bin/bash
 BINARY := .build/release/passerelle
@@ -8,7 +8,8 @@ PORT ?= 8080
 ADMIN_PORT ?= 8081
 PYTHON ?= python3
 
-.PHONY: demo build test test-swift test-python lint bench clean dependencies test-dependencies bench-dependencies
+.PHONY: demo build test test-swift test-python lint bench bench-compare clean dependencies test-dependencies bench-dependencies \
+	bench-compare-dependencies
 
 demo: build
 	@echo "Passerelle: http://127.0.0.1:$(PORT)/ shows where to begin. Stop it with Ctrl-C; it keeps its data in $(DEMO_DATA)/."
@@ -41,6 +42,10 @@ bench: build bench-dependencies
 	$(PYTHON) Benchmarks/kill9.py
 	$(PYTHON) Benchmarks/consents.py --counts 10000,100000
 
+# Passerelle beside HAProxy, nginx and Envoy; below ten minutes.
+bench-compare: build bench-compare-dependencies
+	$(PYTHON) Benchmarks/compare.py
+
 clean:
 	rm -rf .build .venv $(DEMO_DATA)
 
@@ -52,3 +57,6 @@ test-dependencies:
 
 bench-dependencies:
 	@.ci/install bench
+
+bench-compare-dependencies:
+	@.ci/install bench-compare
