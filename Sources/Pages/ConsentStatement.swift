@@ -8,11 +8,12 @@ import Policy
 /// whose digest goes into the consent's history; it holds neither the request's handle nor the number.
 struct ConsentStatement {
   /// Raised with each change of what the statement says or how it is laid out; the texts are told apart by their digest.
-  static let version = "2"
+  static let version = "3"
 
   private static let template = Template(PackageResources.statement_html)
   private static let category = Template(PackageResources.category_html)
   private static let askerLink = Template(PackageResources.asker_link_html)
+  private static let offline = Template(PackageResources.offline_html)
   private static let askerText = Template(PackageResources.asker_text_html)
 
   let texts: Texts
@@ -34,7 +35,8 @@ struct ConsentStatement {
       "dataHeading": .text(texts(.data)), "dataHint": .text(texts(.dataHint)), "categories": .markup(Markup(categories)),
       "durationHeading": .text(texts(.duration)),
       "duration": .text(texts(.durationText, ["date": texts.day(interaction.offer.expiresAt)])),
-      "withdrawalHeading": .text(texts(.withdrawal)), "withdrawal": .text(withdrawal),
+      "offline": .markup(Self.offline(interaction, texts)), "withdrawalHeading": .text(texts(.withdrawal)),
+      "withdrawal": .text(withdrawal),
     ])
     self.texts = texts
     digest = SHA256.digest(markup.bytes)
@@ -53,6 +55,12 @@ struct ConsentStatement {
       "description": .text(item.category.description.text(wishes)), "exampleLabel": .text(texts(.example)),
       "example": .text(item.category.example.text(wishes)), "cost": .text(cost(item.cost, client: client, texts: texts)),
     ])
+  }
+
+  /// A refresh token goes on without anybody in front of a browser: whoever agrees to it has to know.
+  private static func offline(_ interaction: Interaction, _ texts: Texts) -> Markup {
+    guard interaction.mayGoOn else { return .nothing }
+    return offline.render(["text": .text(texts(.offline, ["client": interaction.client.name]))])
   }
 
   private static func cost(_ cost: ConsentOffer.Cost, client: String, texts: Texts) -> String {
