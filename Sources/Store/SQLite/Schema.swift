@@ -17,6 +17,7 @@ enum Schema {
     [SQLiteOneTimeCodeStore.schema],
     [SQLiteGrantStore.subjectIndex, SQLiteConsentStore.searchIndexes],
     [SQLiteCaptureStore.schema, SQLiteBackchannelStore.subjectIndex],
+    [SQLiteConsentOutboxStore.schema],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

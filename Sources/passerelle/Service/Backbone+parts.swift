@@ -43,11 +43,12 @@ extension Backbone {
   private var consentLifetimeSeconds: Int64 { Int64(configuration.consent.lifetimeDays) * 86_400 }
 
   func adminAPI() -> AdminAPI {
-    AdminAPI(
-      AdminDependencies(
-        catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
-        tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
-        consentLifetimeSeconds: consentLifetimeSeconds))
+    var dependencies = AdminDependencies(
+      catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
+      tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
+      consentLifetimeSeconds: consentLifetimeSeconds)
+    if let consentMaster { dependencies.consentMaster = { try consentMaster.state() } }
+    return AdminAPI(dependencies)
   }
 
   /// Counts what the ledger holds first: what is billed and what quotas count is exact before the first call.

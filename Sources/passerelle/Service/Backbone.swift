@@ -1,10 +1,12 @@
 import Authorization
 import Bytes
 import Consent
+import ConsentMaster
 import JOSE
 import Ledger
 import Policy
 import Store
+import Wire
 
 /// What stands behind every listener and every command: keys, catalogue, stores, consent register, ledger.
 ///
@@ -18,6 +20,8 @@ final class Backbone: Sendable {
   let ledger: LedgerWriter
   let consents: ConsentRegister
   let usage: UsageProjection
+  /// The operator's own, where there is one, on a loop of its own.
+  let consentMaster: ConsentMasterLink?
 
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
   init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
@@ -27,15 +31,19 @@ final class Backbone: Sendable {
     keys = try KeyRing.openOrCreate(directory: configuration.keys, time: time)
     try Files.makeFolder(configuration.data)
     ledger = try LedgerWriter(directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions)
+    let changes = ChangeBoard()
     do {
       stores = try Backbone.stores(configuration, keys, time)
+      consentMaster = try configuration.consent.master.map { [stores, ledger] in
+        try ConsentMasterLink($0, configuration.outbound, stores, changes, ledger, time)
+      }
     } catch {
       ledger.close()
       throw error
     }
     consents = ConsentRegister(
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
-      observer: ConsentLedger(ledger: ledger))
+      observer: ConsentLedger(ledger: ledger), source: consentMaster?.master.records, changes: changes)
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, price: Backbone.price(catalogue),
       durableSequence: { [ledger] in ledger.lastSequence })
@@ -45,6 +53,7 @@ final class Backbone: Sendable {
 
   /// Closes ledger and store; what was acknowledged is on disk.
   func close() {
+    consentMaster?.stop()
     ledger.close()
     stores.database.close()
   }
@@ -67,7 +76,7 @@ final class Backbone: Sendable {
   static func stores(_ configuration: Configuration, _ keys: KeyRing, _ time: any TimeSource) throws -> Stores {
     Stores(
       database: try Database(path: configuration.data + "/passerelle.sqlite", time: time), lookup: keys.lookup,
-      sealing: keys.sealing)
+      sealing: keys.sealing, hasConsentMaster: configuration.consent.master != nil)
   }
 }
 

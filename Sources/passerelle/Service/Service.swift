@@ -1,6 +1,7 @@
 import Administration
 import Authorization
 import Bytes
+import ConsentMaster
 import Gateway
 import Identifiers
 import JOSE
@@ -45,7 +46,8 @@ final class Service {
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
     let admin = AdminHandler(
-      api: backbone.adminAPI(), health: Health(ledger: backbone.ledger, database: backbone.stores.database), token: adminToken)
+      api: backbone.adminAPI(), health: Health(ledger: backbone.ledger, database: backbone.stores.database), token: adminToken,
+      others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])
     adminListener = try Service.listen(
       configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits())
   }
