@@ -30,6 +30,8 @@ struct Configuration: Sendable {
   /// Other authorization servers whose access tokens are accepted at the gateway.
   var trustedIssuers: [TrustedIssuer]
   var consent: Consent
+  /// A folder with the applications' logos; nil shows none.
+  var logos: String?
   var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits

@@ -24,7 +24,7 @@ extension Backbone {
         catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
         recognition: recognition(services), simulatedSubscribers: simulatedSubscribers, oneTimeCodes: oneTimeCodes(services),
         channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages))
-    let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty)
+    let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
 
@@ -67,6 +67,16 @@ extension Backbone {
 }
 
 extension Configuration {
+  /// The applications' logos.
+  ///
+  /// - Throws: one line that names the file that is none.
+  func readLogos() throws -> Logos {
+    guard let logos else { return Logos() }
+    let names = try Files.names(in: logos)
+    let files = try names.map { (name: $0, bytes: try Files.read(logos + "/" + $0, bytesMaximum: Logos.bytesMaximum + 1)) }
+    do { return try Logos(files) } catch { throw CommandFailure("\(logos): \(error)") }
+  }
+
   var gatewaySettings: GatewaySettings {
     var settings = GatewaySettings(
       issuer: issuer, audience: audience, host: String(issuer.drop { $0 != "/" }.dropFirst(2)),

@@ -19,6 +19,7 @@ enum CheckVerb: Verb {
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
     let remarks = try remarks(configuration, catalogue)
+    _ = try configuration.readLogos()
     let adapters = try await health(configuration)
     let questions = try LegalBasisReport.rows(configuration, catalogue)
     guard arguments.flag("--json") else {
