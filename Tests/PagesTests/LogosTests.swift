@@ -1,4 +1,4 @@
-import Foundation
+import Bytes
 import Identifiers
 import Testing
 import Wire
@@ -12,7 +12,7 @@ private let webp: [UInt8] = Array("RIFF".utf8) + [1, 0, 0, 0] + Array("WEBPVP8 "
 @Suite("Logos")
 struct LogosTests {
   private let loop: EventLoop
-  init() throws { loop = try EventLoop(index: 0) }
+  init() throws { loop = try EventLoop(index: 0, time: SystemTime()) }
 
   private func answer(_ logos: Logos, _ path: String, method: String = "GET") -> HTTPResponse {
     logos.respond(to: HTTPRequest(method: method, target: path, fields: [], body: [], loop: loop))
