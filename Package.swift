@@ -38,6 +38,7 @@ let package = Package(
     library("Policy", ["Bytes", "Identifiers"]),
     library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),
     library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store", "CLinux"]),
+    library("ConsentMaster", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Consent", "Ledger"]),
     library("Authorization", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library("Gateway", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library(
@@ -53,7 +54,8 @@ let package = Package(
     .executableTarget(
       name: "passerelle",
       dependencies: [
-        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "Authorization", "Gateway",
+        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "ConsentMaster",
+        "Authorization", "Gateway",
         "Pages", "Administration", "ConsentInfo", "Simulator", "CLinux",
       ],
       swiftSettings: settings),
@@ -71,6 +73,8 @@ let package = Package(
     tests("PolicyTests", ["Policy", "Identifiers", "Bytes"]),
     tests("ConsentTests", ["Consent", "Policy", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests("LedgerTests", ["Ledger", "Store", "JOSE", "Identifiers", "Bytes"]),
+    tests(
+      "ConsentMasterTests", ["ConsentMaster", "Ledger", "Consent", "Policy", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
     tests(
       "AuthorizationTests",
       ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),

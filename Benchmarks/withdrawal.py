@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """From a withdrawal to the first refusal, under load: milliseconds, over many withdrawals.
 
-    python3 Benchmarks/withdrawal.py [--withdrawals 50] [--threads 4] [--loops 2]
+    python3 Benchmarks/withdrawal.py [--withdrawals 50] [--callers 2] [--connections 4] [--loops 2]
 
-Several threads call over kept connections with one subscriber's token, as fast as they can, while wrk loads the gateway with calls about
-another subscriber. Consent is entered and withdrawn over the admin API. For each withdrawal and each thread it notes: the time from the
+Several processes call over kept connections with one subscriber's token, as fast as they can, while wrk loads the gateway with calls about
+another subscriber. Consent is entered and withdrawn over the admin API. For each withdrawal and each caller it notes: the time from the
 answer to the withdrawal to the first refusal (below zero: the refusal was faster than the answer), the time from sending the
 withdrawal to the first refusal, and when the last call was begun that still succeeded: after the answer there must be none. A refusal
-has the latency of any call under that load in it; the last row has not, and says how long the withdrawal itself takes to hold.
-The threads share Python's interpreter, so that a time includes waiting for it: it is an upper bound.
+has the latency of any call under that load in it; the third row has not, and says how long the withdrawal itself takes to hold. The last
+row is that latency, of all calls before the withdrawals: what is longer than the first row is the load, and not the withdrawal.
 """
-import argparse, http.client, json, os, shutil, signal, subprocess, sys, tempfile, threading, time
+import argparse, http.client, json, multiprocessing, os, shutil, signal, subprocess, sys, tempfile, time
 
 from hot_path import BINARY, PATH, free_port, register, run, start_backend, start_gateway
 
@@ -18,22 +18,32 @@ PURPOSE, SCOPE = "dpv:FraudPreventionAndDetection", "device-identifier:retrieve-
 NUMBER = "tel:+33639980002"
 
 
-class Caller(threading.Thread):
-    """Calls over one connection until it is stopped; remembers when each call began and ended, and how."""
+class Caller:
+    """A process that calls over one connection until it is stopped; gives when each call began and ended, and how."""
 
     def __init__(self, port, token):
-        super().__init__(daemon=True)
-        self.connection = http.client.HTTPConnection("127.0.0.1", port)
-        self.fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self.calls, self.running = [], True
+        self.ours, theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=self.run, args=(port, token, theirs), daemon=True)
+        self.process.start()
 
-    def run(self):
-        while self.running:
+    @staticmethod
+    def run(port, token, ours):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        calls = []
+        while not ours.poll():
             begun = time.monotonic()
-            self.connection.request("POST", PATH, "{}", self.fields)
-            answer = self.connection.getresponse()
+            connection.request("POST", PATH, "{}", fields)
+            answer = connection.getresponse()
             answer.read()
-            self.calls.append((begun, time.monotonic(), answer.status))
+            calls.append((begun, time.monotonic(), answer.status))
+        ours.send(calls)
+
+    def stop(self):
+        self.ours.send(None)
+        calls = self.ours.recv()
+        self.process.join()
+        return calls
 
 
 class Admin:
@@ -63,19 +73,18 @@ def report(name, values):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--withdrawals", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--callers", type=int, default=2)
     parser.add_argument("--connections", type=int, default=4, help="of wrk, which loads the gateway")
     parser.add_argument("--loops", type=int, default=2)
     options = parser.parse_args()
     for tool in ("nginx", "wrk", "openssl"):
         if not shutil.which(tool):
             sys.exit(f"{tool} is not installed")
-    sys.setswitchinterval(0.0005)
     folder = tempfile.mkdtemp(prefix="passerelle-withdrawal-")
     os.chmod(folder, 0o755)
     backend_port, port, admin_port = free_port(), free_port(), free_port()
     backend, gateway, load = start_backend(folder, backend_port), None, None
-    answered, sent, last, late = [], [], [], 0
+    answered, sent, last, usual, late = [], [], [], [], 0
     try:
         gateway, config = start_gateway(folder, port, admin_port, backend_port, "durable", options.loops)
         other = register(folder, config)
@@ -91,27 +100,23 @@ def main():
                                 stdout=subprocess.DEVNULL)
         for _ in range(options.withdrawals):
             # A token of after the last withdrawal: those of before stay dead.
-            callers = [Caller(port, admin.post("/tokens", **issue)[0]) for _ in range(options.threads)]
-            for caller in callers:
-                caller.start()
-            time.sleep(0.15)
+            callers = [Caller(port, admin.post("/tokens", **issue)[0]) for _ in range(options.callers)]
+            time.sleep(0.3)
             begun = time.monotonic()
             admin.post(f"/consents/{consent}/revoke", reason="benchmark")
             done = time.monotonic()
             time.sleep(0.05)
-            for caller in callers:
-                caller.running = False
-            for caller in callers:
-                caller.join()
-                if not any(status == 200 for _, _, status in caller.calls):
+            for calls in [caller.stop() for caller in callers]:
+                if not any(status == 200 for _, _, status in calls):
                     sys.exit("no call succeeded before the withdrawal")
-                refusal = next((end for _, end, status in caller.calls if status == 403), None)
+                usual += [end - start for start, end, _ in calls if end < begun]
+                refusal = next((end for _, end, status in calls if status == 403), None)
                 if refusal is None:
                     sys.exit("no call was refused after the withdrawal")
                 answered.append(refusal - done)
                 sent.append(refusal - begun)
-                last.append(max(start for start, _, status in caller.calls if status == 200) - begun)
-                late += sum(1 for start, _, status in caller.calls if start > done and status == 200)
+                last.append(max(start for start, _, status in calls if status == 200) - begun)
+                late += sum(1 for start, _, status in calls if start > done and status == 200)
             admin.post("/consents", **grant)
     finally:
         for process in (load, gateway, backend):
@@ -121,12 +126,13 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?")
     print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} processors ({model}), shared by all; {options.loops} event loops, durable "
-          f"ledger, wrk with {options.connections} connections beside {options.threads} callers; {options.withdrawals} withdrawals\n")
+          f"ledger, wrk with {options.connections} connections beside {options.callers} callers; {options.withdrawals} withdrawals\n")
     print("| milliseconds | samples | least | p50 | p90 | p99 | most |")
     print("|---|---|---|---|---|---|---|")
     report("from the answer to the withdrawal to the first refusal", answered)
     report("from sending the withdrawal to the first refusal", sent)
     report("from sending it to the begin of the last call that succeeded", last)
+    report("any call before it, from its begin to its answer", usual)
     print(f"\ncalls begun after the answer that succeeded: {late}")
     if late:
         sys.exit(1)

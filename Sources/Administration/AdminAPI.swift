@@ -25,6 +25,8 @@ public struct AdminDependencies: Sendable {
   public var plans: PlanBook
   /// Nil where the ledger keeps everything.
   public var retention: LedgerRetention?
+  /// How it stands with the consent master; nil where there is none.
+  public var consentMaster: (@Sendable () throws -> ConsentMasterState)?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
@@ -61,15 +63,16 @@ public struct AdminAPI: Sendable {
 
   /// The table: method and path (`*` stands for an identifier) to act.
   private static let acts: [(method: String, path: [String], act: Act)] = [
-    ("GET", ["consents"], { try $0.listConsents($1) }),
+    ("GET", ["consents"], { try await $0.listConsents($1) }),
     ("POST", ["consents"], { try await $0.grantConsent($1) }),
     ("GET", ["consents", "export"], { try await $0.exportConsents($1) }),
     ("POST", ["consents", "import"], { try await $0.importConsents($1) }),
     ("POST", ["consents", "revoke"], { try await $0.revokeConsents($1) }),
+    ("GET", ["consents", "master"], { api, _ in try api.showMaster() }),
     ("GET", ["consents", "*"], { try $0.showConsent($1) }),
     ("POST", ["consents", "object"], { try await $0.objectToProcessing($1) }),
     ("POST", ["consents", "*", "revoke"], { try await $0.revokeConsent($1) }),
-    ("GET", ["subjects"], { try $0.showSubject($1) }),
+    ("GET", ["subjects"], { try await $0.showSubject($1) }),
     ("GET", ["subjects", "report"], { try await $0.reportSubject($1) }),
     ("POST", ["subjects", "erase"], { try await $0.eraseSubject($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),

@@ -9,9 +9,15 @@ public final class AdminHandler: RequestHandler {
   private let health: Health
   private let token: [UInt8]
   private let auditor: AuditorSite
+  private let others: [String: @Sendable (HTTPRequest) async -> HTTPResponse]
 
-  /// - Parameter token: the bearer token of the admin API.
-  public init(api: AdminAPI, health: Health, token: String) {
+  /// - Parameters:
+  ///   - token: the bearer token of the admin API.
+  ///   - others: paths beside it, each of which knows itself who is entitled to it.
+  public init(
+    api: AdminAPI, health: Health, token: String, others: [String: @Sendable (HTTPRequest) async -> HTTPResponse] = [:]
+  ) {
+    self.others = others
     self.api = api
     self.health = health
     self.token = Array(token.utf8)
@@ -21,13 +27,14 @@ public final class AdminHandler: RequestHandler {
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }
 
   public func handle(_ exchange: Exchange) {
-    exchange.answer { [api, health, token, auditor] request in
+    exchange.answer { [api, health, token, auditor, others] request in
       switch request.path {
       case "/healthz", "/readyz":
         guard request.method == "GET" || request.method == "HEAD" else { return AdminError.methodNotAllowed.response }
         return request.path == "/healthz" ? health.alive() : health.ready()
       case let path where AuditorSite.handles(path: path): return await auditor.respond(to: request)
       default:
+        if let other = others[request.path] { return await other(request) }
         guard Self.isEntitled(request, token) else { return AdminError.unauthenticated.response }
         return await api.respond(to: request)
       }

@@ -37,8 +37,9 @@ extension AdminAPI {
       filter.subject = pseudonym
     }
     filter.limit = isDryRun ? Self.countedMaximum : Self.revokedMaximum
-    let ids = try dependencies.stores.consents.search(filter).map(\.id)
-    if !isDryRun { try await revoke(ids, reason: reason, channel: channel) }
+    let rows = try await dependencies.consents.search(filter)
+    let ids = rows.map(\.id)
+    if !isDryRun { try await revoke(rows, reason: reason, channel: channel) }
     return Self.revoked(ids, next: ids.count == filter.limit ? ids.last : nil)
   }
 
@@ -46,17 +47,17 @@ extension AdminAPI {
   ///
   /// - Throws: `AdminError.failed` that says how many hold without an entry, and which, when the ledger cannot be written; what comes
   ///   after them is not begun.
-  func revoke(_ ids: [ConsentID], reason: String, channel: String) async throws {
-    var rest = ids[...]
+  func revoke(_ rows: [ConsentRow], reason: String, channel: String) async throws {
+    var rest = rows[...]
     while !rest.isEmpty {
       let portion = rest.prefix(Self.concurrentMaximum)
       rest = rest.dropFirst(Self.concurrentMaximum)
       let unrecorded = try await withThrowingTaskGroup(of: ConsentID?.self) { group in
-        for id in portion {
+        for row in portion {
           group.addTask { [consents = dependencies.consents] in
-            do { _ = try await consents.revoke(id, actor: "operator", reason: reason, channel: channel) } catch {
+            do { _ = try await consents.revoke(row, actor: "operator", reason: reason, channel: channel) } catch {
               guard case ConsentError.withdrawnButNotRecorded = error else { throw error }
-              return id
+              return row.id
             }
             return nil
           }

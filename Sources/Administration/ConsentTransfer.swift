@@ -45,6 +45,9 @@ extension AdminAPI {
     let isDryRun = try body.boolean("dry_run", default: false)
     let lines = try body.array("lines")
     try body.finish()
+    guard dependencies.consents.sourceWord == nil else {
+      throw AdminError.conflict("A consent master says how it stands with consents: import records there.")
+    }
     guard lines.count <= Self.importedMaximum else { throw AdminError.invalid("\(Self.importedMaximum) lines at most at once") }
     var outcomes: [(line: Int, outcome: ImportOutcome)] = []
     var portion: [(line: Int, record: TransferredConsent)] = []

@@ -8,7 +8,7 @@ import Wire
 extension AdminAPI {
   /// `GET /admin/v1/consents?subject=&client_id=&purpose=&status=&limit=&after=`, by id; `subject` is a `tel:` number or
   /// a pseudonym, `after` the last id of the page before.
-  func listConsents(_ request: AdminRequest) throws -> HTTPResponse {
+  func listConsents(_ request: AdminRequest) async throws -> HTTPResponse {
     try request.allow("subject", "client_id", "purpose", "status", "limit", "after")
     var filter = ConsentFilter(limit: try request.limit())
     if let subject = request.query["subject"] {
@@ -21,7 +21,7 @@ extension AdminAPI {
     filter.after = try request.query["after"].map(Self.after)
     var writer = JSONWriter()
     writer.beginArray()
-    for row in try dependencies.stores.consents.search(filter) { write(row, events: nil, to: &writer) }
+    for row in try await dependencies.consents.search(filter) { write(row, events: nil, to: &writer) }
     writer.endArray()
     return HTTPResponse.json(200, writer.bytes)
   }

@@ -7,11 +7,11 @@ import Wire
 
 extension AdminAPI {
   /// `GET /admin/v1/subjects?subject=`: what is kept about a subscriber, in numbers; the number itself is not told.
-  func showSubject(_ request: AdminRequest) throws -> HTTPResponse {
+  func showSubject(_ request: AdminRequest) async throws -> HTTPResponse {
     try request.allow("subject")
     guard let text = request.query["subject"] else { throw AdminError.invalid("subject is missing") }
     let subject = try known(text)
-    let rows = try dependencies.stores.consents.search(ConsentFilter(subject: subject, limit: ConsentFilter.limitMaximum))
+    let rows = try await dependencies.consents.records(of: subject)
     var writer = JSONWriter()
     writer.beginObject()
     writer.field("subject", subject.rawValue)
@@ -41,10 +41,15 @@ extension AdminAPI {
       try await stores.backchannel.end(subject: subject)
       try await stores.refreshTokens.end(subject: subject)
       ended = try await stores.grants.end(subject: subject, reason: "subject_erased").count
-      let rows = try stores.consents.search(ConsentFilter(subject: subject, limit: ConsentFilter.limitMaximum))
-      let standing = rows.filter { ["granted", "pending"].contains($0.status) }.map(\.id)
+      let standing = try await dependencies.consents.records(of: subject).filter { ["granted", "pending"].contains($0.status) }
       withdrawn = standing.count
       try await revoke(standing, reason: "subject_erased", channel: "operator")
+      // Without the number nobody could tell it any more.
+      guard try await dependencies.consents.isSettled(subject) else {
+        throw AdminError.failed(
+          "The consents are withdrawn, but the consent master has not taken that yet; nothing is erased: repeat this when it has."
+        )
+      }
       isLogEmpty = try await stores.subjects.erase(subject)
     }
     var writer = JSONWriter()

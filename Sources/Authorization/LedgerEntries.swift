@@ -5,13 +5,19 @@ import Store
 /// What this server writes into the ledger: each token that it issues, and each refusal of a client that it knows. The entry is
 /// durable before the answer leaves; what cannot be recorded does not happen.
 extension AuthorizationServer {
+  /// Who said how it stands with the consent; nothing for the register here.
+  private var consentSource: [LedgerEntry.Detail] {
+    dependencies.consents.sourceWord.map { [.init("consent_source", $0.description)] } ?? []
+  }
+
   /// - Throws: `temporarily_unavailable` when the ledger cannot take the entry; the token must not leave then.
   func recordIssue(_ token: IssuedToken, grant: GrantRecord, scopes: ScopeSet) async throws(Refusal) {
     let entry = LedgerEntry(
       event: "token.issued", clientID: grant.client.rawValue, subject: grant.subject?.rawValue,
       scopes: scopes.map(\.rawValue), purpose: grant.purpose?.rawValue, consentID: grant.consent?.rawValue,
       decision: "allowed",
-      detail: [.init("flow", grant.flow), .init("grant_id", grant.id.rawValue), .init("jti", token.jti)])
+      detail: [.init("flow", grant.flow), .init("grant_id", grant.id.rawValue), .init("jti", token.jti)]
+        + (grant.subject == nil ? [] : consentSource))
     do { _ = try await dependencies.ledger.append(entry) } catch { throw .unavailable("the ledger failed") }
   }
 

@@ -3,26 +3,44 @@ import Identifiers
 import Policy
 import Store
 
-/// The consent records that one loop has looked at lately. Bounded; each is good as long as the change board says that nothing
-/// under its key has changed. Confined to its loop.
+/// What a call wants decided, while its record is being asked for.
+public struct ConsentQuestion: Sendable {
+  let operation: OperationPolicy
+  let scopes: ScopeSet
+  let basis: LegalBasis
+  let grantedAt: Timestamp?
+  let key: ConsentKey
+}
+
+/// What a memory has to say about a call.
+public enum ConsentAnswer: Sendable {
+  /// - source: who said how it stands with the consent, for the ledger; nil for the register here, and where nobody was asked.
+  case decided(Decision, source: StaticString?)
+  /// The record is somewhere else, and `ask` has to be awaited.
+  case mustAsk(ConsentQuestion)
+  /// The same, about somebody who has no pseudonym here yet.
+  case mustName
+}
+
+/// The consent records that one loop has looked at lately. Bounded in number; each is good as long as the change board says that
+/// nothing under its key has changed and, where another server said it, for so many seconds. Confined to its loop.
 public final class ConsentMemory: @unchecked Sendable {
-  private struct Key: Hashable {
-    let subject: SubjectPseudonym
-    let client: ClientID
-    let purpose: Purpose
-  }
+  /// The ledger's word for what the master said longer ago than it is believed, while it cannot be asked.
+  public static let overdueWord: StaticString = "master_overdue"
 
   private struct Entry {
     let record: ConsentRecord?
     let stamp: UInt64
     let hash: UInt64
+    /// Monotonic; from before the question.
+    let askedNanoseconds: UInt64
   }
 
   private let register: ConsentRegister
   private let generationCountMaximum: Int
   // Two generations: when the young one is full it becomes the old one, and what was not asked for since then falls out.
-  private var young: [Key: Entry] = [:]
-  private var old: [Key: Entry] = [:]
+  private var young: [ConsentKey: Entry] = [:]
+  private var old: [ConsentKey: Entry] = [:]
 
   init(register: ConsentRegister, countMaximum: Int) {
     self.register = register
@@ -32,41 +50,96 @@ public final class ConsentMemory: @unchecked Sendable {
   /// Records held now.
   var count: Int { young.count + old.count }
 
-  /// The decision for one call.
+  /// The decision for one call, when it can be made at once.
   ///
   /// - Parameters:
   ///   - subject: nil when the call is about nobody, or about a number that has never been seen here.
   ///   - grantedAt: when the grant of a 3-legged token was made; nil for a 2-legged one.
+  ///   - monotonic: nanoseconds of the loop's clock.
   /// - Throws: `StoreError` when the record cannot be read; the call is then refused.
   public func decide(
     operation: OperationPolicy, scopes: ScopeSet, subject: SubjectPseudonym?, client: ClientID, purpose: Purpose?,
-    grantedAt: Timestamp?, now: Timestamp
-  ) throws -> Decision {
+    grantedAt: Timestamp?, now: Timestamp, monotonic: UInt64
+  ) throws -> ConsentAnswer {
     guard operation.personalData, let purpose else {
-      return DecisionFunction.decide(
-        operation: operation, scopes: scopes, basis: nil, record: nil, grantedAt: grantedAt, now: now)
+      return .decided(
+        DecisionFunction.decide(
+          operation: operation, scopes: scopes, basis: nil, record: nil, grantedAt: grantedAt, now: now), source: nil)
     }
     let basis = register.catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client)
-    let record = try subject.flatMap { try self.record(Key(subject: $0, client: client, purpose: purpose)) }
-    return DecisionFunction.decide(
-      operation: operation, scopes: scopes, basis: basis, record: record, grantedAt: grantedAt, now: now)
+    guard DecisionFunction.asksForRecord(basis) else {
+      return .decided(
+        DecisionFunction.decide(
+          operation: operation, scopes: scopes, basis: basis, record: nil, grantedAt: grantedAt, now: now), source: nil)
+    }
+    guard let subject else {
+      // A master may know somebody whom nobody has named here yet.
+      guard register.source.word == nil else { return .mustName }
+      return .decided(
+        DecisionFunction.decide(
+          operation: operation, scopes: scopes, basis: basis, record: nil, grantedAt: grantedAt, now: now), source: nil)
+    }
+    let question = ConsentQuestion(
+      operation: operation, scopes: scopes, basis: basis, grantedAt: grantedAt,
+      key: ConsentKey(subject: subject, client: client, purpose: purpose))
+    guard let entry = try entry(question.key, monotonic) else { return .mustAsk(question) }
+    return decided(question, entry.record, register.source.word, now)
   }
 
-  private func record(_ key: Key) throws -> ConsentRecord? {
-    if let entry = young[key], entry.stamp == register.changes.stamp(entry.hash) { return entry.record }
-    if let entry = old[key], entry.stamp == register.changes.stamp(entry.hash) {
-      remember(entry, key)
-      return entry.record
+  /// The decision for a call whose record is somewhere else. On the loop.
+  ///
+  /// - Throws: whatever keeps the record from being known; the call is then refused.
+  public func ask(_ question: ConsentQuestion, time: any TimeSource) async throws -> ConsentAnswer {
+    let asked = time.monotonicNanoseconds()
+    let (key, hash) = (question.key, question.key.changeHash)
+    do {
+      let found = try await register.find(key)
+      remember(Entry(record: found.record, stamp: found.stamp, hash: hash, askedNanoseconds: asked), key)
+      return decided(question, found.record, register.source.word, time.now())
+    } catch {
+      guard let validity = register.source.validity, let entry = known(key),
+        time.monotonicNanoseconds() &- entry.askedNanoseconds < validity.rememberedNanoseconds + validity.overdueNanoseconds
+      else { throw error }
+      return decided(question, entry.record, Self.overdueWord, time.now())
     }
-    let hash = ConsentRegister.changeHash(key.subject, key.client, key.purpose)
+  }
+
+  private func decided(
+    _ question: ConsentQuestion, _ record: ConsentRecord?, _ source: StaticString?, _ now: Timestamp
+  ) -> ConsentAnswer {
+    .decided(
+      DecisionFunction.decide(
+        operation: question.operation, scopes: question.scopes, basis: question.basis, record: record,
+        grantedAt: question.grantedAt, now: now), source: source)
+  }
+
+  /// What is remembered, or can be had at once.
+  private func entry(_ key: ConsentKey, _ monotonic: UInt64) throws -> Entry? {
+    if let entry = known(key), isBelieved(entry, monotonic) { return entry }
+    let hash = key.changeHash
     // The stamp comes before the reading: a change in between is then seen at the next question.
     let stamp = register.changes.stamp(hash)
-    let record = try register.record(subject: key.subject, client: key.client, purpose: key.purpose)
-    remember(Entry(record: record, stamp: stamp, hash: hash), key)
-    return record
+    guard case .known(let row) = try register.source.look(key) else { return nil }
+    let entry = Entry(
+      record: row.map { ConsentRecord($0, register.catalogue) }, stamp: stamp, hash: hash, askedNanoseconds: monotonic)
+    remember(entry, key)
+    return entry
   }
 
-  private func remember(_ entry: Entry, _ key: Key) {
+  private func isBelieved(_ entry: Entry, _ monotonic: UInt64) -> Bool {
+    guard let validity = register.source.validity else { return true }
+    return monotonic &- entry.askedNanoseconds < validity.rememberedNanoseconds
+  }
+
+  /// What is remembered and has not changed since, however old.
+  private func known(_ key: ConsentKey) -> Entry? {
+    if let entry = young[key] { return entry.stamp == register.changes.stamp(entry.hash) ? entry : nil }
+    guard let entry = old[key], entry.stamp == register.changes.stamp(entry.hash) else { return nil }
+    remember(entry, key)
+    return entry
+  }
+
+  private func remember(_ entry: Entry, _ key: ConsentKey) {
     if young.count >= generationCountMaximum {
       old = young
       young = [:]

@@ -24,9 +24,9 @@ extension ConsentRegister {
   /// its history say only why one is not.
   public func standing(
     subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet
-  ) throws -> [(Scope, ScopeStanding)] {
-    let record = try record(subject: subject, client: client, purpose: purpose)
-    let events = try record.map { try self.events(of: $0.row.id) } ?? []
+  ) async throws -> [(Scope, ScopeStanding)] {
+    let record = try await record(subject: subject, client: client, purpose: purpose)
+    let events = try record.map { try self.events(of: $0.row) } ?? []
     let now = self.now
     return scopes.map { scope in
       var refusals: [(OperationPolicy, DecisionRefusal)] = []
@@ -58,6 +58,8 @@ extension ConsentRegister {
     case .objected: return .objected
     case .revoked: return .denied
     case .expired where row?.scopes.contains(scope) == true: return .expired(at: row?.expiresAt)
+    // A consent master says that they said no, and not to which page.
+    case .denied where events.isEmpty: return .denied
     case .noConsent, .denied, .expired, .scopeNotConsented, .categoryWithheld:
       return history(scope, operation, events, catalogue, now)
     }

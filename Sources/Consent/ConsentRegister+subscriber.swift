@@ -6,17 +6,22 @@ import Store
 
 /// What subscribers themselves look at and take back.
 extension ConsentRegister {
-  /// Every record about a subscriber, by id, whatever became of it.
-  public func records(of subject: SubjectPseudonym) throws -> [ConsentRow] {
-    var rows: [ConsentRow] = []
-    while true {
-      let page = try store.search(ConsentFilter(subject: subject, limit: ConsentFilter.limitMaximum, after: rows.last?.id))
-      rows += page
-      guard page.count == ConsentFilter.limitMaximum else { return rows }
+  /// Every record about a subscriber, whatever became of it.
+  public func records(of subject: SubjectPseudonym) async throws -> [ConsentRow] { try await source.rows(of: subject) }
+
+  /// By id, at most `filter.limit` rows: of one subscriber as it is, of others what the store here has. With a consent master that is
+  /// what was decided here.
+  public func search(_ filter: ConsentFilter) async throws -> [ConsentRow] {
+    guard source.word != nil, let subject = filter.subject else { return try store.search(filter) }
+    let rows = try await records(of: subject).sorted { $0.id < $1.id }.filter { row in
+      (filter.client.map { $0 == row.client } ?? true) && (filter.purpose.map { $0 == row.purpose } ?? true)
+        && (filter.status.map { $0 == row.status(at: now) } ?? true) && (filter.after.map { $0 < row.id } ?? true)
     }
+    return Array(rows.prefix(max(0, min(filter.limit, ConsentFilter.limitMaximum))))
   }
 
-  public func record(_ id: ConsentID) throws -> ConsentRow? { try store.record(id) }
+  /// True once a consent master knows all that was decided here about a subscriber.
+  public func isSettled(_ subject: SubjectPseudonym) async throws -> Bool { try await source.isSettled(subject) }
 
   /// The subscriber takes an objection back: processing in somebody's interest may go on. It is no consent to anything.
   public func takeBackObjection(

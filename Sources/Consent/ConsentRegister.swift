@@ -20,6 +20,8 @@ public protocol ConsentObserver: Sendable {
 /// A change of consent that could not be done, or not be recorded.
 public enum ConsentError: Error, CustomStringConvertible {
   case unknown
+  /// The record changed again and again while it was asked for.
+  case unsettled
   /// The ledger did not take the entry: what was agreed to does not count.
   case notRecorded
   /// The ledger did not take the entry; the withdrawal holds all the same.
@@ -28,6 +30,7 @@ public enum ConsentError: Error, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unknown: "there is no such consent"
+    case .unsettled: "the consent changes all the time"
     case .notRecorded: "the ledger cannot be written; nothing was changed"
     case .withdrawnButNotRecorded: "the consent is withdrawn, but the ledger cannot be written: repeat this when it can"
     }
@@ -48,17 +51,24 @@ public enum ScopeOutcome: Sendable, Equatable {
 public final class ConsentRegister: Sendable {
   let catalogue: Catalogue
   /// Marked after each change, before it is acknowledged.
-  let changes = ChangeBoard()
+  let changes: ChangeBoard
+  /// Who says how it stands with a consent.
+  let source: any ConsentSource
   let store: any ConsentStore
   private let refreshTokens: any RefreshTokenStore
   let time: any TimeSource
   private let observer: any ConsentObserver
 
+  /// - Parameters:
+  ///   - source: the consent master, where there is one; the store holds then what was decided here.
+  ///   - changes: marked by the source, too.
   public init(
     store: any ConsentStore, refreshTokens: any RefreshTokenStore, catalogue: Catalogue, time: any TimeSource,
-    observer: any ConsentObserver
+    observer: any ConsentObserver, source: (any ConsentSource)? = nil, changes: ChangeBoard = ChangeBoard()
   ) {
     self.store = store
+    self.source = source ?? RegisterSource(store: store)
+    self.changes = changes
     self.refreshTokens = refreshTokens
     self.catalogue = catalogue
     self.time = time
@@ -71,42 +81,7 @@ public final class ConsentRegister: Sendable {
   /// A memory for one event loop.
   public func memory(countMaximum: Int) -> ConsentMemory { ConsentMemory(register: self, countMaximum: countMaximum) }
 
-  /// The record of a subscriber, a client and a purpose, from the store.
-  public func record(subject: SubjectPseudonym, client: ClientID, purpose: Purpose) throws -> ConsentRecord? {
-    try store.record(subject: subject, client: client, purpose: purpose).map { ConsentRecord($0, catalogue) }
-  }
-
-  /// What happened to a consent, oldest first.
-  public func events(of id: ConsentID) throws -> [ConsentEventRow] { try store.events(of: id) }
-
   var now: Timestamp { time.now() }
-
-  // MARK: Deciding, for the authorization server
-
-  /// What may be granted of some scopes of APIs: the decision function, scope by scope. A scope is granted when at least one of
-  /// the operations that it opens is permitted.
-  ///
-  /// - Parameter grantedAt: when the grant was made of which more is wanted (a code, a refresh token); nil for a new one.
-  public func decide(
-    subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, grantedAt: Timestamp? = nil
-  ) throws -> [(Scope, ScopeOutcome)] {
-    let record = try record(subject: subject, client: client, purpose: purpose)
-    let now = time.now()
-    return scopes.map { scope in
-      let operations = catalogue.operations(scope)
-      let decisions = operations.map { operation in
-        DecisionFunction.decide(
-          operation: operation, scopes: scopes,
-          basis: catalogue.legalBases.basis(api: operation.api, purpose: purpose, client: client), record: record,
-          grantedAt: grantedAt, now: now)
-      }
-      for case .permitted(let permission) in decisions { return (scope, .granted(permission.consent)) }
-      let isAskable = operations.contains {
-        $0.personalData && catalogue.legalBases.basis(api: $0.api, purpose: purpose, client: client) == .consent
-      }
-      return (scope, isAskable ? .needsConsent : .refused)
-    }
-  }
 
   // MARK: Changing
 
@@ -124,6 +99,7 @@ public final class ConsentRegister: Sendable {
           flow: event.flow, actor: "gateway", reason: "ledger_failed"))
       throw ConsentError.notRecorded
     }
+    await source.took(event)
     return row
   }
 
@@ -143,9 +119,15 @@ public final class ConsentRegister: Sendable {
   /// Withdraws a consent. When this returns, or throws `withdrawnButNotRecorded`, the next call on any connection is refused.
   public func revoke(_ id: ConsentID, actor: String, reason: String, channel: String? = nil) async throws -> ConsentRow {
     guard let row = try store.record(id) else { throw ConsentError.unknown }
-    return try await append(
+    return try await revoke(row, actor: actor, reason: reason, channel: channel)
+  }
+
+  /// The same of a record that was just read, be it from a consent master.
+  public func revoke(_ row: ConsentRow, actor: String, reason: String, channel: String? = nil) async throws -> ConsentRow {
+    try await append(
       ConsentEventRow(
-        consent: id, subject: row.subject, client: row.client, purpose: row.purpose, legalBasis: row.legalBasis, kind: "revoked",
+        consent: row.id, subject: row.subject, client: row.client, purpose: row.purpose, legalBasis: row.legalBasis,
+        kind: "revoked",
         at: time.now(), scopes: row.scopes, categories: row.categories, flow: channel ?? actor, actor: actor, reason: reason))
   }
 
@@ -170,7 +152,7 @@ public final class ConsentRegister: Sendable {
     adding: @escaping @Sendable (_ here: [ConsentEventRow]) throws -> [ConsentEventRow]
   ) async throws {
     let (row, added) = try await store.adopt(subject: subject, client: client, purpose: purpose, adding: adding) { [changes] in
-      changes.changed(Self.changeHash(subject, client, purpose))
+      changes.changed(ConsentKey(subject: subject, client: client, purpose: purpose).changeHash)
     }
     if let row, added.contains(where: { $0.kind == "revoked" || $0.kind == "objected" }) {
       try await refreshTokens.end(consent: row.id)
@@ -181,14 +163,10 @@ public final class ConsentRegister: Sendable {
   /// has returned gets the new record.
   private func write(_ event: ConsentEventRow) async throws -> ConsentRow {
     let row = try await store.append(event) { [changes] in
-      changes.changed(Self.changeHash(event.subject, event.client, event.purpose))
+      changes.changed(ConsentKey(subject: event.subject, client: event.client, purpose: event.purpose).changeHash)
     }
     // A later consent is for other grants: what was withdrawn is not refreshed back to life.
     if event.kind == "revoked" || event.kind == "objected" { try await refreshTokens.end(consent: row.id) }
     return row
-  }
-
-  static func changeHash(_ subject: SubjectPseudonym, _ client: ClientID, _ purpose: Purpose) -> UInt64 {
-    ChangeBoard.hash(subject.rawValue, client.rawValue, purpose.rawValue)
   }
 }

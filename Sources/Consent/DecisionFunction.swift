@@ -65,6 +65,14 @@ public struct ConsentRecord: Sendable {
 
 /// The one decision function (DESIGN section 5). Pure: the same question has the same answer, on every path that leads to data.
 public enum DecisionFunction {
+  /// False where no record can change the decision, so that none has to be had.
+  public static func asksForRecord(_ basis: LegalBasis) -> Bool {
+    switch basis {
+    case .consent, .legitimateInterest: true
+    case .contract, .legalObligation, .vitalInterest, .publicInterest: false
+    }
+  }
+
   /// May this operation be called, for a purpose with this legal basis, about a subscriber with this record?
   ///
   /// - Parameters:

@@ -26,7 +26,8 @@ struct RetrieveStatus: LocalOperation {
     let standings: [(Scope, ScopeStanding)]
     let openQuestions: ScopeSet
     do {
-      standings = try api.consents.standing(subject: subject, client: call.client.id, purpose: purpose, scopes: asked.scopes)
+      standings = try await api.consents.standing(
+        subject: subject, client: call.client.id, purpose: purpose, scopes: asked.scopes)
       openQuestions = try api.server.openQuestions(subject: subject, client: call.client.id, purpose: purpose)
     } catch { return .refusal(503, "UNAVAILABLE") }
     let items = StatusInfo.items(standings, openQuestions: openQuestions, catalogue: api.catalogue)

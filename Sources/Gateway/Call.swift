@@ -9,8 +9,9 @@ import Wire
 ///
 /// route, correlate, authenticate, prove, authorize, limit, subject, consent | forward | filter, record | respond
 ///
-/// At each bar the call waits: for the backend (or the operation of our own in its place), for the ledger. One `Call` serves all requests of a connection, one after
-/// another, so that a warm connection allocates next to nothing. Confined to its loop.
+/// At each bar the call waits: for the backend (or the operation of our own in its place), for the ledger; at authenticate and consent
+/// only where somebody else has to be asked. One `Call` serves all requests of a connection, one after another, so that a warm
+/// connection allocates next to nothing. Confined to its loop.
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
   private let loop: LoopState
@@ -27,6 +28,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var taken = Limiter.Taken()
   private var subject: CallSubject?
   private var permission: Permission?
+  /// Who said how it stands with the consent; nil for the register here.
+  private var consentSource: StaticString?
   private var upstreamQuery: [UInt8] = []
   private var upstreamBody: [UInt8] = []
   private var upstreamStatus: Int?
@@ -70,19 +73,50 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func proceed() {
     do throws(APIError) {
       if let foreign = try admit() { return ask(foreign) }
-      if let subject, subject.pseudonym == nil { return name(subject.number) }
-      try forward()
+      try decide()
     } catch { refuse(error) }
   }
 
-  /// A subscriber who is seen here for the first time, and whose data may be processed without their consent: they get the
-  /// pseudonym under which the ledger knows them, before anything is asked about them.
-  private func name(_ number: MSISDN) {
+  /// Leave to do it, at once or after whoever has the record was asked.
+  private func decide() throws(APIError) {
+    guard let operation, let token else { return }
+    let answer = try gateway.consent.run(
+      loop.consents, operation, token, subject, now: gateway.dependencies.time.now(), monotonic: loop.loop.nowNanoseconds)
+    try decided(answer)
+  }
+
+  private func decided(_ answer: ConsentAnswer) throws(APIError) {
+    switch answer {
+    case .decided(let decision, let source):
+      consentSource = source
+      permission = try gateway.consent.permission(decision)
+      guard let subject, subject.pseudonym == nil else { return try forward() }
+      name(subject.number) { call throws(APIError) in try call.forward() }
+    case .mustAsk(let question): ask(question)
+    case .mustName:
+      // A number goes with every operation that wants a record; without one there is nobody to ask about.
+      guard let subject else { throw APIError(.permissionDenied, "consent_missing") }
+      name(subject.number) { call throws(APIError) in try call.decide() }
+    }
+  }
+
+  /// A subscriber who is seen here for the first time, and whose data may be processed without their consent, or whom a consent
+  /// master may know: they get the pseudonym under which the ledger knows them, before anything is asked about them.
+  private func name(_ number: MSISDN, then step: @escaping @Sendable (Call) throws(APIError) -> Void) {
     loop.loop.spawn { [self] in
       do { subject?.pseudonym = try await gateway.dependencies.subjects.findOrCreate(number) } catch {
         return refuse(APIError(.unavailable, "subject_store_failed"))
       }
-      do throws(APIError) { try forward() } catch { refuse(error) }
+      do throws(APIError) { try step(self) } catch { refuse(error) }
+    }
+  }
+
+  /// The record is a consent master's, which is asked first.
+  private func ask(_ question: ConsentQuestion) {
+    loop.loop.spawn { [self] in
+      do throws(APIError) {
+        try decided(try await gateway.consent.ask(loop.consents, question, time: gateway.dependencies.time))
+      } catch { refuse(error) }
     }
   }
 
@@ -112,7 +146,6 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     try Authorize.run(token, operation)
     taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
     subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamQuery, &upstreamBody)
-    permission = try gateway.consent.run(loop.consents, operation, token, subject, now: now)
     return nil
   }
 
@@ -218,7 +251,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private func record(_ verdict: CallRecord.Verdict, reason: StaticString?, status: Int, categories: FieldMask) {
     guard let operation else { return }
     let facts = CallRecord.Facts(
-      operation: operation, token: token, subject: subject, permission: permission, verdict: verdict, reason: reason,
+      operation: operation, token: token, subject: subject, permission: permission, consentSource: consentSource,
+      verdict: verdict, reason: reason,
       categories: categories, status: status, upstreamStatus: upstreamStatus,
       durationMicroseconds: Int((loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds) / 1000),
       requestBytes: exchange.body.count, responseBytes: answer.count)
@@ -262,6 +296,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     taken = Limiter.Taken()
     subject = nil
     permission = nil
+    consentSource = nil
     upstreamQuery.removeAll(keepingCapacity: true)
     upstreamBody.removeAll(keepingCapacity: true)
     upstreamStatus = nil

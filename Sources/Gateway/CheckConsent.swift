@@ -8,15 +8,27 @@ import Policy
 struct ConsentCheck {
   let catalogue: Catalogue
 
+  /// What there is to decide with, at once.
   func run(
-    _ memory: ConsentMemory, _ operation: OperationPolicy, _ token: AccessToken, _ subject: CallSubject?, now: Timestamp
-  ) throws(APIError) -> Permission {
-    let decision: Decision
+    _ memory: ConsentMemory, _ operation: OperationPolicy, _ token: AccessToken, _ subject: CallSubject?, now: Timestamp,
+    monotonic: UInt64
+  ) throws(APIError) -> ConsentAnswer {
     do {
-      decision = try memory.decide(
+      return try memory.decide(
         operation: operation, scopes: token.claims.scopes, subject: subject?.pseudonym, client: token.claims.client,
-        purpose: token.claims.purpose, grantedAt: token.subject == nil ? nil : token.grant.createdAt, now: now)
+        purpose: token.claims.purpose, grantedAt: token.subject == nil ? nil : token.grant.createdAt, now: now,
+        monotonic: monotonic)
     } catch { throw APIError(.unavailable, "consent_store_failed") }
+  }
+
+  /// The same, where a consent master has to be asked first.
+  func ask(
+    _ memory: ConsentMemory, _ question: ConsentQuestion, time: any TimeSource
+  ) async throws(APIError) -> ConsentAnswer {
+    do { return try await memory.ask(question, time: time) } catch { throw APIError(.unavailable, "consent_master_unavailable") }
+  }
+
+  func permission(_ decision: Decision) throws(APIError) -> Permission {
     switch decision {
     case .permitted(let permission): return permission
     case .refused(let refusal): throw APIError(.permissionDenied, refusal.reason)

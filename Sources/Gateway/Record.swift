@@ -34,6 +34,8 @@ struct CallRecord {
     var token: AccessToken?
     var subject: CallSubject?
     var permission: Permission?
+    /// Who said how it stands with the consent; nil for the register here.
+    var consentSource: StaticString?
     var verdict: Verdict
     var reason: StaticString?
     var categories: FieldMask
@@ -56,6 +58,7 @@ struct CallRecord {
       if let basis = permission.basis { entry.text("legal_basis", basis.rawValue) }
       if let consent = permission.consent { entry.text("consent_id", consent.rawValue) }
     }
+    if let source = facts.consentSource { entry.plain("consent_source", source) }
     entry.plain("decision", facts.verdict.name)
     if let reason = facts.reason { entry.plain("reason", reason) }
     if facts.categories != 0 { entry.names("categories", categoryNames, facts.categories) }

@@ -65,7 +65,7 @@ struct ConsentPage {
   }
 
   private func statement(_ interaction: Interaction, _ texts: Texts) -> ConsentStatement {
-    ConsentStatement(interaction, texts: texts, operatorName: site.settings.operatorName, myAddress: site.myAddress)
+    ConsentStatement(interaction, texts: texts, settings: site.settings, myAddress: site.myAddress)
   }
 
   private func render(

@@ -8,11 +8,13 @@ import Policy
 /// whose digest goes into the consent's history; it holds neither the request's handle nor the number.
 struct ConsentStatement {
   /// Raised with each change of what the statement says or how it is laid out; the texts are told apart by their digest.
-  static let version = "2"
+  static let version = "3"
 
   private static let template = Template(PackageResources.statement_html)
   private static let category = Template(PackageResources.category_html)
   private static let askerLink = Template(PackageResources.asker_link_html)
+  private static let offline = Template(PackageResources.offline_html)
+  private static let logo = Template(PackageResources.logo_html)
   private static let askerText = Template(PackageResources.asker_text_html)
 
   let texts: Texts
@@ -20,21 +22,23 @@ struct ConsentStatement {
   let mark: PageMark
   private let digest: Digest32
 
-  init(_ interaction: Interaction, texts: Texts, operatorName: String, myAddress: String) {
+  init(_ interaction: Interaction, texts: Texts, settings: PageSettings, myAddress: String) {
     let client = interaction.client.name
     let purpose = interaction.offer.purpose
     let wishes = [texts.language]
     let categories = interaction.offer.items.map { Self.render($0, client: client, texts: texts) }
-    let withdrawal = texts(.withdrawalText, ["client": client, "operator": operatorName, "address": myAddress])
+    let withdrawal = texts(.withdrawalText, ["client": client, "operator": settings.operatorName, "address": myAddress])
     markup = Self.template.render([
+      "logo": .markup(Self.logo(settings.logos, interaction)),
       "heading": .text(texts(.consentHeading, ["client": client])),
-      "asker": .markup(Self.asker(interaction, texts, operatorName)),
+      "asker": .markup(Self.asker(interaction, texts, settings.operatorName)),
       "purposeHeading": .text(texts(.purpose)), "purposeTitle": .text(purpose.title.text(wishes)),
       "purposeDescription": .text(purpose.description.text(wishes)),
       "dataHeading": .text(texts(.data)), "dataHint": .text(texts(.dataHint)), "categories": .markup(Markup(categories)),
       "durationHeading": .text(texts(.duration)),
       "duration": .text(texts(.durationText, ["date": texts.day(interaction.offer.expiresAt)])),
-      "withdrawalHeading": .text(texts(.withdrawal)), "withdrawal": .text(withdrawal),
+      "offline": .markup(Self.offline(interaction, texts)), "withdrawalHeading": .text(texts(.withdrawal)),
+      "withdrawal": .text(withdrawal),
     ])
     self.texts = texts
     digest = SHA256.digest(markup.bytes)
@@ -53,6 +57,18 @@ struct ConsentStatement {
       "description": .text(item.category.description.text(wishes)), "exampleLabel": .text(texts(.example)),
       "example": .text(item.category.example.text(wishes)), "cost": .text(cost(item.cost, client: client, texts: texts)),
     ])
+  }
+
+  /// A refresh token goes on without anybody in front of a browser: whoever agrees to it has to know.
+  private static func offline(_ interaction: Interaction, _ texts: Texts) -> Markup {
+    guard interaction.mayGoOn else { return .nothing }
+    return offline.render(["text": .text(texts(.offline, ["client": interaction.client.name]))])
+  }
+
+  /// Without a text of its own: the name stands beside it.
+  private static func logo(_ logos: Logos, _ interaction: Interaction) -> Markup {
+    guard let path = logos.path(of: interaction.client.id) else { return .nothing }
+    return logo.render(["address": .text(path)])
   }
 
   private static func cost(_ cost: ConsentOffer.Cost, client: String, texts: Texts) -> String {

@@ -9,8 +9,10 @@ public struct PageSettings: Sendable {
   public var operatorName: String
   /// Shows `/`, the start page of the demo.
   public var hasStartPage: Bool
+  public var logos: Logos
 
-  public init(operatorName: String = "Passerelle", hasStartPage: Bool = false) {
+  public init(operatorName: String = "Passerelle", hasStartPage: Bool = false, logos: Logos = Logos()) {
+    self.logos = logos
     self.operatorName = operatorName
     self.hasStartPage = hasStartPage
   }
@@ -45,13 +47,14 @@ public final class Site: Sendable {
     case EndpointPath.consent.rawValue, EndpointPath.subscriber.rawValue, Self.stylesheetPath: true
     case Self.startPath: settings.hasStartPage
     case Self.phonePath: phone != nil
-    default: MyPath(rawValue: path) != nil
+    default: MyPath(rawValue: path) != nil || settings.logos.has(path)
     }
   }
 
   /// Answers a request to one of the paths. Never throws: what goes wrong is a page that says so.
   public func respond(to request: HTTPRequest) async -> HTTPResponse {
     if let path = MyPath(rawValue: request.path) { return await MyDataPages(site: self, request: request).respond(path) }
+    if settings.logos.has(request.path) { return settings.logos.respond(to: request) }
     return switch (request.path, request.method) {
     case (EndpointPath.consent.rawValue, "GET") where CapturePage.isMeant(by: request):
       await CapturePage(site: self).open(request)

@@ -16,6 +16,7 @@ enum TextKey: String, CaseIterable, Sendable {
   case costAll = "consent.cost.all"
   case duration = "consent.duration"
   case durationText = "consent.duration.text"
+  case offline = "consent.offline"
   case withdrawal = "consent.withdrawal"
   case withdrawalText = "consent.withdrawal.text"
   case allow = "consent.allow"

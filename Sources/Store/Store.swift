@@ -1,6 +1,6 @@
 /// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, refresh
-/// tokens, used assertions, pushed and backchannel requests, waiting interactions, one-time codes, capture URLs and
-/// usage, in one SQLite file.
+/// tokens, used assertions, pushed and backchannel requests, waiting interactions, one-time codes, capture URLs, what a consent
+/// master has to learn, and usage, in one SQLite file.
 ///
 /// Each table has one file in `Tables/`: a protocol (so that another database can stand in), its SQLite implementation, and
 /// every statement that touches the table. What the stores take and give back is in `Records/`. `SQLite/` holds the little
@@ -25,6 +25,7 @@ public struct Stores: Sendable {
   public let assertions: any AssertionMemory
   public let interactions: any InteractionStore
   public let consents: any ConsentStore
+  public let consentOutbox: any ConsentOutboxStore
   public let usage: any UsageStore
   public let pushedRequests: any PushedRequestStore
   public let backchannel: any BackchannelStore
@@ -35,7 +36,8 @@ public struct Stores: Sendable {
   /// - Parameters:
   ///   - lookup: the key under which a subscriber's number is looked up without being stored.
   ///   - sealing: the key that seals what must be readable again: numbers and interactions.
-  public init(database: Database, lookup: HMACKey, sealing: SealingKey) {
+  ///   - hasConsentMaster: each change of a consent is put into the outbox for it.
+  public init(database: Database, lookup: HMACKey, sealing: SealingKey, hasConsentMaster: Bool = false) {
     self.database = database
     subjects = SQLiteSubjectStore(database: database, lookup: lookup, sealing: sealing)
     clients = SQLiteClientStore(database: database)
@@ -43,7 +45,8 @@ public struct Stores: Sendable {
     codes = SQLiteCodeStore(database: database)
     assertions = SQLiteAssertionMemory(database: database)
     interactions = SQLiteInteractionStore(database: database, sealing: sealing)
-    consents = SQLiteConsentStore(database: database)
+    consents = SQLiteConsentStore(database: database, hasMaster: hasConsentMaster)
+    consentOutbox = SQLiteConsentOutboxStore(database: database)
     usage = SQLiteUsageStore(database: database)
     pushedRequests = SQLitePushedRequestStore(database: database, sealing: sealing)
     backchannel = SQLiteBackchannelStore(database: database)

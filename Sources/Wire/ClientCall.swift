@@ -39,19 +39,22 @@ public struct HTTPClientRequest: Sendable {
   }
 }
 
-/// One request of the control plane, over a connection of its own. Keeps its pool alive until the answer is there. Confined to
-/// its loop.
+/// One request of the control plane, over a connection of its own or over one that is kept. Keeps its pool alive until the answer is
+/// there. Confined to its loop.
 final class ClientCall: UpstreamCall {
   let deadlineNanoseconds: UInt64
-  let isRepeatable = false
+  /// The pool is its own, and is closed after it.
+  private let isAlone: Bool
+  var isRepeatable: Bool { !isAlone }
   private let request: HTTPClientRequest
   private var pool: UpstreamPool?
   private let tell: (Result<HTTPResponse, UpstreamFailure>) -> Void
 
   private init(
-    _ request: HTTPClientRequest, deadlineNanoseconds: UInt64, pool: UpstreamPool,
+    _ request: HTTPClientRequest, deadlineNanoseconds: UInt64, pool: UpstreamPool, isAlone: Bool,
     tell: @escaping (Result<HTTPResponse, UpstreamFailure>) -> Void
   ) {
+    self.isAlone = isAlone
     self.request = request
     self.deadlineNanoseconds = deadlineNanoseconds
     self.pool = pool
@@ -66,12 +69,22 @@ final class ClientCall: UpstreamCall {
     tell: @escaping (Result<HTTPResponse, UpstreamFailure>) -> Void
   ) {
     guard request.isWellFormed else { tell(.failure(.broken)); return }
-    pool.send(ClientCall(request, deadlineNanoseconds: deadlineNanoseconds, pool: pool, tell: tell))
+    pool.send(ClientCall(request, deadlineNanoseconds: deadlineNanoseconds, pool: pool, isAlone: true, tell: tell))
+  }
+
+  /// Sends a request over a pool that stays. It is sent again when a kept connection turns out to be dead. On the loop.
+  static func send(
+    _ request: HTTPClientRequest, deadlineNanoseconds: UInt64, keeping pool: UpstreamPool,
+    tell: @escaping (Result<HTTPResponse, UpstreamFailure>) -> Void
+  ) {
+    guard request.isWellFormed else { tell(.failure(.broken)); return }
+    pool.send(ClientCall(request, deadlineNanoseconds: deadlineNanoseconds, pool: pool, isAlone: false, tell: tell))
   }
 
   func appendRequest(to output: inout [UInt8]) {
     let authority = pool?.target.authority ?? ""
-    var head = "\(request.method) \(request.target) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
+    var head = "\(request.method) \(request.target) HTTP/1.1\r\nHost: \(authority)\r\n"
+    if isAlone { head += "Connection: close\r\n" }
     for field in request.fields { head += "\(field.name): \(field.value)\r\n" }
     if !request.body.isEmpty || request.method != "GET" { head += "Content-Length: \(request.body.count)\r\n" }
     output.append(contentsOf: (head + "\r\n").utf8)
@@ -92,6 +105,7 @@ final class ClientCall: UpstreamCall {
     let pool = pool
     self.pool = nil
     tell(result)
+    guard isAlone else { return }
     // After this turn: the connection that told us is still on the stack.
     pool?.loop.execute { pool?.close() }
   }

@@ -117,6 +117,9 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
     timers.set(timer, at: nowNanoseconds + nanoseconds)
   }
 
+  /// Lets it not fire. On the loop.
+  public func cancelTimer(_ timer: LoopTimer) { timers.cancel(timer) }
+
   // MARK: Work from any thread
 
   /// Runs the work on the loop, after what was sent before it. Any thread.

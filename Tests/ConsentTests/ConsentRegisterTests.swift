@@ -63,8 +63,8 @@ private final class QueueExecutor: TaskExecutor {
   {
     let decision = try memory.decide(
       operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], subject: Fixture.subject, client: client,
-      purpose: Fixture.purpose, grantedAt: grantedAt, now: Fixture.now)
-    if case .permitted = decision { return true }
+      purpose: Fixture.purpose, grantedAt: grantedAt, now: Fixture.now, monotonic: 0)
+    if case .decided(.permitted, source: nil) = decision { return true }
     return false
   }
 
@@ -94,14 +94,14 @@ private final class QueueExecutor: TaskExecutor {
     #expect(try isPermitted(memory, grantedAt: time.now()))
     // A 2-legged token is nobody's grant.
     #expect(try isPermitted(memory, grantedAt: nil))
-    func outcome(_ grantedAt: Timestamp?) throws -> ScopeOutcome {
-      let outcomes = try register.decide(
+    func outcome(_ grantedAt: Timestamp?) async throws -> ScopeOutcome {
+      let outcomes = try await register.decide(
         subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, scopes: [Fixture.identifier],
         grantedAt: grantedAt)
       return outcomes[0].1
     }
-    #expect(try outcome(before) == .needsConsent)
-    #expect(try outcome(time.now()) == .granted(row.id))
+    #expect(try await outcome(before) == .needsConsent)
+    #expect(try await outcome(time.now()) == .granted(row.id))
   }
 
   @Test func anObjectionNeedsNoRecordBeforeItAndStaysInIt() async throws {
@@ -109,7 +109,7 @@ private final class QueueExecutor: TaskExecutor {
       subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, actor: "operator", reason: "test")
     #expect(row.status == "objected" && row.objectedAt == Fixture.now)
     _ = try await grant()
-    let record = try register.record(subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose)
+    let record = try await register.record(subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose)
     #expect(record?.row.status == "granted" && record?.row.objectedAt == Fixture.now)
     #expect(observer.kinds.withLock { $0 } == ["objected", "granted"])
   }
@@ -154,9 +154,9 @@ private final class QueueExecutor: TaskExecutor {
           let wasRevoked = revoked.load(ordering: .acquiring)
           let decision = try? memory.decide(
             operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier], subject: Fixture.subject,
-            client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil, now: Fixture.now)
+            client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil, now: Fixture.now, monotonic: 0)
           asked.add(1, ordering: .relaxed)
-          if wasRevoked, case .permitted = decision { late.add(1, ordering: .relaxed) }
+          if wasRevoked, case .decided(.permitted, _) = decision { late.add(1, ordering: .relaxed) }
           if wasRevoked { break }
         }
       }
@@ -186,14 +186,14 @@ private final class QueueExecutor: TaskExecutor {
   }
 
   @Test func aScopeIsAskedForWhenConsentIsItsBasis() async throws {
-    func outcomes() throws -> [ScopeOutcome] {
-      try register.decide(
+    func outcomes() async throws -> [ScopeOutcome] {
+      try await register.decide(
         subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, scopes: [Fixture.identifier, Fixture.type]
       ).map(\.1)
     }
-    #expect(try outcomes() == [.needsConsent, .needsConsent])
+    #expect(try await outcomes() == [.needsConsent, .needsConsent])
     let row = try await grant()
-    #expect(try outcomes() == [.granted(row.id), .needsConsent])
+    #expect(try await outcomes() == [.granted(row.id), .needsConsent])
   }
 
   @Test func aMemoryIsBounded() async throws {
@@ -202,7 +202,7 @@ private final class QueueExecutor: TaskExecutor {
       _ = try memory.decide(
         operation: Fixture.operation("retrieveIdentifier"), scopes: [Fixture.identifier],
         subject: SubjectPseudonym(rawValue: "s\(index)"), client: Fixture.client, purpose: Fixture.purpose, grantedAt: nil,
-        now: Fixture.now)
+        now: Fixture.now, monotonic: 0)
     }
     #expect(memory.count <= 4)
   }

@@ -39,24 +39,24 @@ import Testing
     time.advance(seconds: 1)
   }
 
-  private func standing(_ scope: Scope) throws -> ScopeStanding {
-    try register.standing(
+  private func standing(_ scope: Scope) async throws -> ScopeStanding {
+    try await register.standing(
       subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose, scopes: [Fixture.identifier, Fixture.type]
     ).first { $0.0 == scope }!.1
   }
 
-  @Test func whoWasNeverAskedWasNeverAsked() throws {
-    #expect(try standing(Fixture.identifier) == .neverAsked)
+  @Test func whoWasNeverAskedWasNeverAsked() async throws {
+    #expect(try await standing(Fixture.identifier) == .neverAsked)
   }
 
   @Test func whatWasAgreedToIsValidUntilItsEndAndExpiredAfterIt() async throws {
     let end = time.now().adding(seconds: 86_400)
     try await decide([Fixture.identifier], agreed: [Fixture.identifier], [Fixture.serial], days: 1)
-    #expect(try standing(Fixture.identifier) == .valid(until: end))
-    #expect(try standing(Fixture.type) == .neverAsked)
+    #expect(try await standing(Fixture.identifier) == .valid(until: end))
+    #expect(try await standing(Fixture.type) == .neverAsked)
     time.advance(seconds: 86_400)
-    #expect(try standing(Fixture.identifier) == .expired(at: end))
-    #expect(try standing(Fixture.type) == .neverAsked, "what was never agreed to did not run out")
+    #expect(try await standing(Fixture.identifier) == .expired(at: end))
+    #expect(try await standing(Fixture.type) == .neverAsked, "what was never agreed to did not run out")
   }
 
   @Test func whatRanOutStaysExpiredWhenSomethingElseIsAgreedTo() async throws {
@@ -64,30 +64,30 @@ import Testing
     try await decide([Fixture.identifier], agreed: [Fixture.identifier], [Fixture.serial], days: 1)
     time.advance(seconds: 86_400)
     try await decide([Fixture.type], agreed: [Fixture.type], [Fixture.model])
-    #expect(try standing(Fixture.identifier) == .expired(at: end))
-    guard case .valid = try standing(Fixture.type) else { Issue.record("not valid"); return }
+    #expect(try await standing(Fixture.identifier) == .expired(at: end))
+    guard case .valid = try await standing(Fixture.type) else { Issue.record("not valid"); return }
   }
 
   @Test func whatWasWithdrawnStaysDeniedWhenSomethingElseIsAgreedTo() async throws {
     try await decide([Fixture.identifier], agreed: [Fixture.identifier], [Fixture.serial], days: 1)
     let row = try #require(
-      try register.record(subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose)?.row)
+      try await register.record(subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose)?.row)
     _ = try await register.revoke(row.id, actor: "subscriber", reason: "test")
     time.advance(seconds: 2 * 86_400)
-    #expect(try standing(Fixture.identifier) == .denied)
-    #expect(try standing(Fixture.type) == .denied, "who withdrew everything is not asked for more")
+    #expect(try await standing(Fixture.identifier) == .denied)
+    #expect(try await standing(Fixture.type) == .denied, "who withdrew everything is not asked for more")
     try await decide([Fixture.type], agreed: [Fixture.type], [Fixture.model])
-    #expect(try standing(Fixture.identifier) == .denied)
+    #expect(try await standing(Fixture.identifier) == .denied)
   }
 
   @Test func aRefusalIsAboutWhatWasShown() async throws {
     try await decide([Fixture.identifier], agreed: [], [])
-    #expect(try standing(Fixture.identifier) == .denied)
-    #expect(try standing(Fixture.type) == .neverAsked)
+    #expect(try await standing(Fixture.identifier) == .denied)
+    #expect(try await standing(Fixture.type) == .neverAsked)
     try await decide([Fixture.type], agreed: [Fixture.type], [Fixture.model])
-    #expect(try standing(Fixture.identifier) == .denied)
+    #expect(try await standing(Fixture.identifier) == .denied)
     try await decide([Fixture.identifier], agreed: [Fixture.identifier], [Fixture.serial])
-    guard case .valid = try standing(Fixture.identifier) else { Issue.record("not valid"); return }
+    guard case .valid = try await standing(Fixture.identifier) else { Issue.record("not valid"); return }
   }
 
   @Test func aPageThatLackedWhatIsNeededNowWasNotThisQuestion() async throws {
@@ -96,6 +96,6 @@ import Testing
         consent: ConsentID(rawValue: "c")!, subject: Fixture.subject, client: Fixture.client, purpose: Fixture.purpose,
         kind: "granted", at: time.now(), scopes: [Fixture.identifier], categories: [Fixture.model],
         shownScopes: [Fixture.identifier], shownCategories: [Fixture.model], flow: "capture", actor: "subscriber"))
-    #expect(try standing(Fixture.identifier) == .neverAsked)
+    #expect(try await standing(Fixture.identifier) == .neverAsked)
   }
 }

@@ -31,6 +31,26 @@ struct ConsentPageTests {
     #expect(!page.text.contains("<script") && !page.text.contains("612345678"))
   }
 
+  @Test(
+    "says that access goes on when the subscriber is away, where the client asks for that and may have it",
+    arguments: Texts.all.map(\.language))
+  func offline(_ language: String) async throws {
+    func page(asking scopes: String, mayRefresh: Bool) async throws -> String {
+      let site = try await TestSite {
+        $0.languages = [language]
+        $0.scopes = $0.scopes.union([.offlineAccess])
+        if mayRefresh { $0.grantTypes.append("refresh_token") }
+      }
+      return try await site.visit(scope: scopes).get().text
+    }
+    let texts = Texts.choose([language])
+    let sentence = Template.escape(texts(.offline, ["client": "Example Bank"]))
+    let asked = "openid dpv:FraudPreventionAndDetection device-identifier:retrieve-identifier"
+    #expect(try await page(asking: asked + " offline_access", mayRefresh: true).contains(sentence))
+    #expect(try await !page(asking: asked + " offline_access", mayRefresh: false).contains(sentence))
+    #expect(try await !page(asking: asked, mayRefresh: true).contains(sentence))
+  }
+
   @Test("offers exactly the categories of what was asked for, each ticked and with what its absence costs")
   func categories() async throws {
     let site = try await TestSite()
@@ -74,11 +94,11 @@ struct ConsentPageTests {
       return await visitor.get(nil, [("accept-language", language)]).hiddenFields.first { $0.0 == "page" }?.1 ?? ""
     }
     let (english, again) = (try await mark("en"), try await mark("en"))
-    #expect(english == again && english.hasPrefix("2.en."))
+    #expect(english == again && english.hasPrefix("\(ConsentStatement.version).en."))
     var digests = Set([english.dropFirst(5)])
     for language in ["fr", "es", "de"] {
       let other = try await mark(language)
-      #expect(other.hasPrefix("2.\(language).") && digests.insert(other.dropFirst(5)).inserted)
+      #expect(other.hasPrefix("\(ConsentStatement.version).\(language).") && digests.insert(other.dropFirst(5)).inserted)
     }
   }
 

@@ -129,11 +129,13 @@ extension TestSite {
   }
 
   /// Comes to the authorization endpoint with a request that passes, and to the page that it leads to.
-  func visit(number: MSISDN? = TestSite.number, state: String = "s-1", _ more: Form = []) async throws -> Visitor {
+  func visit(
+    number: MSISDN? = TestSite.number, state: String = "s-1", scope: String = TestSite.scope, _ more: Form = []
+  ) async throws -> Visitor {
     let query = encode(
       [
         ("response_type", "code"), ("client_id", "bank"), ("redirect_uri", Self.redirectURI), ("state", state),
-        ("scope", Self.scope), ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("scope", scope), ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
         ("code_challenge_method", "S256"),
       ] + more)
     let answer = await respond("GET", "/authorize?" + query, number.map { [("x-network-msisdn", $0.e164)] } ?? [])

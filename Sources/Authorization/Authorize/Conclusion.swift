@@ -25,7 +25,7 @@ struct Conclusion: Sendable {
           throw Refusal(.accessDenied, "nothing that was asked for was agreed to")
         }
         try await record(shown, scopes: agreed, categories: ticked)
-        return try visit.coverage(subscriber)
+        return try await visit.coverage(subscriber)
       case .deny(let shown):
         try await record(shown, scopes: [], categories: [])
         throw Refusal(.accessDenied, "the subscriber did not agree")

@@ -17,9 +17,9 @@ struct Coverage: Sendable {
   static func decide(
     subject: SubjectPseudonym, client: ClientID, purpose: Purpose, scopes: ScopeSet, since: Timestamp? = nil,
     dependencies: AuthorizationDependencies
-  ) throws(Refusal) -> Coverage {
-    let outcomes = try orUnavailable("reading the consent") {
-      try dependencies.consents.decide(subject: subject, client: client, purpose: purpose, scopes: scopes, grantedAt: since)
+  ) async throws(Refusal) -> Coverage {
+    let outcomes = try await orUnavailable("reading the consent") {
+      try await dependencies.consents.decide(subject: subject, client: client, purpose: purpose, scopes: scopes, grantedAt: since)
     }
     var coverage = Coverage()
     for (scope, outcome) in outcomes {

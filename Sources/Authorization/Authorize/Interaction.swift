@@ -18,6 +18,9 @@ public struct Interaction: Sendable {
   /// What the consent page puts to the subscriber.
   public let offer: ConsentOffer
   let record: InteractionRecord
+
+  /// The client asks for a refresh token, and may have one: it can go on when the subscriber is not there.
+  public var mayGoOn: Bool { request.scopes.contains(.offlineAccess) && client.mayRefresh }
 }
 
 /// Why a page cannot go on. None says whether a handle exists for somebody else.
@@ -122,7 +125,7 @@ extension AuthorizationServer {
     let coverage: Coverage
     do {
       subscriber = try await visit.subscriber(number, amr: amr)
-      coverage = try visit.coverage(subscriber)
+      coverage = try await visit.coverage(subscriber)
     } catch { throw .unavailable }
     var record = interaction.record
     if case .capture(let capture) = interaction.request.way {

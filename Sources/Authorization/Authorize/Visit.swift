@@ -24,7 +24,7 @@ struct Visit: Sendable {
   func decide(
     _ subscriber: RecognisedSubscriber, browser: HTTPRequest, at redirection: Redirection
   ) async throws(Refusal) -> HTTPResponse {
-    let coverage = try coverage(subscriber)
+    let coverage = try await coverage(subscriber)
     guard mustAsk(coverage) else { return try await grant(coverage, to: subscriber, at: redirection) }
     guard request.prompt != .never else {
       throw Refusal(.consentRequired, "the subscriber has to be asked, and prompt=none forbids it")
@@ -40,8 +40,8 @@ struct Visit: Sendable {
   }
 
   /// What of the request the subscriber's consents, and the other legal bases, cover now: by the one decision function.
-  func coverage(_ subscriber: RecognisedSubscriber) throws(Refusal) -> Coverage {
-    try Coverage.decide(
+  func coverage(_ subscriber: RecognisedSubscriber) async throws(Refusal) -> Coverage {
+    try await Coverage.decide(
       subject: subscriber.pseudonym, client: client.id, purpose: request.purpose, scopes: request.scopes.apiScopes,
       dependencies: dependencies)
   }

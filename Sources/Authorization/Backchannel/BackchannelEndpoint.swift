@@ -18,7 +18,7 @@ struct BackchannelEndpoint: Sendable {
   private func answer(_ examination: Examination) async throws(Refusal) -> HTTPResponse {
     guard let purpose = examination.purpose else { throw Refusal(.invalidScope, "no purpose is declared") }
     let subscriber = examination.subscriber
-    let coverage = try Coverage.decide(
+    let coverage = try await Coverage.decide(
       subject: subscriber.pseudonym, client: examination.client.id, purpose: purpose, scopes: examination.scopes.apiScopes,
       dependencies: examination.dependencies)
     guard !coverage.covered.isEmpty || !coverage.askable.isEmpty else {

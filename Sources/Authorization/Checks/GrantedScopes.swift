@@ -21,7 +21,7 @@ enum GrantedScopes {
     let (authority, client) = (examination.authority, examination.client)
     let registered = authority.scopes.apiScopes.intersection(client.scopes)
     guard client.purposes.contains(authority.purpose) else { throw noConsent(examination, "the purpose is no longer registered") }
-    let coverage = try Coverage.decide(
+    let coverage = try await Coverage.decide(
       subject: authority.subject, client: client.id, purpose: authority.purpose, scopes: registered, since: authority.since,
       dependencies: examination.dependencies)
     guard !coverage.covered.isEmpty else {

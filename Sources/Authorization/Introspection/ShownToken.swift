@@ -17,40 +17,41 @@ enum ShownToken: Sendable {
 
   /// Nil for a token that is unknown, malformed, expired, ended, or another client's: which of these is nobody's business (RFC 7662
   /// §2.2, RFC 7009 §2.2, A7). The hint of its type is not needed: the two look different.
-  static func examine(_ examination: Examination) throws(Refusal) -> ShownToken? {
+  static func examine(_ examination: Examination) async throws(Refusal) -> ShownToken? {
     guard let token = examination.parameters["token"] else { throw Refusal(.invalidRequest, "token is missing") }
     let isOwnOnly = examination.flow == .revocation || !examination.client.introspectsAllTokens
-    let shown = token.utf8.contains(0x2E) ? try accessToken(token, examination) : try refreshToken(token, examination)
+    let shown =
+      token.utf8.contains(0x2E) ? try await accessToken(token, examination) : try await refreshToken(token, examination)
     guard let shown, !isOwnOnly || shown.grant.client == examination.client.id else { return nil }
     return shown
   }
 
-  private static func accessToken(_ token: String, _ examination: Examination) throws(Refusal) -> ShownToken? {
+  private static func accessToken(_ token: String, _ examination: Examination) async throws(Refusal) -> ShownToken? {
     guard let claims = examination.server.tokens.verified(token, now: examination.now),
-      let grant = try liveGrant(claims.grant, examination), grant.client == claims.client
+      let grant = try await liveGrant(claims.grant, examination), grant.client == claims.client
     else { return nil }
     return .access(claims, grant)
   }
 
-  private static func refreshToken(_ token: String, _ examination: Examination) throws(Refusal) -> ShownToken? {
+  private static func refreshToken(_ token: String, _ examination: Examination) async throws(Refusal) -> ShownToken? {
     guard token.utf8.count <= IssuedCode.bytesMaximum else { return nil }
     let digest = SHA256.digest(Array(token.utf8))
     let found = try orUnavailable("reading the token") { try examination.dependencies.refreshTokens.find(digest: digest) }
     guard let found, found.usedAt == nil, examination.now < found.expiresAt,
-      let grant = try liveGrant(found.grant, examination)
+      let grant = try await liveGrant(found.grant, examination)
     else { return nil }
     return .refresh(found, grant)
   }
 
   /// The grant when it stands, its client is enabled, and something of it is still covered (A24).
-  private static func liveGrant(_ id: GrantID, _ examination: Examination) throws(Refusal) -> GrantRecord? {
+  private static func liveGrant(_ id: GrantID, _ examination: Examination) async throws(Refusal) -> GrantRecord? {
     let dependencies = examination.dependencies
     let grant = try orUnavailable("reading the grant") { try dependencies.grants.grant(id) }
     guard let grant, grant.isActive(at: examination.now) else { return nil }
     let client = try orUnavailable("reading the client") { try examination.server.clients.client(grant.client) }
     guard let client, client.record.isEnabled else { return nil }
     guard let subject = grant.subject, let purpose = grant.purpose else { return grant }
-    let coverage = try Coverage.decide(
+    let coverage = try await Coverage.decide(
       subject: subject, client: grant.client, purpose: purpose, scopes: grant.scopes.apiScopes,
       since: grant.createdAt, dependencies: dependencies)
     return coverage.covered.isEmpty ? nil : grant

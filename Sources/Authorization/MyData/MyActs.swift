@@ -30,27 +30,27 @@ extension MyData {
     guard let subject = session.subscriber?.pseudonym else { throw .unknown }
     switch act {
     case .withdraw(let id):
-      let row = try orUnavailable { try dependencies.consents.record(id) }
-      guard let row, row.subject == subject, isGranted(row) else { return .nothing }
-      return try await change { _ = try await dependencies.consents.revoke(id, actor: "subscriber", reason: Self.reason) }
+      let rows = try await orUnavailable { try await dependencies.consents.records(of: subject) }
+      guard let row = rows.first(where: { $0.id == id }), isGranted(row) else { return .nothing }
+      return try await change { _ = try await dependencies.consents.revoke(row, actor: "subscriber", reason: Self.reason) }
     case .withdrawAll:
-      let rows = try orUnavailable { try dependencies.consents.records(of: subject) }.filter(isGranted)
+      let rows = try await orUnavailable { try await dependencies.consents.records(of: subject) }.filter(isGranted)
       var result = MyActResult.nothing
       for row in rows {
         let one = try await change {
-          _ = try await dependencies.consents.revoke(row.id, actor: "subscriber", reason: Self.reason)
+          _ = try await dependencies.consents.revoke(row, actor: "subscriber", reason: Self.reason)
         }
         result = result == .doneButNotRecorded ? result : one
       }
       return result
     case .object(let client, let purpose):
-      guard try record(subject, client, purpose, isObjected: false) else { return .nothing }
+      guard try await record(subject, client, purpose, isObjected: false) else { return .nothing }
       return try await change {
         _ = try await dependencies.consents.object(
           subject: subject, client: client, purpose: purpose, actor: "subscriber", reason: Self.reason)
       }
     case .takeBackObjection(let client, let purpose):
-      guard try record(subject, client, purpose, isObjected: true) else { return .nothing }
+      guard try await record(subject, client, purpose, isObjected: true) else { return .nothing }
       return try await change {
         _ = try await dependencies.consents.takeBackObjection(
           subject: subject, client: client, purpose: purpose, reason: Self.reason)
@@ -63,9 +63,9 @@ extension MyData {
   /// True when the client is known, the purpose is one of its own or has a record, and an objection is there or is not, as wanted.
   private func record(
     _ subject: SubjectPseudonym, _ client: ClientID, _ purpose: Purpose, isObjected: Bool
-  ) throws(InteractionRefusal) -> Bool {
-    try orUnavailable {
-      let row = try dependencies.consents.record(subject: subject, client: client, purpose: purpose)?.row
+  ) async throws(InteractionRefusal) -> Bool {
+    try await orUnavailable {
+      let row = try await dependencies.consents.record(subject: subject, client: client, purpose: purpose)?.row
       if isObjected { return row?.objectedAt != nil }
       guard row?.objectedAt == nil, let known = try dependencies.clients.client(client) else { return false }
       return row != nil || known.purposes.contains(purpose)

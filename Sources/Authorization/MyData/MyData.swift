@@ -110,6 +110,10 @@ public struct MyData: Sendable {
   func orUnavailable<Value>(_ step: () throws -> Value) throws(InteractionRefusal) -> Value {
     do { return try step() } catch { throw .unavailable }
   }
+
+  func orUnavailable<Value: Sendable>(_ step: () async throws -> Value) async throws(InteractionRefusal) -> Value {
+    do { return try await step() } catch { throw .unavailable }
+  }
 }
 
 // MARK: - As it is stored, sealed

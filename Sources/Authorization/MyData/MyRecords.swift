@@ -98,23 +98,23 @@ extension MyData {
     // Erased while the page was open.
     guard let number else { throw .unknown }
     let uses = await self.uses(of: subject, lookback)
-    let made = try orUnavailable { () throws -> [MyRecord] in try self.records(of: subject, uses.uses ?? []) }
+    let made = try await orUnavailable { () async throws -> [MyRecord] in try await self.records(of: subject, uses.uses ?? []) }
     return MyRecords(number: number, records: made, uses: uses)
   }
 
   /// What the subscriber decided, without what the ledger says of uses: for acts, which must not wait for it.
-  public func consents(of session: MySession) throws(InteractionRefusal) -> [MyRecord] {
+  public func consents(of session: MySession) async throws(InteractionRefusal) -> [MyRecord] {
     guard let subject = session.subscriber?.pseudonym else { throw .unknown }
-    return try orUnavailable { () throws -> [MyRecord] in try self.records(of: subject, []) }
+    return try await orUnavailable { () async throws -> [MyRecord] in try await self.records(of: subject, []) }
   }
 
   /// The same of one application and purpose, whether or not there was ever a decision.
   public func record(
     of session: MySession, client: ClientID, purpose: Purpose
-  ) throws(InteractionRefusal) -> MyRecord {
+  ) async throws(InteractionRefusal) -> MyRecord {
     guard let subject = session.subscriber?.pseudonym else { throw .unknown }
-    return try orUnavailable { () throws -> MyRecord in
-      let row = try dependencies.consents.record(subject: subject, client: client, purpose: purpose)?.row
+    return try await orUnavailable { () async throws -> MyRecord in
+      let row = try await dependencies.consents.record(subject: subject, client: client, purpose: purpose)?.row
       return try record(Key(client: client, purpose: purpose), row, nil, nil)
     }
   }
@@ -134,9 +134,9 @@ extension MyData {
     let purpose: Purpose
   }
 
-  private func records(of subject: SubjectPseudonym, _ uses: [MyUse]) throws -> [MyRecord] {
+  private func records(of subject: SubjectPseudonym, _ uses: [MyUse]) async throws -> [MyRecord] {
     var rows: [Key: ConsentRow] = [:]
-    for row in try dependencies.consents.records(of: subject) { rows[Key(client: row.client, purpose: row.purpose)] = row }
+    for row in try await dependencies.consents.records(of: subject) { rows[Key(client: row.client, purpose: row.purpose)] = row }
     var lastUses: [Key: MyUse] = [:]
     var lastRefusals: [Key: MyUse] = [:]
     for use in uses.reversed() {
@@ -161,7 +161,7 @@ extension MyData {
     return MyRecord(
       client: key.client, name: client?.name ?? key.client.rawValue, address: client?.clientURI, purpose: key.purpose,
       consent: row, status: row?.status(at: dependencies.time.now()) ?? "pending",
-      events: try row.map { try dependencies.consents.events(of: $0.id) } ?? [], otherBases: otherBases(client, key.purpose),
+      events: try row.map { try dependencies.consents.events(of: $0) } ?? [], otherBases: otherBases(client, key.purpose),
       lastUse: lastUse, lastRefusal: lastRefusal, categories: categories)
   }
 

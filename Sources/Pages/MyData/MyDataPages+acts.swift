@@ -7,9 +7,9 @@ extension MyDataPages {
   private static let confirm = Template(PackageResources.my_confirm_html)
 
   /// What will happen, and the button that makes it happen.
-  func askBack(_ path: MyPath, _ session: MySession) throws(InteractionRefusal) -> HTTPResponse {
+  func askBack(_ path: MyPath, _ session: MySession) async throws(InteractionRefusal) -> HTTPResponse {
     guard let query = try? FormParameters(Array((request.query ?? "").utf8)), !query.hasRepeated else { throw .notOffered }
-    guard let act = MyAct(path, query), let subject = try subject(of: act, session) else { return nothing() }
+    guard let act = MyAct(path, query), let subject = try await subject(of: act, session) else { return nothing() }
     let values = subject.values(self)
     return page(
       200, texts(act.heading),
@@ -23,7 +23,7 @@ extension MyDataPages {
   func perform(_ path: MyPath, _ session: MySession, _ form: FormParameters) async throws(InteractionRefusal) -> HTTPResponse {
     guard session.subscriber != nil else { throw .unknown }
     // Named before it is done: afterwards it is no longer there to be named.
-    guard let act = MyAct(path, form), let subject = try subject(of: act, session) else { return nothing() }
+    guard let act = MyAct(path, form), let subject = try await subject(of: act, session) else { return nothing() }
     switch try await data.perform(act, session) {
     case .done: return message(200, texts(.myDone), texts(act.done, subject.values(self)))
     case .doneButNotRecorded: return message(503, texts(.myDone), texts(.myUnrecorded))
@@ -31,11 +31,11 @@ extension MyDataPages {
     }
   }
 
-  private func subject(of act: MyAct, _ session: MySession) throws(InteractionRefusal) -> Subject? {
+  private func subject(of act: MyAct, _ session: MySession) async throws(InteractionRefusal) -> Subject? {
     switch act {
-    case .withdraw, .withdrawAll: Subject(act, try data.consents(of: session))
+    case .withdraw, .withdrawAll: Subject(act, try await data.consents(of: session))
     case .object(let client, let purpose), .takeBackObjection(let client, let purpose):
-      Subject(act, [try data.record(of: session, client: client, purpose: purpose)])
+      Subject(act, [try await data.record(of: session, client: client, purpose: purpose)])
     }
   }
 

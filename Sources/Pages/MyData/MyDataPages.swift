@@ -26,7 +26,7 @@ struct MyDataPages {
       case (.page, "GET"): return try await show { session throws(InteractionRefusal) in try await list(session) }
       case (.download, "GET"): return try await show { session throws(InteractionRefusal) in try await download(session) }
       case (.withdraw, "GET"), (.withdrawAll, "GET"), (.object, "GET"), (.agree, "GET"):
-        return try await show { session throws(InteractionRefusal) in try askBack(path, session) }
+        return try await show { session throws(InteractionRefusal) in try await askBack(path, session) }
       case (.signIn, "POST"):
         return try await take { session, form throws(InteractionRefusal) in try await signIn(session, form) }
       case (.signOut, "POST"): return try await take { session, _ throws(InteractionRefusal) in try await signOut(session) }

@@ -18,6 +18,7 @@ enum Schema {
     [SQLiteGrantStore.subjectIndex, SQLiteConsentStore.searchIndexes],
     [SQLiteCaptureStore.schema, SQLiteBackchannelStore.subjectIndex],
     [SQLiteUsageStore.withoutAmounts],
+    [SQLiteConsentOutboxStore.schema],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

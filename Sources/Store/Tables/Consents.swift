@@ -139,8 +139,13 @@ public final class SQLiteConsentStore: ConsentStore {
     """
 
   private let database: Database
+  /// There is a consent master that has to learn each change.
+  private let hasMaster: Bool
 
-  public init(database: Database) { self.database = database }
+  public init(database: Database, hasMaster: Bool = false) {
+    self.database = database
+    self.hasMaster = hasMaster
+  }
 
   public func record(_ id: ConsentID) throws -> ConsentRow? {
     try database.read { connection in
@@ -177,8 +182,10 @@ public final class SQLiteConsentStore: ConsentStore {
 
   @discardableResult
   public func append(_ event: ConsentEventRow, whenDurable: @escaping @Sendable () -> Void) async throws -> ConsentRow {
-    try await database.write { connection in
-      try Self.append(event, to: Self.find(event.subject, event.client, event.purpose, connection), connection)
+    try await database.write { [hasMaster] connection in
+      let row = try Self.append(event, to: Self.find(event.subject, event.client, event.purpose, connection), connection)
+      if hasMaster { try connection.statement(SQLiteConsentOutboxStore.insertLast).bind(row.id).run() }
+      return row
     } whenDurable: { _ in
       whenDurable()
     }
@@ -220,18 +227,19 @@ public final class SQLiteConsentStore: ConsentStore {
   private static func events(of id: ConsentID, _ connection: Connection) throws -> [ConsentEventRow] {
     let row = try connection.statement(eventsByConsent).bind(id)
     var events: [ConsentEventRow] = []
-    while try row.step() {
-      events.append(
-        ConsentEventRow(
-          consent: try row.identifier(0), subject: try row.identifier(1), client: try row.identifier(2),
-          purpose: try row.identifier(3), legalBasis: row.text(4), kind: row.text(5), at: row.timestamp(6),
-          scopes: try row.scopes(7), categories: try categories(row, 8),
-          shownScopes: row.isNull(9) ? nil : try row.scopes(9),
-          shownCategories: row.isNull(10) ? nil : try categories(row, 10), flow: row.text(11),
-          pageVersion: row.optionalText(12), language: row.optionalText(13), textDigest: row.optionalText(14),
-          actor: row.text(15), reason: row.optionalText(16), expiresAt: row.optionalTimestamp(17)))
-    }
+    while try row.step() { events.append(try event(row)) }
     return events
+  }
+
+  /// The columns of `eventsByConsent`, in their order.
+  static func event(_ row: Statement) throws -> ConsentEventRow {
+    ConsentEventRow(
+      consent: try row.identifier(0), subject: try row.identifier(1), client: try row.identifier(2),
+      purpose: try row.identifier(3), legalBasis: row.text(4), kind: row.text(5), at: row.timestamp(6),
+      scopes: try row.scopes(7), categories: try categories(row, 8), shownScopes: row.isNull(9) ? nil : try row.scopes(9),
+      shownCategories: row.isNull(10) ? nil : try categories(row, 10), flow: row.text(11), pageVersion: row.optionalText(12),
+      language: row.optionalText(13), textDigest: row.optionalText(14), actor: row.text(15), reason: row.optionalText(16),
+      expiresAt: row.optionalTimestamp(17))
   }
 
   private static func find(

@@ -38,7 +38,8 @@ extension Configuration {
     trustedIssuers = try Self.trustedIssuers(&reader, folder: folder)
     outbound =
       try reader.value("outbound").map { value throws(DocumentError) in try Outbound(value, folder: folder) } ?? Outbound()
-    consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value) } ?? Consent()
+    consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value, folder: folder) } ?? Consent()
+    logos = try reader.optionalString("logos").map { Files.path($0, in: folder) }
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
@@ -130,12 +131,32 @@ extension Configuration.Outbound {
   }
 }
 
+extension Configuration.ConsentMaster {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
+    var reader = try ObjectReader(value)
+    // Subscribers' numbers go there.
+    guard let address = WebAddress(try reader.string("url")), address.isSecure || address.isLoopback,
+      !address.target.contains("?")
+    else { throw (value["url"] ?? value).error("url wants an https address without a query; http is for loopback alone") }
+    self.address = address
+    bearerTokenFile = try reader.optionalString("bearerTokenFile").map { Files.path($0, in: folder) }
+    caFile = try reader.optionalString("caFile").map { Files.path($0, in: folder) }
+    pushTokenFile = try reader.optionalString("pushTokenFile").map { Files.path($0, in: folder) }
+    timeoutMilliseconds = try reader.optionalInteger("timeoutMilliseconds", in: 10...30_000) ?? timeoutMilliseconds
+    requestsMaximum = try reader.optionalInteger("requestsMaximum", in: 1...10_000) ?? requestsMaximum
+    rememberedSeconds = try reader.optionalInteger("rememberedSeconds", in: 0...3600) ?? rememberedSeconds
+    overdueSeconds = try reader.optionalInteger("overdueSeconds", in: 0...86_400) ?? overdueSeconds
+    try reader.finish()
+  }
+}
+
 extension Configuration.Consent {
-  init(_ value: JSONValue) throws(DocumentError) {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     lifetimeDays = try reader.optionalInteger("lifetimeDays", in: 1...3650) ?? lifetimeDays
     captureMinutes = try reader.optionalInteger("captureMinutes", in: 1...1440) ?? captureMinutes
     capturesPerDay = try reader.optionalInteger("capturesPerDay", in: 1...1000) ?? capturesPerDay
+    if let element = reader.value("master") { master = try Configuration.ConsentMaster(element, folder: folder) }
     try reader.finish()
   }
 }

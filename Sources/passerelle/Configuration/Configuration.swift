@@ -31,6 +31,8 @@ struct Configuration: Sendable {
   /// Other authorization servers whose access tokens are accepted at the gateway.
   var trustedIssuers: [TrustedIssuer]
   var consent: Consent
+  /// A folder with the applications' logos; nil shows none.
+  var logos: String?
   var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits
@@ -80,6 +82,22 @@ struct Configuration: Sendable {
     var captureMinutes = 10
     /// Capture URLs that a client may get in 24 hours about one subscriber and purpose.
     var capturesPerDay = 3
+    /// The register that the operator has already, and that decides.
+    var master: ConsentMaster?
+  }
+
+  struct ConsentMaster: Sendable {
+    var address: WebAddress
+    /// A file (0600) with the bearer token that is shown to it; nil shows none.
+    var bearerTokenFile: String?
+    /// Authorities for its certificate beside the system's; nil: those of `outbound`.
+    var caFile: String?
+    /// A file (0600) with the bearer token that it shows when it tells us of changes; nil: it cannot.
+    var pushTokenFile: String?
+    var timeoutMilliseconds = 1000
+    var requestsMaximum = 64
+    var rememberedSeconds = 10
+    var overdueSeconds = 0
   }
 
   struct Ledger: Sendable {

@@ -45,6 +45,20 @@ enum Files {
     guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw CommandFailure("\(path): \(reason())") }
   }
 
+  /// The names in a folder, sorted; those that begin with a dot are not there.
+  static func names(in folder: String) throws(CommandFailure) -> [String] {
+    guard let directory = opendir(folder) else { throw CommandFailure("\(folder): \(reason())") }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted()
+  }
+
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// Makes a folder and those above it.

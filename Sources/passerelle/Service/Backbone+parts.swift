@@ -24,7 +24,7 @@ extension Backbone {
         catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
         recognition: recognition(services), simulatedSubscribers: simulatedSubscribers, oneTimeCodes: oneTimeCodes(services),
         channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages))
-    let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty)
+    let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
 
@@ -43,11 +43,12 @@ extension Backbone {
   private var consentLifetimeSeconds: Int64 { Int64(configuration.consent.lifetimeDays) * 86_400 }
 
   func adminAPI() -> AdminAPI {
-    AdminAPI(
-      AdminDependencies(
-        catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
-        tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
-        consentLifetimeSeconds: consentLifetimeSeconds, plans: plans, retention: retention))
+    var dependencies = AdminDependencies(
+      catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
+      tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
+      consentLifetimeSeconds: consentLifetimeSeconds, plans: plans, retention: retention)
+    if let consentMaster { dependencies.consentMaster = { try consentMaster.state() } }
+    return AdminAPI(dependencies)
   }
 
   /// Counts what the ledger holds first: what is billed and what quotas count is exact before the first call.
@@ -66,6 +67,16 @@ extension Backbone {
 }
 
 extension Configuration {
+  /// The applications' logos.
+  ///
+  /// - Throws: one line that names the file that is none.
+  func readLogos() throws -> Logos {
+    guard let logos else { return Logos() }
+    let names = try Files.names(in: logos)
+    let files = try names.map { (name: $0, bytes: try Files.read(logos + "/" + $0, bytesMaximum: Logos.bytesMaximum + 1)) }
+    do { return try Logos(files) } catch { throw CommandFailure("\(logos): \(error)") }
+  }
+
   var gatewaySettings: GatewaySettings {
     var settings = GatewaySettings(
       issuer: issuer, audience: audience, host: String(issuer.drop { $0 != "/" }.dropFirst(2)),

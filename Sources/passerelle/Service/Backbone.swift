@@ -2,11 +2,13 @@ import Accounting
 import Authorization
 import Bytes
 import Consent
+import ConsentMaster
 import Identifiers
 import JOSE
 import Ledger
 import Policy
 import Store
+import Wire
 
 /// What stands behind every listener and every command: keys, catalogue, stores, consent register, ledger.
 ///
@@ -23,6 +25,8 @@ final class Backbone: Sendable {
   let plans: PlanBook
   /// Nil: the ledger keeps everything.
   let retention: LedgerRetention?
+  /// The operator's own, where there is one, on a loop of its own.
+  let consentMaster: ConsentMasterLink?
 
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
   init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
@@ -32,15 +36,19 @@ final class Backbone: Sendable {
     keys = try KeyRing.openOrCreate(directory: configuration.keys, time: time)
     try Files.makeFolder(configuration.data)
     ledger = try LedgerWriter(directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions)
+    let changes = ChangeBoard()
     do {
       stores = try Backbone.stores(configuration, keys, time)
+      consentMaster = try configuration.consent.master.map { [stores, ledger] in
+        try ConsentMasterLink($0, configuration.outbound, stores, changes, ledger, time)
+      }
     } catch {
       ledger.close()
       throw error
     }
     consents = ConsentRegister(
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
-      observer: ConsentLedger(ledger: ledger))
+      observer: ConsentLedger(ledger: ledger), source: consentMaster?.master.records, changes: changes)
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence })
     plans = Backbone.plans(configuration, catalogue)
@@ -55,6 +63,7 @@ final class Backbone: Sendable {
 
   /// Closes ledger and store; what was acknowledged is on disk.
   func close() {
+    consentMaster?.stop()
     ledger.close()
     stores.database.close()
   }
@@ -79,7 +88,7 @@ final class Backbone: Sendable {
   static func stores(_ configuration: Configuration, _ keys: KeyRing, _ time: any TimeSource) throws -> Stores {
     Stores(
       database: try Database(path: configuration.data + "/passerelle.sqlite", time: time), lookup: keys.lookup,
-      sealing: keys.sealing)
+      sealing: keys.sealing, hasConsentMaster: configuration.consent.master != nil)
   }
 }
 

@@ -44,7 +44,7 @@ struct OutboundServices: Sendable {
     }
   }
 
-  private static func token(_ file: String) throws -> String {
+  static func token(_ file: String) throws -> String {
     let token = String(decoding: try KeyFile.read(file), as: UTF8.self).trimmed
     // RFC 6750 §2.1: what is more than these would be more than a field.
     guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {

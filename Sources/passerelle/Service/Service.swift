@@ -1,6 +1,7 @@
 import Administration
 import Authorization
 import Bytes
+import ConsentMaster
 import Gateway
 import Identifiers
 import JOSE
@@ -53,7 +54,8 @@ final class Service {
     let admin = AdminHandler(
       api: backbone.adminAPI(),
       health: Health(
-        ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken)
+        ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken,
+      others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])
     adminListener = try Service.listen(
       configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits())
   }

@@ -1,5 +1,7 @@
 import Authorization
 import Bytes
+import ConsentMaster
+import Identifiers
 import JOSE
 import Policy
 import Wire
@@ -17,6 +19,7 @@ enum CheckVerb: Verb {
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
     let remarks = try remarks(configuration, catalogue)
+    _ = try configuration.readLogos()
     let adapters = try await health(configuration)
     let questions = try LegalBasisReport.rows(configuration, catalogue)
     guard arguments.flag("--json") else {
@@ -53,6 +56,9 @@ enum CheckVerb: Verb {
     loops.start()
     defer { loops.stop() }
     var found = await services.health()
+    if let settings = configuration.consent.master {
+      found.append(try await health(settings, configuration.outbound, loop: loops.loops[0]))
+    }
     if let header = configuration.recognition.enrichmentHeader {
       let count = configuration.recognition.trustedProxies.count
       found.insert(
@@ -64,6 +70,20 @@ enum CheckVerb: Verb {
         at: 0)
     }
     return found
+  }
+
+  /// A look-up of somebody who cannot be.
+  private static func health(
+    _ settings: Configuration.ConsentMaster, _ outbound: Configuration.Outbound, loop: EventLoop
+  ) async throws -> AdapterHealth {
+    let connection = MasterConnection(try settings.made(), tls: try ConsentMasterLink.tls(settings, outbound), loop: loop)
+    do {
+      let found = try await connection.records(
+        MSISDN(e164: "+99900000000")!, subject: SubjectPseudonym(rawValue: "check")!, client: nil, purpose: nil)
+      let isGood = found.isEmpty
+      return AdapterHealth(
+        name: "consent.master", isGood: isGood, finding: isGood ? "answers" : "it has records of somebody who cannot be")
+    } catch { return AdapterHealth(name: "consent.master", isGood: false, finding: "\(error)") }
   }
 
   private static func remarks(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [String] {
@@ -80,6 +100,11 @@ enum CheckVerb: Verb {
     }
     remarks += try billingRemarks(configuration, catalogue)
     remarks += codeRemarks(configuration.recognition)
+    if let master = configuration.consent.master, master.pushTokenFile == nil, master.rememberedSeconds > 0 {
+      remarks.append(
+        "consent.master.pushTokenFile is not set: what is withdrawn at the consent master holds here after up to "
+          + "\(master.rememberedSeconds) s")
+    }
     for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
       remarks.append("\(name): http carries personal data in the clear; https is safer")
     }

@@ -1,9 +1,10 @@
 import Bytes
 
-/// `passerelle consents list|show|grant|revoke|object|export|import`.
+/// `passerelle consents list|show|grant|revoke|object|export|import|master`.
 enum ConsentsVerb: Verb {
   static let name = "consents"
-  static let summary = "list, show, grant and revoke subscribers' consents, note objections, export and import"
+  static let summary =
+    "list, show, grant and revoke subscribers' consents, note objections, export and import; what the consent master has still to learn"
   static let usage = [
     "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--after ID] [--json]",
     "consents show ID --config FILE [--json]",
@@ -16,6 +17,7 @@ enum ConsentsVerb: Verb {
       + "                            [--json]",
     "consents export --config FILE [--output FILE] [--with-numbers]",
     "consents import FILE --config FILE [--dry-run] [--json]",
+    "consents master --config FILE [--json]",
   ]
   static let options: [OptionDefinition] = [
     .config, .json, .value("--subject", "TEL", "a subscriber, as tel:+33612345678 or by pseudonym"),
@@ -44,7 +46,8 @@ enum ConsentsVerb: Verb {
     case "object": try await object(arguments)
     case "export": try await ConsentFiles.export(arguments)
     case "import": try await ConsentFiles.import(arguments)
-    default: throw UsageError("list, show, grant or revoke, object, export or import?")
+    case "master": try await master(arguments)
+    default: throw UsageError("list, show, grant or revoke, object, export, import or master?")
     }
   }
 
@@ -106,6 +109,11 @@ enum ConsentsVerb: Verb {
     body.endObject()
     let row = try await Command.send(arguments, "POST", "/consents/\(Command.encode(id))/revoke", body: body.bytes)
     Command.print(row, arguments, columns: columns, none: "")
+  }
+
+  private static func master(_ arguments: Arguments) async throws {
+    _ = try arguments.positional(exactly: 1, "nothing behind master")
+    Command.print(try await Command.send(arguments, "GET", "/consents/master"), arguments, columns: [], none: "")
   }
 
   private static func object(_ arguments: Arguments) async throws {
