@@ -20,6 +20,8 @@ public struct AdminDependencies: Sendable {
   public var time: any TimeSource
   /// How long a consent granted on behalf holds, in seconds.
   public var consentLifetimeSeconds: Int64
+  /// Of a running gateway; nil where none runs.
+  public var certificates: (any CertificateControl)?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
@@ -65,6 +67,8 @@ public struct AdminAPI: Sendable {
     ("POST", ["clients", "*", "disable"], { try await $0.setClient($1, enabled: false) }),
     ("GET", ["keys"], { api, _ in api.listKeys() }),
     ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
+    ("GET", ["certificates"], { api, _ in try api.listCertificates() }),
+    ("POST", ["certificates", "reload"], { api, _ in try await api.reloadCertificates() }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("POST", ["tokens"], { try await $0.issueTokens($1) }),
   ]

@@ -26,6 +26,10 @@ public struct AuthorizationSettings: Sendable {
   public var assertedTokenLifetimeSecondsMaximum = 120
   /// What becomes of DPoP proofs (RFC 9449, profile items 2 to 8).
   public var dpop = DPoPSettings()
+  /// Clients can show certificates, to which their tokens are then bound (RFC 8705 §3).
+  public var bindsToCertificates = false
+  /// Where they do so, when that is an address of its own (RFC 8705 §5); without a slash at the end.
+  public var mutualTLSURL: String?
   /// The languages that the pages speak, for the metadata and for choosing one (RFC 5646 primary tags).
   public var languages = ["en", "fr", "es", "de"]
 

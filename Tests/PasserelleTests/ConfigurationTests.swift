@@ -66,11 +66,11 @@ import Wire
 
   @Test func whatIsSaidOfDPoPReachesTheGateway() throws {
     let text = #""dpop": { "mode": "required", "claims": ["camara:qh", "camara:bh"], "proofsRemembered": 5000 }"#
-    let settings = try Self.load(text).gatewaySettings.dpop
+    let settings = try Self.load(text).makeGatewaySettings().dpop
     #expect(settings.mode == .required)
     #expect(settings.demandedClaims == [.body, .query])
     #expect(settings.proofsRemembered == 5000)
-    #expect(try Self.load(#""dpop": { "mode": "off" }"#).gatewaySettings.dpop.mode == .off)
+    #expect(try Self.load(#""dpop": { "mode": "off" }"#).makeGatewaySettings().dpop.mode == .off)
   }
 
   @Test(arguments: [
