@@ -199,9 +199,8 @@ private final class Acceptor: Pollable, @unchecked Sendable {
   }
 
   private static func secure(_ accepted: Int32, _ address: SocketAddress, _ state: ListenerState, _ loop: EventLoop) {
-    guard let context = state.tls?.current,
-      let acceptance = TLSAcceptance(
-        descriptor: accepted, context: context, listener: state, loop: loop, remoteAddress: address)
+    guard let server = state.tls,
+      let acceptance = TLSAcceptance(descriptor: accepted, server: server, listener: state, loop: loop, remoteAddress: address)
     else {
       Glibc.close(accepted)
       state.connectionCount.subtract(1, ordering: .relaxed)

@@ -4,6 +4,7 @@ import Glibc
 /// `ServerConnection` when it is done. Confined to its loop.
 final class TLSAcceptance: Pollable, TimerTarget, ListenerMember, @unchecked Sendable {
   private let transport: TLSTransport
+  private let server: TLSServer
   private let listener: ListenerState
   private let loop: EventLoop
   private let remoteAddress: SocketAddress
@@ -13,9 +14,10 @@ final class TLSAcceptance: Pollable, TimerTarget, ListenerMember, @unchecked Sen
   private lazy var timer = LoopTimer(self)
 
   /// Nil without memory; the socket is then still the caller's.
-  init?(descriptor: Int32, context: TLSServerContext, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress) {
-    guard let transport = TLSTransport(accepting: descriptor, context: context) else { return nil }
+  init?(descriptor: Int32, server: TLSServer, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress) {
+    guard let transport = TLSTransport(accepting: descriptor, context: server.current) else { return nil }
     self.transport = transport
+    self.server = server
     self.listener = listener
     self.loop = loop
     self.remoteAddress = remoteAddress
@@ -55,6 +57,7 @@ final class TLSAcceptance: Pollable, TimerTarget, ListenerMember, @unchecked Sen
   private func complete() {
     wait(toWrite: false)
     isOver = true
+    if transport.isResumed { server.resumedCount.add(1, ordering: .relaxed) } else { server.fullCount.add(1, ordering: .relaxed) }
     loop.timers.cancel(timer)
     let connection = ServerConnection(
       transport: transport, tls: transport, listener: listener, loop: loop, remoteAddress: remoteAddress)
@@ -93,6 +96,7 @@ final class TLSAcceptance: Pollable, TimerTarget, ListenerMember, @unchecked Sen
   func close() {
     guard !isOver else { return }
     isOver = true
+    server.failedCount.add(1, ordering: .relaxed)
     loop.timers.cancel(timer)
     loop.remove(transport.descriptor)
     transport.close()

@@ -6,6 +6,10 @@ public final class TLSServer: Sendable {
   private let settings: TLSServerSettings
   private let time: any TimeSource
   private let context: Mutex<TLSServerContext>
+  /// Handshakes since the start that ended with a signature of ours, with a session that was resumed, and with nothing.
+  let fullCount = Atomic<Int>(0)
+  let resumedCount = Atomic<Int>(0)
+  let failedCount = Atomic<Int>(0)
   /// Nil when sessions are not resumed. They outlive a change of certificates.
   public let tickets: TLSTicketKeys?
 
@@ -35,6 +39,11 @@ public final class TLSServer: Sendable {
   public var identities: [TLSIdentity] { current.identities }
   /// Clients are asked for certificates.
   public var asksForCertificates: Bool { settings.clientCertificates != nil }
+
+  /// Handshakes since the start. Any thread.
+  public var handshakes: (full: Int, resumed: Int, failed: Int) {
+    (fullCount.load(ordering: .relaxed), resumedCount.load(ordering: .relaxed), failedCount.load(ordering: .relaxed))
+  }
 
   var current: TLSServerContext { context.withLock { $0 } }
 }

@@ -21,8 +21,12 @@ final class TLSSessionMemory: Sendable {
     SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(self).toOpaque())
     passerelle_tls_keep_sessions(context) { connection, session in
       guard let connection, let session, let memory = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(connection), 0) else { return 0 }
-      Unmanaged<TLSSessionMemory>.fromOpaque(memory).takeUnretainedValue().keep(session)
-      return 1
+      // A copy: OpenSSL spoils the connection's own session when the server closes without a notice, which is no reason against resuming
+      // it (RFC 5246 §7.2.1).
+      if let copy = SSL_SESSION_dup(session) {
+        Unmanaged<TLSSessionMemory>.fromOpaque(memory).takeUnretainedValue().keep(copy)
+      }
+      return 0
     }
   }
 

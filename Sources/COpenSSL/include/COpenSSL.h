@@ -74,7 +74,7 @@ int64_t passerelle_certificate_time(struct x509_st *certificate, int after);
 /// Lets a context believe exactly this certificate, whoever issued it and whatever its dates: it is known from its own file.
 int passerelle_tls_pin(struct ssl_ctx_st *context, struct x509_st *certificate);
 
-/// Lets a client context tell of each session that can be resumed. 1 from the callback keeps the session.
+/// Lets a client context tell of each session that can be resumed. 1 from the callback takes the session over.
 void passerelle_tls_keep_sessions(struct ssl_ctx_st *context, int (*keep)(struct ssl_st *, struct ssl_session_st *));
 
 /// A BIO on a connected socket, which it does not close. Unlike OpenSSL's own it never raises SIGPIPE. NULL without memory.

@@ -16,7 +16,7 @@ enum CheckVerb: Verb {
     _ = try arguments.positional(exactly: 0, "nothing")
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
-    let remarks = try remarks(configuration, catalogue)
+    let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     let adapters = try await health(configuration)
     let questions = try LegalBasisReport.rows(configuration, catalogue)
     guard arguments.flag("--json") else {
@@ -81,6 +81,31 @@ enum CheckVerb: Verb {
     remarks += codeRemarks(configuration.recognition)
     for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
       remarks.append("\(name): http carries personal data in the clear; https is safer")
+    }
+    return remarks
+  }
+
+  /// Reads every file of TLS.
+  ///
+  /// - Throws: one line for what `serve` could not use, and for a certificate that has expired.
+  private static func tlsRemarks(_ configuration: Configuration) throws -> [String] {
+    let now = SystemTime().now()
+    let tls = try ListenerTLS(configuration, time: SystemTime())
+    _ = try configuration.makeGatewaySettings()
+    for certificate in tls.certificates() where certificate.notAfter <= now {
+      throw CommandFailure("\(certificate.listener): \(certificate.file): has expired")
+    }
+    var remarks = tls.remarks(now: now)
+    for (name, server, url) in [
+      ("listen.tls", tls.front, configuration.issuer), ("mutualTLS.listen.tls", tls.mutual, configuration.mutualTLS?.url ?? ""),
+    ] {
+      guard let server, let host = WebAddress(url)?.host, !server.identities.contains(where: { $0.covers(host) }) else {
+        continue
+      }
+      remarks.append("\(name): no certificate is for \(host)")
+    }
+    if tls.front == nil, SocketAddress(ip: configuration.listen.host, port: 0)?.isLoopback == false {
+      remarks.append("listen has no tls: tokens and personal data come in the clear unless a proxy of yours stands in front")
     }
     return remarks
   }
