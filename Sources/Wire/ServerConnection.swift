@@ -77,7 +77,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     return true
   }
 
-  /// Goes on with a socket that the loop watches for reading already; what came behind the handshake may be there.
+  /// Goes on with a socket that the loop watches already; what came behind the handshake may be there.
   func start(adopting tag: UInt64) {
     self.tag = tag
     loop.handOver(transport.descriptor, to: self)

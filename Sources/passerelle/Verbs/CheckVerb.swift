@@ -87,14 +87,11 @@ enum CheckVerb: Verb {
 
   /// Reads every file of TLS.
   ///
-  /// - Throws: one line for what `serve` could not use, and for a certificate that has expired.
+  /// - Throws: one line for what `serve` could not use. It could use an expired certificate, and what else it serves may matter.
   private static func tlsRemarks(_ configuration: Configuration) throws -> [String] {
     let now = SystemTime().now()
     let tls = try ListenerTLS(configuration, time: SystemTime())
     _ = try configuration.makeGatewaySettings()
-    for certificate in tls.certificates() where certificate.notAfter <= now {
-      throw CommandFailure("\(certificate.listener): \(certificate.file): has expired")
-    }
     var remarks = tls.remarks(now: now)
     for (name, server, url) in [
       ("listen.tls", tls.front, configuration.issuer), ("mutualTLS.listen.tls", tls.mutual, configuration.mutualTLS?.url ?? ""),
