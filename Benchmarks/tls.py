@@ -6,12 +6,13 @@
 Both have one thread, one ECDSA certificate (P-256), and the same nginx behind them. `call` is an API call on kept connections: Passerelle
 does everything (token, scope, limits, consent, filter, durable ledger); HAProxy verifies the same ES256 token anew each time, as it has
 no memory for it, looks at issuer, audience, expiry and scope, and proxies. `proxy` is HAProxy without the token. `handshake` is a new
-connection with a full handshake for each request, which both answer themselves with 404; `resumed` is the same with session tickets.
+connection with a full handshake for each request, which both answer themselves with 404; `resumed` is the same with session tickets of
+TLS 1.2 and one connection at a time (`openssl s_time -reuse`), so there the rate says little.
 Measurements of the two take turns; a ratio is Passerelle's processor time by HAProxy's, so below 1 is ahead.
 """
-import argparse, json, os, re, shutil, signal, ssl, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, re, shutil, signal, socket, ssl, statistics, subprocess, sys, tempfile, time
 
-from hot_path import ANSWER, BINARY, HERE, PATH, cpu_seconds, free_port, register, resident_kib, run, start_backend
+from hot_path import BINARY, HERE, PATH, cpu_seconds, free_port, register, run, start_backend
 
 SCOPE = "device-identifier:retrieve-identifier"
 
@@ -89,7 +90,6 @@ def resumes(port):
     """Whether a second connection goes on from the first: what a row claims is tried."""
     context, session, reused = ssl.create_default_context(), None, False
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    import socket
     for _ in range(2):
         with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), session=session) as stream:
             stream.sendall(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -102,6 +102,14 @@ def load(url, script, connections, seconds):
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, url], check=True, capture_output=True,
                          text=True).stdout
     return int(re.search(r"(\d+) requests in", out)[1]), float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), out
+
+
+def measure_resumed(pid, port, path, seconds):
+    before = cpu_seconds(pid)
+    words = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-reuse", "-time", str(seconds), "-www", path, "-tls1_2"]
+    out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    count, real = map(int, re.search(r"(\d+) connections in (\d+) real seconds", out).groups())
+    return (cpu_seconds(pid) - before) / count * 1e6, count / real
 
 
 def measure(pid, url, script, connections, seconds, expects_failure):
@@ -169,7 +177,10 @@ def main():
                 process, _, url, _ = gateways[gateway]
                 for who, pid, address in (("haproxy", haproxy.pid, f"https://127.0.0.1:{ports[peer]}{path}"),
                                           ("passerelle", process.pid, url + path)):
-                    figures = measure(pid, address, scripts[script], options.connections, options.seconds, script == "close")
+                    if name == "resumed":
+                        figures = measure_resumed(pid, address.split("/")[2].split(":")[1], path, options.seconds)
+                    else:
+                        figures = measure(pid, address, scripts[script], options.connections, options.seconds, script == "close")
                     found.setdefault((name, who), []).append(figures)
         print(run("audit", "verify", "--config", gateways["resuming"][1]).strip(), file=sys.stderr)
     finally:

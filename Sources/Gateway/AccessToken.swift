@@ -18,7 +18,7 @@ final class AccessToken {
     var expiresAt: Timestamp
     var notBefore: Timestamp?
     /// What the token is bound to; nothing for a bearer token.
-    var confirmation = Confirmation.none
+    var confirmation = TokenConfirmation.none
 
     /// The key to which the token is bound (RFC 9449 §6.1); nil for none.
     var keyThumbprint: String? { confirmation.keyThumbprint }

@@ -171,7 +171,7 @@ struct Authenticator {
     else { return nil }
     let purpose = root["purpose"].map { $0.string.flatMap(Purpose.init(rawValue:)) }
     if case .some(.none) = purpose { return nil }
-    guard let confirmation = Confirmation(root["cnf"]) else { return nil }
+    guard let confirmation = TokenConfirmation(root["cnf"]) else { return nil }
     return AccessToken.Claims(
       client: client, grant: grant, scopes: scopes, purpose: purpose ?? nil, expiresAt: Timestamp(seconds: Int64(expires)),
       notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) }, confirmation: confirmation)

@@ -88,7 +88,7 @@ struct ForeignAuthenticator: Sendable {
     // Said twice, it has to be the same.
     if let stated, let stated, let among, stated != among { return nil }
     guard scopes.purposes.isEmpty || among != nil else { return nil }
-    guard let confirmation = Confirmation(root["cnf"]) else { return nil }
+    guard let confirmation = TokenConfirmation(root["cnf"]) else { return nil }
     var expiresAt = root["exp"]?.integer.map { Timestamp(seconds: Int64($0)) }
     if issuer.isIntrospecting {
       let latest = now.adding(seconds: Int64(issuer.introspectedSeconds))

@@ -1,14 +1,14 @@
 import Bytes
 
 /// What a token is bound to (RFC 7800 §3.1): a key (RFC 9449 §6.1), a certificate (RFC 8705 §3.1), or both.
-struct Confirmation: Equatable {
+struct TokenConfirmation: Equatable {
   /// `jkt`
   var keyThumbprint: String?
   /// `x5t#S256`
   var certificateThumbprint: String?
 
   /// What a bearer token has.
-  static let none = Confirmation()
+  static let none = TokenConfirmation()
 
   private init() {}
 

@@ -4,16 +4,16 @@ import Testing
 @testable import Gateway
 
 /// What a token says that it is bound to: understood, or the token is none.
-@Suite struct ConfirmationTests {
+@Suite struct TokenConfirmationTests {
   private static let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-  private func confirmation(_ text: String) throws -> Confirmation? {
-    Confirmation(try JSONDocument(Array(text.utf8)).root["cnf"])
+  private func confirmation(_ text: String) throws -> TokenConfirmation? {
+    TokenConfirmation(try JSONDocument(Array(text.utf8)).root["cnf"])
   }
 
   @Test func keyCertificateBothOrNothing() throws {
     let hash = Self.hash
-    #expect(try confirmation("{}") == Confirmation.none)
+    #expect(try confirmation("{}") == TokenConfirmation.none)
     let key = try #require(try confirmation(#"{"cnf":{"jkt":"\#(hash)"}}"#))
     #expect(key.keyThumbprint == hash && key.certificateThumbprint == nil)
     let certificate = try #require(try confirmation(#"{"cnf":{"x5t#S256":"\#(hash)"}}"#))
