@@ -37,6 +37,7 @@ lint:
 bench: build bench-dependencies
 	swift run -c release measure-parsers Tests/Fuzz
 	$(PYTHON) Benchmarks/hot_path.py
+	$(PYTHON) Benchmarks/tls.py
 	$(PYTHON) Benchmarks/tokens.py
 	$(PYTHON) Benchmarks/withdrawal.py
 	$(PYTHON) Benchmarks/kill9.py

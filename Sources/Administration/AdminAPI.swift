@@ -27,6 +27,8 @@ public struct AdminDependencies: Sendable {
   public var retention: LedgerRetention?
   /// How it stands with the consent master; nil where there is none.
   public var consentMaster: (@Sendable () throws -> ConsentMasterState)?
+  /// Of a running gateway; nil where none runs.
+  public var certificates: (any CertificateControl)?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
@@ -83,6 +85,8 @@ public struct AdminAPI: Sendable {
     ("GET", ["keys"], { api, _ in api.listKeys() }),
     ("POST", ["keys", "rotate"], { api, _ in try await api.rotateKeys() }),
     ("POST", ["ledger", "retain"], { try await $0.retain($1) }),
+    ("GET", ["certificates"], { api, _ in try api.listCertificates() }),
+    ("POST", ["certificates", "reload"], { api, _ in try await api.reloadCertificates() }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("GET", ["usage", "statement"], { try await $0.usageStatement($1) }),
     ("GET", ["usage", "records"], { try await $0.usageRecords($1) }),

@@ -26,6 +26,10 @@ public struct AuthorizationSettings: Sendable {
   public var assertedTokenLifetimeSecondsMaximum = 120
   /// What becomes of DPoP proofs (RFC 9449, profile items 2 to 8).
   public var dpop = DPoPSettings()
+  /// Clients can show certificates, to which their tokens are then bound (RFC 8705 §3).
+  public var bindsToCertificates = false
+  /// Where they do so, when that is an address of its own (RFC 8705 §5); without a slash at the end.
+  public var mutualTLSURL: String?
   /// The languages that the pages speak, for the metadata and for choosing one (RFC 5646 primary tags).
   public var languages = ["en", "fr", "es", "de"]
 
@@ -47,7 +51,13 @@ public struct AuthorizationSettings: Sendable {
   /// 15 and 67). The issuer, the token endpoint, and the endpoint that the request came to (RFC 9126 §2, CIBA Core §7.1); a JWT
   /// bearer assertion names the token endpoint and nothing else (profile item 45).
   func audiences(of flow: Flow) -> Set<String> {
-    flow == .jwtBearer ? [url(.token)] : [issuer, url(.token), url(flow.endpoint)]
+    flow == .jwtBearer
+      ? addresses(.token) : addresses(.token).union(addresses(flow.endpoint)).union([issuer])
+  }
+
+  /// The full URLs of an endpoint: the usual one, and its alias for mutual TLS where there is one.
+  private func addresses(_ endpoint: EndpointPath) -> Set<String> {
+    Set([url(endpoint), mutualTLSURL.map { $0 + endpoint.rawValue }].compactMap(\.self))
   }
 
   /// The same for a signed request: the issuer, the endpoint that it came to, and, where it was pushed, the authorization endpoint that

@@ -30,6 +30,7 @@ enum Checks {
     Check(". x x x x x x x x x", \.$client, AuthenticatedClient.examine),
     Check("x x x x x x x x . .", GrantTypeAllowed.examine),
     Check(". x . x x x x x . .", \.$proofKey, ProofOfPossession.examine),
+    Check(". . . x x x x x . .", \.$certificate, BoundCertificate.examine),
     // What is asked for.
     Check("x x x . . . . . . .", \.$asked, RequestObject.examine),
     Check(". . . . . x . . . .", \.$asked, AssertedScope.examine),

@@ -28,6 +28,8 @@ struct Examination: Sendable {
   @Finding var asserted: ClientAssertion
   /// The thumbprint of the key that a DPoP proof was made with; nil when there was none.
   @Finding var proofKey: String?
+  /// The certificate to which the token is bound (RFC 8705 §3); nil for none.
+  @Finding var certificate: String?
 
   // What is asked for.
   /// The parameters that count: those of the signed object alone when there is one (profile item 13).

@@ -17,8 +17,11 @@ final class AccessToken {
     var purpose: Purpose?
     var expiresAt: Timestamp
     var notBefore: Timestamp?
-    /// `cnf.jkt`: the key to which the token is bound (RFC 9449 §6.1); nil for a bearer token.
-    var keyThumbprint: String?
+    /// What the token is bound to; nothing for a bearer token.
+    var confirmation = TokenConfirmation.none
+
+    /// The key to which the token is bound (RFC 9449 §6.1); nil for none.
+    var keyThumbprint: String? { confirmation.keyThumbprint }
   }
 
   let claims: Claims

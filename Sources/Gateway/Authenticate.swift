@@ -48,7 +48,7 @@ final class Authenticator: Sendable {
       throw APIError(.unauthenticated, "scheme_not_bearer")
     }
     let authentication = try accessToken(Credentials.token(value, scheme), &memory, now)
-    if case .known(let token) = authentication { try checkBinding(token, scheme) }
+    if case .known(let token) = authentication { try checkBinding(token, scheme, exchange) }
     return authentication
   }
 
@@ -86,7 +86,8 @@ final class Authenticator: Sendable {
   }
 
   /// RFC 9449 §7.2: a stolen bound token is of no use as a bearer token (A46), and one that is not bound proves nothing.
-  private func checkBinding(_ token: AccessToken, _ scheme: Credentials.Scheme) throws(APIError) {
+  private func checkBinding(_ token: AccessToken, _ scheme: Credentials.Scheme, _ exchange: Exchange) throws(APIError) {
+    try checkCertificate(token, exchange)
     let isBound = token.claims.keyThumbprint != nil
     guard scheme == .bearer else {
       guard isBound else { throw APIError(.unauthenticated, "token_not_bound") }
@@ -96,6 +97,16 @@ final class Authenticator: Sendable {
     guard dpop != .required, dpop == .off || !token.client.dpopBoundAccessTokens else {
       throw APIError(.unauthenticated, "token_not_bound")
     }
+  }
+
+  /// RFC 8705 §3: the certificate was shown in the handshake of this very connection, and of each connection on which the token comes.
+  private func checkCertificate(_ token: AccessToken, _ exchange: Exchange) throws(APIError) {
+    guard let thumbprint = token.claims.confirmation.certificateThumbprint else {
+      guard !token.client.certificateBoundAccessTokens else { throw APIError(.unauthenticated, "token_not_bound") }
+      return
+    }
+    guard let shown = exchange.clientCertificate else { throw APIError(.unauthenticated, "certificate_missing") }
+    guard shown == thumbprint else { throw APIError(.unauthenticated, "certificate_other") }
   }
 
   /// A remembered token: its time, its client and its grant, as they are now (A24).
@@ -174,14 +185,9 @@ final class Authenticator: Sendable {
     else { return nil }
     let purpose = root["purpose"].map { $0.string.flatMap(Purpose.init(rawValue:)) }
     if case .some(.none) = purpose { return nil }
-    // A confirmation that is not understood cannot be given (RFC 7800 §3.1): such a token is not taken as an unbound one.
-    let thumbprint = root["cnf"].map { $0["jkt"]?.string.flatMap(Self.thumbprint) }
-    if case .some(.none) = thumbprint { return nil }
+    guard let confirmation = TokenConfirmation(root["cnf"]) else { return nil }
     return AccessToken.Claims(
       client: client, grant: grant, scopes: scopes, purpose: purpose ?? nil, expiresAt: Timestamp(seconds: Int64(expires)),
-      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) }, keyThumbprint: thumbprint ?? nil)
+      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) }, confirmation: confirmation)
   }
-
-  /// SHA-256 in base64url (RFC 9449 §6.1).
-  static func thumbprint(_ text: String) -> String? { Base64URL.decode(text)?.count == 32 ? text : nil }
 }

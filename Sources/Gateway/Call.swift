@@ -224,7 +224,11 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func failed(_ failure: UpstreamFailure) {
     switch failure {
     case .unreachable: refuse(APIError(.unavailable, "backend_unreachable"))
-    case .untrusted: refuse(APIError(.unavailable, "backend_untrusted"))
+    case .untrusted(let fault):
+      if let operation, let upstream = gateway.upstreams[operation.index] {
+        gateway.notices.untrusted(upstream.target, fault, at: loop.loop.nowNanoseconds)
+      }
+      refuse(APIError(.unavailable, "backend_untrusted"))
     case .timedOut: refuse(APIError(.timeout, "backend_timeout"))
     case .tooLarge: refuse(APIError(.badGateway, "backend_answer_too_large"))
     case .broken: refuse(APIError(.badGateway, "backend_broken"))

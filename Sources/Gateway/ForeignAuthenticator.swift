@@ -88,8 +88,7 @@ struct ForeignAuthenticator: Sendable {
     // Said twice, it has to be the same.
     if let stated, let stated, let among, stated != among { return nil }
     guard scopes.purposes.isEmpty || among != nil else { return nil }
-    let thumbprint = root["cnf"].map { $0["jkt"]?.string.flatMap(Authenticator.thumbprint) }
-    if case .some(.none) = thumbprint { return nil }
+    guard let confirmation = TokenConfirmation(root["cnf"]) else { return nil }
     var expiresAt = root["exp"]?.integer.map { Timestamp(seconds: Int64($0)) }
     if issuer.isIntrospecting {
       let latest = now.adding(seconds: Int64(issuer.introspectedSeconds))
@@ -98,7 +97,7 @@ struct ForeignAuthenticator: Sendable {
     guard let expiresAt, let grant = GrantID(rawValue: "issuer-" + token.digest.hex.prefix(32)) else { return nil }
     return AccessToken.Claims(
       client: client, grant: grant, scopes: scopes, purpose: (stated ?? nil) ?? among, expiresAt: expiresAt,
-      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) }, keyThumbprint: thumbprint ?? nil)
+      notBefore: root["nbf"]?.integer.map { Timestamp(seconds: Int64($0)) }, confirmation: confirmation)
   }
 
   private static func scopes(_ value: JSONValue?) -> ScopeSet? {

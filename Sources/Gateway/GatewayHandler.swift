@@ -62,6 +62,8 @@ public struct GatewayDependencies: Sendable {
   public var quotaUsed: [ClientID: QuotaCounts]
   /// What answers the operations that policies say are served here.
   public var localOperations: [LocalOperationName: any LocalOperation] = [:]
+  /// Gets a line for the operator's log; nothing personal and no secret stands in it.
+  public var notice: @Sendable (String) -> Void = { _ in }
 
   public init(
     catalogue: Catalogue, keys: KeyRing, clients: any ClientStore, grants: any GrantStore, subjects: any SubjectStore,
@@ -96,6 +98,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let record: CallRecord
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
+  let notices: UpstreamNotices
   let upstreams: [GatewaySettings.Upstream?]
   let locals: [(any LocalOperation)?]
   let forwards: [ForwardRequest?]
@@ -119,6 +122,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
+    notices = UpstreamNotices(tell: dependencies.notice)
     unauthenticated = UnauthenticatedRefusals(
       perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
     upstreams = catalogue.operationsByIndex.map {

@@ -8,6 +8,9 @@ import Bytes
 public final class Exchange: @unchecked Sendable {
   public let loop: EventLoop
   public let remoteAddress: SocketAddress
+  /// The certificate with which the client came, proven in the connection's own handshake: SHA-256 in base64url (RFC 8705 §3.1). Nil
+  /// without one; no field of a request can say it.
+  public let clientCertificate: String?
   /// When the head was complete; monotonic.
   public internal(set) var arrivedNanoseconds: UInt64 = 0
   /// Whatever the handler keeps for this connection, so that it need not make it anew for each request.
@@ -26,12 +29,16 @@ public final class Exchange: @unchecked Sendable {
   private var pathRange = ByteRange(start: 0, count: 0)
   private var queryRange: ByteRange?
 
-  init(connection: ServerConnection, fields: FieldLines, loop: EventLoop, remoteAddress: SocketAddress) {
+  init(
+    connection: ServerConnection, fields: FieldLines, loop: EventLoop, remoteAddress: SocketAddress,
+    clientCertificate: String? = nil
+  ) {
     self.connection = connection
     self.fields = fields
     lent = (Self.nothing, 0)
     self.loop = loop
     self.remoteAddress = remoteAddress
+    self.clientCertificate = clientCertificate
   }
 
   /// A place for an empty span to begin at; it is never read.
@@ -129,7 +136,7 @@ public final class Exchange: @unchecked Sendable {
     HTTPRequest(
       method: methodBytes.string(), target: target.string(),
       fields: (0..<fieldCount).map { (fieldName($0).string().lowercased(), fieldValue($0).string()) }, body: body.bytes(),
-      remoteAddress: remoteAddress, loop: loop)
+      remoteAddress: remoteAddress, clientCertificate: clientCertificate, loop: loop)
   }
 
   @_lifetime(borrow self)

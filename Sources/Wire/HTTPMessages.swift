@@ -10,18 +10,21 @@ public struct HTTPRequest: Sendable {
   public let body: [UInt8]
   /// Nil for a request that came from within the process.
   public let remoteAddress: SocketAddress?
+  /// The certificate of the client's connection (`Exchange.clientCertificate`); nil without one.
+  public let clientCertificate: String?
   /// The loop on which it is answered.
   public let loop: EventLoop
 
   public init(
     method: String, target: String, fields: [(name: String, value: String)], body: [UInt8],
-    remoteAddress: SocketAddress? = nil, loop: EventLoop
+    remoteAddress: SocketAddress? = nil, clientCertificate: String? = nil, loop: EventLoop
   ) {
     self.method = method
     self.target = target
     self.fields = fields
     self.body = body
     self.remoteAddress = remoteAddress
+    self.clientCertificate = clientCertificate
     self.loop = loop
   }
 

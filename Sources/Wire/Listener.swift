@@ -18,9 +18,11 @@ public final class Listener: Sendable {
   /// - Parameters:
   ///   - host: a numeric address.
   ///   - port: 0 lets the system choose.
+  ///   - tls: nil for plain TCP.
   /// - Throws: `WireError`, for a busy port among others.
   public init(
-    address host: String, port: Int, group: EventLoopGroup, handler: any RequestHandler, limits: ServerLimits = ServerLimits()
+    address host: String, port: Int, group: EventLoopGroup, handler: any RequestHandler, limits: ServerLimits = ServerLimits(),
+    tls: TLSServer? = nil
   ) throws(WireError) {
     guard let address = SocketAddress(ip: host, port: port) else { throw .badAddress(host) }
     let descriptor = passerelle_tcp_socket(address.family)
@@ -35,7 +37,7 @@ public final class Listener: Sendable {
     }
     self.port = Listener.boundPort(descriptor)
     self.group = group
-    state = ListenerState(handler: handler, limits: limits, loops: group.loops)
+    state = ListenerState(handler: handler, limits: limits, tls: tls, loops: group.loops)
     acceptor = Acceptor(descriptor: descriptor, state: state, group: group)
   }
 
@@ -72,19 +74,28 @@ public final class Listener: Sendable {
   }
 }
 
+/// What a listener knows of a connection, be it in its handshake or beyond. Confined to its loop.
+protocol ListenerMember: AnyObject {
+  /// It can be closed without anybody missing an answer.
+  var isIdle: Bool { get }
+  func close()
+}
+
 /// What the connections of a listener share. The registries are each confined to their loop; the rest is atomic or constant.
 final class ListenerState: @unchecked Sendable {
   let handler: any RequestHandler
   let limits: ServerLimits
+  let tls: TLSServer?
   let connectionCount = Atomic<Int>(0)
   let isDrainingFlag = Atomic<Bool>(false)
   private let places: [ObjectIdentifier: Int]
   /// One dictionary a loop, in storage that never moves, so that loops do not share an array's own bookkeeping.
-  private let storage: UnsafeMutableBufferPointer<[ObjectIdentifier: ServerConnection]>
+  private let storage: UnsafeMutableBufferPointer<[ObjectIdentifier: any ListenerMember]>
 
-  init(handler: any RequestHandler, limits: ServerLimits, loops: [EventLoop]) {
+  init(handler: any RequestHandler, limits: ServerLimits, tls: TLSServer?, loops: [EventLoop]) {
     self.handler = handler
     self.limits = limits
+    self.tls = tls
     places = Dictionary(uniqueKeysWithValues: loops.enumerated().map { (ObjectIdentifier($1), $0) })
     storage = .allocate(capacity: loops.count)
     storage.initialize(repeating: [:])
@@ -98,14 +109,21 @@ final class ListenerState: @unchecked Sendable {
   var isDraining: Bool { isDrainingFlag.load(ordering: .relaxed) }
 
   /// On the loop.
-  func opened(_ connection: ServerConnection, on loop: EventLoop) {
+  func opened(_ connection: any ListenerMember, on loop: EventLoop) {
     storage[places[ObjectIdentifier(loop)]!][ObjectIdentifier(connection)] = connection
   }
 
   /// On the loop.
-  func closed(_ connection: ServerConnection, on loop: EventLoop) {
+  func closed(_ connection: any ListenerMember, on loop: EventLoop) {
     guard storage[places[ObjectIdentifier(loop)]!].removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     connectionCount.subtract(1, ordering: .relaxed)
+  }
+
+  /// The same connection is somebody else's from now on. On the loop.
+  func replace(_ member: any ListenerMember, by connection: any ListenerMember, on loop: EventLoop) {
+    let place = places[ObjectIdentifier(loop)]!
+    storage[place][ObjectIdentifier(member)] = nil
+    storage[place][ObjectIdentifier(connection)] = connection
   }
 
   /// On the loop with that index.
@@ -172,11 +190,24 @@ private final class Acceptor: Pollable, @unchecked Sendable {
     let loop = group.loops[next % group.loops.count]
     next &+= 1
     loop.execute { [state] in
+      guard state.tls == nil else { Self.secure(accepted, address, state, loop); return }
       let connection = ServerConnection(
         transport: PlainTransport(descriptor: accepted), listener: state, loop: loop, remoteAddress: address)
       state.opened(connection, on: loop)
       if !connection.start() { connection.close() }
     }
+  }
+
+  private static func secure(_ accepted: Int32, _ address: SocketAddress, _ state: ListenerState, _ loop: EventLoop) {
+    guard let server = state.tls,
+      let acceptance = TLSAcceptance(descriptor: accepted, server: server, listener: state, loop: loop, remoteAddress: address)
+    else {
+      Glibc.close(accepted)
+      state.connectionCount.subtract(1, ordering: .relaxed)
+      return
+    }
+    state.opened(acceptance, on: loop)
+    if !acceptance.start() { acceptance.close() }
   }
 
   private func shedOne() {

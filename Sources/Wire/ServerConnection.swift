@@ -2,7 +2,7 @@ import Bytes
 
 /// A connection from a client: reads requests one after another, hands each to the handler, sends its answer, reads the next.
 /// Requests that came early (pipelining) wait in the buffer. Confined to its loop.
-final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
+final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked Sendable {
   private enum Phase {
     /// Between requests.
     case idle
@@ -21,6 +21,8 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   private nonisolated(unsafe) static let empty = ReadBuffer(bytes: 1)
 
   private let transport: any Transport
+  /// The transport, when it is TLS: what plain TCP does not need is asked of this one.
+  private let tls: TLSTransport?
   private let listener: ListenerState
   private let loop: EventLoop
   private var limits: ServerLimits { listener.limits }
@@ -36,6 +38,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   private var isProcessing = false
   /// The time limit of the present phase runs. A message that comes whole, as nearly all do, never sets one.
   private var isTimed = false
+  private var isReadingAll = false
   private var tag: UInt64 = 0
   private lazy var timer = LoopTimer(self)
 
@@ -50,12 +53,17 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   private var keptForHandler: ServerConnection?
   private var lingeredBytes = 0
 
-  init(transport: any Transport, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress) {
+  init(
+    transport: any Transport, tls: TLSTransport? = nil, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress
+  ) {
     self.transport = transport
+    self.tls = tls
     self.listener = listener
     self.loop = loop
     parser = HeadParser(.request, limits: listener.limits.headLimits)
-    exchange = Exchange(connection: self, fields: parser.fields, loop: loop, remoteAddress: remoteAddress)
+    exchange = Exchange(
+      connection: self, fields: parser.fields, loop: loop, remoteAddress: remoteAddress, clientCertificate: tls?.clientCertificate
+    )
   }
 
   private static let lingerSecondsMaximum = 2
@@ -70,6 +78,14 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     self.tag = tag
     setTimer(seconds: limits.idleSecondsMaximum)
     return true
+  }
+
+  /// Goes on with a socket that the loop watches already; what came behind the handshake may be there.
+  func start(adopting tag: UInt64) {
+    self.tag = tag
+    loop.handOver(transport.descriptor, to: self)
+    setTimer(seconds: limits.idleSecondsMaximum)
+    if tls?.hasMore == true { becameReadable() }
   }
 
   /// The connection's bytes, in which the parser's places lie.
@@ -91,19 +107,32 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   // MARK: Reading
 
   func becameReadable() {
-    guard phase != .closed else { return }
-    guard phase != .lingering else { discard(); return }
+    guard let tls else { _ = read(); return }
+    // Of bytes that lie in OpenSSL epoll knows nothing. An answer that is given at once comes back here: this loop goes on.
+    guard !isReadingAll else { return }
+    isReadingAll = true
+    repeat { guard read() else { break } } while tls.hasMore
+    isReadingAll = false
+    if tls.readNeedsWriting, phase != .closed { setInterest(writable: true) }
+  }
+
+  /// False when nothing came.
+  private func read() -> Bool {
+    guard phase != .closed else { return false }
+    guard phase != .lingering else { discard(); return false }
     let buffer = self.buffer ?? loop.buffers.take()
     self.buffer = buffer
     if buffer.room.isEmpty { makeRoom(buffer) }
-    guard !buffer.room.isEmpty else { setInterest(readable: false); return }
+    guard !buffer.room.isEmpty else { setInterest(readable: false); return false }
     switch transport.read(into: buffer.room) {
     case .bytes(let count):
       buffer.upper += count
       process()
+      return true
     case .wouldBlock: releaseBufferIfEmpty()
     case .closed, .broken: peerClosed()
     }
+    return false
   }
 
   /// While a handler works, the places in the buffer must not move: what comes meanwhile waits in the socket.
@@ -243,8 +272,9 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   /// RFC 9110 §10.1.1: the client waits for it before it sends the body.
   private func sendContinue() {
     let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
-    // A socket that is full at this point belongs to a client that does not read; the body's time limit deals with it.
-    _ = transport.write(UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount))
+    let sent = transport.write(UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount))
+    // A socket that is full at this point belongs to a client that does not read. A part of the line would stand before the answer.
+    guard case .bytes(line.utf8CodeUnitCount) = sent else { close(); return }
   }
 
   // MARK: Answering
@@ -285,7 +315,8 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
   }
 
   func becameWritable() {
-    guard phase == .sending else { return }
+    if tls?.readNeedsWriting == true { becameReadable() }
+    guard phase == .sending else { if tls?.readNeedsWriting == false { setInterest(writable: false) }; return }
     let sent = pending.withUnsafeBytes { transport.write(UnsafeRawBufferPointer(rebasing: $0[pendingSent...])) }
     switch sent {
     case .bytes(let count):
@@ -309,6 +340,7 @@ final class ServerConnection: Pollable, TimerTarget, @unchecked Sendable {
     buffer?.compact()
     if isProcessing { return }
     process()
+    if tls?.hasMore == true { becameReadable() }
   }
 
   // MARK: Time and end

@@ -2,7 +2,7 @@ import COpenSSL
 import COpenSSLSystem
 import Glibc
 
-/// TLS over a non-blocking socket, as a client. Confined to a loop.
+/// TLS over a non-blocking socket, as a client or as a server. Confined to a loop.
 ///
 /// Two things are different from plain TCP. Bytes can lie in OpenSSL when the socket has none, of which epoll knows nothing:
 /// after each read ask `hasMore`. And a read may have to wait until the socket takes something (a key update, RFC 8446 §4.6.3),
@@ -18,7 +18,14 @@ final class TLSTransport: Transport {
   let descriptor: Int32
   private(set) var readNeedsWriting = false
   private(set) var writeNeedsReading = false
+  /// A client began to speak HTTP, and no TLS.
+  private(set) var cameInTheClear = false
+  /// The certificate that the client has shown, as RFC 8705 §3.1 writes it (SHA-256 in base64url); nil without one.
+  private(set) var clientCertificate: String?
   private let session: OpaquePointer
+  /// What the session was made from has to live as long.
+  private let server: TLSServerContext?
+  private let sessions: TLSSessionMemory?
   /// How reading ended, once it has.
   private var end: IOResult?
   private var isEstablished = false
@@ -26,8 +33,18 @@ final class TLSTransport: Transport {
   /// Takes over a connecting or connected, non-blocking socket, unless the result is nil.
   ///
   /// - Parameter host: what the certificate must be for.
-  init?(descriptor: Int32, context: TLSClientContext, host: String) {
+  convenience init?(descriptor: Int32, context: TLSClientContext, host: String) {
     guard let session = context.makeSession(host: host) else { return nil }
+    self.init(descriptor, session, nil, context.sessions)
+  }
+
+  /// Takes over an accepted, non-blocking socket, unless the result is nil.
+  convenience init?(accepting descriptor: Int32, context: TLSServerContext) {
+    guard let session = context.makeSession() else { return nil }
+    self.init(descriptor, session, context, nil)
+  }
+
+  private init?(_ descriptor: Int32, _ session: OpaquePointer, _ server: TLSServerContext?, _ sessions: TLSSessionMemory?) {
     guard let bio = passerelle_socket_bio(descriptor) else {
       SSL_free(session)
       return nil
@@ -35,6 +52,8 @@ final class TLSTransport: Transport {
     // From here on the session owns the BIO.
     SSL_set_bio(session, bio, bio)
     self.session = session
+    self.server = server
+    self.sessions = sessions
     self.descriptor = descriptor
     PlainTransport.sendAtOnce(descriptor)
   }
@@ -49,6 +68,7 @@ final class TLSTransport: Transport {
     if result == 1 {
       // OpenSSL would not have come here otherwise; nothing may be sent on the strength of that alone.
       guard SSL_get_verify_result(session) == Int(X509_V_OK) else { return .failed(certificateFault()) }
+      guard notePeer() else { return .failed(.certificate("certificate has expired")) }
       isEstablished = true
       return .complete
     }
@@ -63,16 +83,38 @@ final class TLSTransport: Transport {
   }
 
   private func handshakeFault() -> TLSFault {
+    sessions?.forget()
     guard SSL_get_verify_result(session) == Int(X509_V_OK) else { return certificateFault() }
-    let isEnd = ERR_peek_last_error() & UInt(ERR_REASON_MASK) == UInt(SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    let code = ERR_peek_last_error() & UInt(ERR_REASON_MASK)
+    let isEnd = code == UInt(SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    cameInTheClear = code == UInt(SSL_R_HTTP_REQUEST) || code == UInt(SSL_R_HTTPS_PROXY_REQUEST)
     let reason = OpenSSLErrors.takeReason()
     return isEnd ? .closed : .handshake(reason)
+  }
+
+  /// False for a certificate that has expired since the session that is resumed began: resuming does not look at it.
+  private func notePeer() -> Bool {
+    let isResumed = SSL_session_reused(session) == 1
+    guard isResumed || server?.asksForCertificates == true, let certificate = SSL_get1_peer_certificate(session) else {
+      return true
+    }
+    defer { X509_free(certificate) }
+    if isResumed, X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0 {
+      sessions?.forget()
+      return false
+    }
+    guard server != nil else { return true }
+    clientCertificate = PEMFile.thumbprint(certificate)
+    return clientCertificate != nil
   }
 
   private func certificateFault() -> TLSFault {
     ERR_clear_error()
     return .certificate(String(cString: X509_verify_cert_error_string(SSL_get_verify_result(session))))
   }
+
+  /// The handshake went on from an earlier session.
+  var isResumed: Bool { SSL_session_reused(session) == 1 }
 
   /// There are bytes, or an end, that epoll will not tell about.
   var hasMore: Bool { end != nil || SSL_has_pending(session) == 1 }
@@ -109,15 +151,22 @@ final class TLSTransport: Transport {
     if case .broken? = end { return .broken }
     ERR_clear_error()
     writeNeedsReading = false
-    let count = SSL_write(session, bytes.baseAddress, Int32(clamping: bytes.count))
-    if count > 0 { return .bytes(Int(count)) }
-    switch SSL_get_error(session, count) {
-    case SSL_ERROR_WANT_WRITE: return .wouldBlock
-    case SSL_ERROR_WANT_READ:
-      writeNeedsReading = true
-      return .wouldBlock
-    default: return fail()
+    var sent = 0
+    // OpenSSL takes one record, 16 KiB, at a time. What it could not send it has encrypted all the same: the next write has to begin with
+    // the same bytes.
+    while sent < bytes.count {
+      let count = SSL_write(session, bytes.baseAddress! + sent, Int32(clamping: bytes.count - sent))
+      guard count > 0 else {
+        switch SSL_get_error(session, count) {
+        case SSL_ERROR_WANT_WRITE: break
+        case SSL_ERROR_WANT_READ: writeNeedsReading = true
+        default: return fail()
+        }
+        return sent > 0 ? .bytes(sent) : .wouldBlock
+      }
+      sent += Int(count)
     }
+    return .bytes(sent)
   }
 
   private func fail() -> IOResult {
@@ -126,8 +175,13 @@ final class TLSTransport: Transport {
     return .broken
   }
 
-  /// Sends close_notify, as far as the socket takes it. Not after a fault, when OpenSSL forbids it.
   func finishSending() {
+    notifyEnd()
+    shutdown(descriptor, Int32(SHUT_WR))
+  }
+
+  /// Sends close_notify, as far as the socket takes it. Not after a fault, when OpenSSL forbids it.
+  private func notifyEnd() {
     if case .broken? = end { return }
     guard isEstablished else { return }
     ERR_clear_error()
@@ -136,7 +190,7 @@ final class TLSTransport: Transport {
   }
 
   func close() {
-    finishSending()
+    notifyEnd()
     end = .broken
     Glibc.close(descriptor)
   }

@@ -14,8 +14,8 @@ protocol Verb {
 enum Verbs {
   static var all: [any Verb.Type] {
     [
-      DemoVerb.self, ServeVerb.self, CheckVerb.self, KeysVerb.self, ClientsVerb.self, ConsentsVerb.self, SubjectsVerb.self,
-      PoliciesVerb.self,
+      DemoVerb.self, ServeVerb.self, CheckVerb.self, KeysVerb.self, CertificatesVerb.self, ClientsVerb.self, ConsentsVerb.self,
+      SubjectsVerb.self, PoliciesVerb.self,
       AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
     ]
   }

@@ -71,8 +71,8 @@ struct ChecksTableTests {
       uniqueKeysWithValues: Flow.allCases.map { flow in (flow, Checks.table.filter { $0.flows.contains(flow) }.count) })
     #expect(
       counts == [
-        .authorize: 18, .pushed: 24, .backchannel: 17, .authorizationCode: 19, .ciba: 15, .jwtBearer: 17,
-        .clientCredentials: 15, .refreshToken: 16, .introspection: 9, .revocation: 9,
+        .authorize: 18, .pushed: 24, .backchannel: 17, .authorizationCode: 20, .ciba: 16, .jwtBearer: 18,
+        .clientCredentials: 16, .refreshToken: 17, .introspection: 9, .revocation: 9,
       ])
   }
 

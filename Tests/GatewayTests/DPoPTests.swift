@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "{}", "null", #""x""#, #"{"jkt":1}"#, #"{"jkt":"short"}"#, #"{"x5t#S256":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
+    "{}", "null", #""x""#, #"{"jkt":1}"#, #"{"jkt":"short"}"#, #"{"x5t":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
   ])
   func aConfirmationThatIsNotUnderstoodIsNotOverlooked(_ cnf: String) async throws {
     let gateway = try await TestGateway()
@@ -59,6 +59,13 @@ import Testing
     #expect(try gateway.call([("Authorization", "Bearer \(token)")]).status == 401)
     #expect(try gateway.call(token: token, proof: gateway.proof(for: token)).status == 401)
     #expect(try gateway.lastReason() == "token_claims")
+  }
+
+  @Test func aTokenThatIsBoundToACertificateWantsIt() async throws {
+    let gateway = try await TestGateway()
+    let token = try gateway.token(cnf: #"{"x5t#S256":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#)
+    #expect(try gateway.call([("Authorization", "Bearer \(token)")]).status == 401)
+    #expect(try gateway.lastReason() == "certificate_missing")
   }
 
   @Test func aWrongProofIsRefusedWithCAMARAsError() async throws {

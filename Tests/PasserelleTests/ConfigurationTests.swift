@@ -78,13 +78,47 @@ import Wire
     #expect(error?.reason.contains(word) == true, "\(error?.reason ?? "")")
   }
 
+  private static let pair = #"{ "certificateFile": "c", "keyFile": "/k" }"#
+
+  @Test func whatIsSaidOfTLS() throws {
+    let configuration = try Self.load(
+      """
+      "listen": { "tls": { "certificates": [\(Self.pair)], "minimumVersion": "1.3", "sessionMinutes": 5,
+        "clientCertificates": { "caFile": "ca", "mode": "required" } } },
+      "mutualTLS": { "url": "https://mtls.example", "listen": { "tls": { "certificates": [\(Self.pair)], "clientCertificates": { "caFile": "ca" } } } }
+      """)
+    let tls = try #require(configuration.listen.tls)
+    #expect(tls.isModernOnly && tls.sessionSeconds == 300 && tls.clientCertificates?.isRequired == true)
+    #expect(tls.certificates[0].certificateFile.hasSuffix("/c") && tls.certificates[0].keyFile == "/k")
+    #expect(configuration.mutualTLS?.listen.tls?.clientCertificates?.isRequired == false)
+    #expect(configuration.asksForCertificates)
+    #expect(try !Self.load().asksForCertificates)
+  }
+
+  @Test(arguments: [
+    (#""listen": { "tls": {} }"#, "certificates"), (#""listen": { "tls": { "certificates": [] } }"#, "certificates"),
+    (#""listen": { "tls": { "certificates": [{ "certificateFile": "x" }] } }"#, "keyFile"),
+    (#""listen": { "tls": { "certificates": [\#(pair)], "minimumVersion": "1.1" } }"#, "minimumVersion"),
+    (#""listen": { "tls": { "certificates": [\#(pair)], "sessionMinute": 1 } }"#, "sessionMinutes"),
+    (#""listen": { "tls": { "certificates": [\#(pair)], "clientCertificates": {} } }"#, "caFile"),
+    (#""listen": { "tls": { "certificates": [\#(pair)], "clientCertificates": { "caFile": "x", "mode": "none" } } }"#, "mode"),
+    (#""mutualTLS": { "url": "https://m.example" }"#, "listen"),
+    (#""mutualTLS": { "url": "http://m.example", "listen": {} }"#, "https"),
+    (#""mutualTLS": { "url": "https://m.example/", "listen": {} }"#, "slash"),
+    (#""mutualTLS": { "url": "https://m.example", "listen": { "tls": { "certificates": [\#(pair)] } } }"#, "clientCertificates"),
+  ])
+  func whatIsWrongOfTLSIsRefusedByName(_ text: String, _ word: String) {
+    let error = #expect(throws: DocumentError.self) { try Self.load(text) }
+    #expect(error?.reason.contains(word) == true, "\(error?.reason ?? "")")
+  }
+
   @Test func whatIsSaidOfDPoPReachesTheGateway() throws {
     let text = #""dpop": { "mode": "required", "claims": ["camara:qh", "camara:bh"], "proofsRemembered": 5000 }"#
-    let settings = try Self.load(text).gatewaySettings.dpop
+    let settings = try Self.load(text).makeGatewaySettings().dpop
     #expect(settings.mode == .required)
     #expect(settings.demandedClaims == [.body, .query])
     #expect(settings.proofsRemembered == 5000)
-    #expect(try Self.load(#""dpop": { "mode": "off" }"#).gatewaySettings.dpop.mode == .off)
+    #expect(try Self.load(#""dpop": { "mode": "off" }"#).makeGatewaySettings().dpop.mode == .off)
   }
 
   @Test(arguments: [

@@ -34,9 +34,11 @@ struct ClientsTests {
       "access_token_lifetime_seconds": "60", "two_legged_purposes": "[\"dpv:ServiceProvision\"]", "requests_per_minute": "5",
       "quota_per_day": "100", "quota_per_month": "1000", "languages": "[\"fr\",\"en-GB\"]", "enabled": "false",
       "token_endpoint_auth_method": "\"private_key_jwt\"", "dpop_bound_access_tokens": "true",
+      "tls_client_certificate_bound_access_tokens": "true",
     ])
     #expect(!full.isEnabled)
     #expect(full.dpopBoundAccessTokens)
+    #expect(full.certificateBoundAccessTokens && !plain.certificateBoundAccessTokens)
     for record in [plain, full] {
       let document = try JSONDocument(record.json(), file: "again")
       #expect(try ClientRecord(json: document.root) == record)

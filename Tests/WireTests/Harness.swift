@@ -60,13 +60,13 @@ final class TestServer: Sendable {
 
   init(
     _ handler: TestHandler = TestHandler(), loops: Int = 1, time: any TimeSource = SystemTime(),
-    limits adjust: (inout ServerLimits) -> Void = { _ in }
+    limits adjust: (inout ServerLimits) -> Void = { _ in }, tls: TLSServer? = nil
   ) throws {
     var limits = ServerLimits()
     adjust(&limits)
     self.handler = handler
     group = try EventLoopGroup(count: loops, time: time)
-    listener = try Listener(address: "127.0.0.1", port: 0, group: group, handler: handler, limits: limits)
+    listener = try Listener(address: "127.0.0.1", port: 0, group: group, handler: handler, limits: limits, tls: tls)
     group.start()
     listener.start()
   }

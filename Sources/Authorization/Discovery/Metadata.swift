@@ -31,6 +31,7 @@ enum Metadata {
     json.field("request_uri_parameter_supported", false)  // said aloud: the default of Discovery is true
     appendEndpoints(settings, to: &json)
     appendProofOfPossession(settings, to: &json)
+    appendMutualTLS(settings, to: &json)
     json.endObject()
     return json.bytes
   }
@@ -51,6 +52,21 @@ enum Metadata {
     json.field("revocation_endpoint", settings.url(.revocation))
     json.field("revocation_endpoint_auth_methods_supported", ["private_key_jwt"])
     json.field("revocation_endpoint_auth_signing_alg_values_supported", algorithms)
+  }
+
+  /// RFC 8705 §3.3 and §5.
+  private static func appendMutualTLS(_ settings: AuthorizationSettings, to json: inout JSONWriter) {
+    guard settings.bindsToCertificates else { return }
+    json.field("tls_client_certificate_bound_access_tokens", true)
+    guard let url = settings.mutualTLSURL else { return }
+    json.key("mtls_endpoint_aliases")
+    json.beginObject()
+    json.field("token_endpoint", url + EndpointPath.token.rawValue)
+    json.field("pushed_authorization_request_endpoint", url + EndpointPath.pushedAuthorizationRequest.rawValue)
+    json.field("backchannel_authentication_endpoint", url + EndpointPath.backchannelAuthentication.rawValue)
+    json.field("introspection_endpoint", url + EndpointPath.introspection.rawValue)
+    json.field("revocation_endpoint", url + EndpointPath.revocation.rawValue)
+    json.endObject()
   }
 
   /// Profile items 4 and 6.

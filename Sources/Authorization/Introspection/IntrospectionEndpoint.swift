@@ -38,12 +38,7 @@ struct IntrospectionEndpoint: Sendable {
     body.field("iss", server.settings.issuer)
     body.field("jti", claims.identifier)
     if let purpose = claims.purpose { body.field("purpose", purpose) }
-    if let key = claims.proofKey {
-      body.key("cnf")
-      body.beginObject()
-      body.field("jkt", key)
-      body.endObject()
-    }
+    TokenIssuer.appendConfirmation(proofKey: claims.proofKey, certificate: claims.certificate, to: &body)
   }
 
   private func append(_ record: RefreshTokenRecord, _ grant: GrantRecord, to body: inout JSONWriter) {

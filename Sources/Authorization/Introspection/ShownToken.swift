@@ -70,6 +70,7 @@ struct AccessTokenClaims: Sendable {
   let expiresAt: Int
   let purpose: String?
   let proofKey: String?
+  let certificate: String?
 }
 
 extension TokenIssuer {
@@ -86,6 +87,7 @@ extension TokenIssuer {
     else { return nil }
     return AccessTokenClaims(
       client: client, grant: grant, scope: scope, subject: subject, identifier: identifier, audience: audience,
-      issuedAt: issued, expiresAt: expiry, purpose: claims["purpose"]?.string, proofKey: claims["cnf"]?["jkt"]?.string)
+      issuedAt: issued, expiresAt: expiry, purpose: claims["purpose"]?.string, proofKey: claims["cnf"]?["jkt"]?.string,
+      certificate: claims["cnf"]?["x5t#S256"]?.string)
   }
 }

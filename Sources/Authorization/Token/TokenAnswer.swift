@@ -18,8 +18,10 @@ struct TokenAnswer {
   func issue(_ examination: Examination) async throws(Refusal) -> HTTPResponse {
     let server = examination.server
     let proofKey = examination.proofKey
+    let certificate = examination.certificate
     let token = try orUnavailable("signing a token") {
-      try server.tokens.accessToken(grant: grant, scopes: scopes, lifetimeSeconds: lifetimeSeconds, proofKey: proofKey)
+      try server.tokens.accessToken(
+        grant: grant, scopes: scopes, lifetimeSeconds: lifetimeSeconds, proofKey: proofKey, certificate: certificate)
     }
     var idToken: String?
     if scopes.contains(.openID), let subject = grant.subject {

@@ -27,9 +27,11 @@ public struct TokenIssuer: Sendable {
 
   /// An access token of a grant (RFC 9068 §2.2). It never outlives the grant.
   ///
-  /// - Parameter proofKey: the thumbprint of the key that the token is bound to; nil for a bearer token.
+  /// - Parameters:
+  ///   - proofKey: the thumbprint of the key that the token is bound to; nil for none.
+  ///   - certificate: the thumbprint of the certificate that the token is bound to; nil for none.
   public func accessToken(
-    grant: GrantRecord, scopes: ScopeSet, lifetimeSeconds: Int, proofKey: String? = nil,
+    grant: GrantRecord, scopes: ScopeSet, lifetimeSeconds: Int, proofKey: String? = nil, certificate: String? = nil,
     jti: String = Random.token(byteCount: 16)
   ) throws -> IssuedToken {
     let now = time.now()
@@ -47,12 +49,7 @@ public struct TokenIssuer: Sendable {
     claims.field("grant_id", grant.id.rawValue)
     if let purpose = grant.purpose { claims.field("purpose", purpose.rawValue) }
     if grant.subject != nil { appendAuthentication(of: grant, to: &claims) }
-    if let proofKey {
-      claims.key("cnf")  // RFC 9449 §6.1
-      claims.beginObject()
-      claims.field("jkt", proofKey)
-      claims.endObject()
-    }
+    Self.appendConfirmation(proofKey: proofKey, certificate: certificate, to: &claims)
     claims.endObject()
     let token = try JWTBuilder.sign(payload: claims.bytes, typ: "at+jwt", key: keys.current)
     return IssuedToken(token: token, jti: jti, expiresAt: expiresAt)
@@ -84,6 +81,16 @@ public struct TokenIssuer: Sendable {
   public func pairwiseSubject(_ subject: SubjectPseudonym, for client: ClientID) -> String {
     let pair = Array(client.rawValue.utf8) + [0] + Array(subject.rawValue.utf8)
     return keys.pairwise.authenticate(pair.span).base64url
+  }
+
+  /// RFC 7800 §3.1: what the token is bound to; nothing for a bearer token.
+  static func appendConfirmation(proofKey: String?, certificate: String?, to claims: inout JSONWriter) {
+    guard proofKey != nil || certificate != nil else { return }
+    claims.key("cnf")
+    claims.beginObject()
+    if let proofKey { claims.field("jkt", proofKey) }  // RFC 9449 §6.1
+    if let certificate { claims.field("x5t#S256", certificate) }  // RFC 8705 §3.1
+    claims.endObject()
   }
 
   private func appendAuthentication(of grant: GrantRecord, to claims: inout JSONWriter) {

@@ -82,6 +82,7 @@ extension ClientRecord {
       }
       idTokenAlgorithm = algorithm
     }
+    certificateBoundAccessTokens = try reader.boolean("tls_client_certificate_bound_access_tokens", default: false)
     introspectsAllTokens = try reader.boolean("introspects_all_tokens", default: false)
     plans = try reader.value("plans").map { value throws(DocumentError) in try PlanAssignment.list(value) } ?? []
     try reader.finish()
@@ -111,6 +112,7 @@ extension ClientRecord {
     writer.field("access_token_lifetime_seconds", accessTokenLifetimeSeconds)
     writer.field("refresh_token_lifetime_seconds", refreshTokenLifetimeSeconds)
     writer.field("dpop_bound_access_tokens", dpopBoundAccessTokens)
+    writer.field("tls_client_certificate_bound_access_tokens", certificateBoundAccessTokens)
     writer.field("two_legged_purposes", twoLeggedPurposes.map(\.rawValue))
     writer.key("grant_type_rules")
     writer.beginArray()

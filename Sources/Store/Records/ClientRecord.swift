@@ -62,6 +62,8 @@ public struct ClientRecord: Sendable, Hashable {
   public var isTrustedWithNumbers = false
   /// What its ID tokens are signed with (`id_token_signed_response_alg`, OIDC Registration §2).
   public var idTokenAlgorithm = SignatureAlgorithm.es256
+  /// Its tokens are bound to the certificate of the connection over which it asks for them (RFC 8705 §3.4).
+  public var certificateBoundAccessTokens = false
   /// A resource server of the operator: it may introspect tokens that are not its own.
   public var introspectsAllTokens = false
   /// By which plans it is charged, the earliest first; empty: by what the configuration says, or by the policies' prices.

@@ -19,7 +19,8 @@ extension Configuration {
     issuer = try reader.string("issuer")
     try Self.checkIssuer(issuer, root)
     audience = try reader.optionalString("audience") ?? issuer
-    listen = try reader.value("listen").map { value throws(DocumentError) in try Listen(value) } ?? Listen()
+    listen = try reader.value("listen").map { value throws(DocumentError) in try Listen(value, folder: folder) } ?? Listen()
+    mutualTLS = try reader.value("mutualTLS").map { value throws(DocumentError) in try MutualTLS(value, folder: folder) }
     data = Files.path(try reader.string("data"), in: folder)
     keys = Files.path(try reader.string("keys"), in: folder)
     signingKeyDays = try reader.optionalInteger("signingKeyDays", in: 0...3650) ?? 90
@@ -29,7 +30,7 @@ extension Configuration {
       try reader.value("admin").map { value throws(DocumentError) in try Admin(value, folder: folder, tokenFile: tokenFile) }
       ?? Admin(tokenFile: tokenFile)
     loops = try reader.optionalInteger("loops", in: 0...256) ?? 0
-    upstreams = try Self.upstreams(reader.value("upstreams"), root)
+    upstreams = try Self.upstreams(reader.value("upstreams"), root, folder: folder)
     recognition =
       try reader.value("recognition").map { value throws(DocumentError) in try Recognition(value, folder: folder) }
       ?? Recognition()
@@ -56,17 +57,19 @@ extension Configuration {
     guard url.isSecure || url.isLoopback else { throw place.error("issuer wants https; http is for loopback alone") }
   }
 
-  private static func upstreams(_ value: JSONValue?, _ root: JSONValue) throws(DocumentError) -> [String: Upstream] {
+  private static func upstreams(
+    _ value: JSONValue?, _ root: JSONValue, folder: String
+  ) throws(DocumentError) -> [String: Upstream] {
     guard let value else { throw root.error("\"upstreams\" is missing: where the calls of each API go") }
     guard value.kind == .object else { throw value.error("upstreams wants an object: API name to { \"url\": ... }") }
     var upstreams: [String: Upstream] = [:]
-    for member in value.keys { upstreams[member.name] = try Upstream(member.value) }
+    for member in value.keys { upstreams[member.name] = try Upstream(member.value, folder: folder) }
     return upstreams
   }
 }
 
 extension Configuration.Listen {
-  init(_ value: JSONValue) throws(DocumentError) {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     host = try reader.optionalString("host") ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
@@ -75,6 +78,7 @@ extension Configuration.Listen {
     headSecondsMaximum = try reader.optionalInteger("headSecondsMaximum", in: 1...600) ?? headSecondsMaximum
     bodySecondsMaximum = try reader.optionalInteger("bodySecondsMaximum", in: 1...600) ?? bodySecondsMaximum
     idleSecondsMaximum = try reader.optionalInteger("idleSecondsMaximum", in: 1...3600) ?? idleSecondsMaximum
+    tls = try reader.value("tls").map { value throws(DocumentError) in try TLSServerSettings(value, folder: folder) }
     try reader.finish()
   }
 
@@ -95,19 +99,23 @@ extension Configuration.Admin {
     self.tokenFile = try reader.optionalString("tokenFile").map { Files.path($0, in: folder) } ?? tokenFile
     host = try reader.optionalString("host") ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
+    tls = try reader.value("tls").map { value throws(DocumentError) in try TLSServerSettings(value, folder: folder) }
     try reader.finish()
   }
 }
 
 extension Configuration.Upstream {
-  init(_ value: JSONValue) throws(DocumentError) {
+  init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     let text = try reader.string("url")
     guard let url = WebAddress(text), url.target == "/" else {
       throw (value["url"] ?? value).error("url wants a scheme, a host and a port, such as http://127.0.0.1:9101, and no path")
     }
-    guard !url.isSecure else {
-      throw (value["url"] ?? value).error("url: https upstreams are not supported yet; put a TLS proxy of your own between")
+    if let element = reader.value("tls") {
+      guard url.isSecure else { throw element.error("tls is for an https url") }
+      tls = try Configuration.UpstreamTLS(element, folder: folder)
+    } else if url.isSecure {
+      tls = Configuration.UpstreamTLS()
     }
     host = url.host
     port = url.port

@@ -14,6 +14,8 @@ struct Configuration: Sendable {
   /// The audience of access tokens; the issuer unless said otherwise.
   var audience: String
   var listen: Listen
+  /// Nil: clients with certificates come to `listen`, if it asks for any.
+  var mutualTLS: MutualTLS?
   var admin: Admin
   /// Folder of database and ledger.
   var data: String
@@ -48,6 +50,8 @@ struct Configuration: Sendable {
     var headSecondsMaximum = 10
     var bodySecondsMaximum = 30
     var idleSecondsMaximum = 75
+    /// Nil for plain TCP.
+    var tls: TLSServerSettings?
   }
 
   /// The admin listener; on loopback unless configured (A42).
@@ -56,6 +60,8 @@ struct Configuration: Sendable {
     var port = 8081
     /// A file (0600) with the bearer token of the admin API; made when it is not there.
     var tokenFile: String
+    /// Nil for plain TCP.
+    var tls: TLSServerSettings?
   }
 
   /// A backend.
@@ -65,6 +71,8 @@ struct Configuration: Sendable {
     /// Replaces the policy's time limit; nil keeps it.
     var timeoutMilliseconds: Int?
     var connectionsMaximum = 256
+    /// Nil for a backend that is spoken to in the clear.
+    var tls: UpstreamTLS?
   }
 
   /// Requests of the gateway's own to other servers.

@@ -7,7 +7,7 @@ import Wire
 /// its own process, on the same files. The effect is the same, and at once.
 struct AdminClient {
   private enum Way {
-    case running(host: String, port: Int, token: String)
+    case running(host: String, port: Int, token: String, tls: TLSClientContext?)
     case inProcess(Backbone, AdminAPI)
   }
 
@@ -27,7 +27,8 @@ struct AdminClient {
     } catch LedgerError.inUse {
       let token = String(decoding: try Files.read(configuration.admin.tokenFile), as: UTF8.self).trimmed
       way = .running(
-        host: configuration.admin.host, port: try AdminClient.port(configuration), token: token)
+        host: configuration.admin.host, port: try AdminClient.port(configuration), token: token,
+        tls: try AdminClient.trust(configuration.admin.tls))
     }
   }
 
@@ -37,6 +38,14 @@ struct AdminClient {
     let text = String(decoding: try Files.read(configuration.data + "/admin-port"), as: UTF8.self).trimmed
     guard let port = Int(text) else { throw CommandFailure("\(configuration.data)/admin-port: not a port") }
     return port
+  }
+
+  /// The gateway's own certificates are known from their files: exactly those are believed, so that the token reaches nobody else.
+  private static func trust(_ settings: TLSServerSettings?) throws -> TLSClientContext? {
+    guard let settings else { return nil }
+    do { return try TLSClientContext(pinning: settings.certificates.map(\.certificateFile)) } catch {
+      throw CommandFailure("admin.tls: \(error)")
+    }
   }
 
   /// Sends one request to `/admin/v1` + `path` and gives the JSON of the answer.
@@ -74,14 +83,15 @@ struct AdminClient {
     switch way {
     case .inProcess(_, let api):
       return await api.respond(to: HTTPRequest(method: method, target: target, fields: [], body: body, loop: loop))
-    case .running(let host, let port, let token):
+    case .running(let host, let port, let token, let tls):
       let request = HTTPClientRequest(
         host: host, port: port, method: method, target: target,
         fields: [("authorization", "Bearer \(token)"), ("content-type", "application/json")], body: body,
         answerBytesMaximum: Self.answerBytesMaximum)
-      do { return try await HTTPClient.send(request, timeoutSeconds: 300, loop: loop) } catch {
+      do { return try await HTTPClient.send(request, timeoutSeconds: 300, loop: loop, tls: tls) } catch {
         throw CommandFailure(
-          "the gateway that uses this data does not answer on http://\(host):\(port): \(error); is its admin listener reachable?")
+          "the gateway that uses this data does not answer on \(tls == nil ? "http" : "https")://\(host):\(port): \(error); is its admin listener reachable?"
+        )
       }
     }
   }

@@ -35,6 +35,8 @@ extension Backbone {
     settings.captureLifetimeSeconds = configuration.consent.captureMinutes * 60
     settings.capturesPerDayMaximum = configuration.consent.capturesPerDay
     settings.dpop = configuration.dpop
+    settings.bindsToCertificates = configuration.asksForCertificates
+    settings.mutualTLSURL = configuration.mutualTLS?.url
     settings.backchannelIntervalSeconds = configuration.backchannel.intervalSeconds
     settings.backchannelLifetimeSeconds = configuration.backchannel.lifetimeSeconds
     return settings
@@ -42,11 +44,13 @@ extension Backbone {
 
   private var consentLifetimeSeconds: Int64 { Int64(configuration.consent.lifetimeDays) * 86_400 }
 
-  func adminAPI() -> AdminAPI {
+  /// - Parameter certificates: of the listeners; nil where none runs.
+  func adminAPI(certificates: (any CertificateControl)? = nil) -> AdminAPI {
     var dependencies = AdminDependencies(
       catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
       tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
       consentLifetimeSeconds: consentLifetimeSeconds, plans: plans, retention: retention)
+    dependencies.certificates = certificates
     if let consentMaster { dependencies.consentMaster = { try consentMaster.state() } }
     return AdminAPI(dependencies)
   }
@@ -61,6 +65,7 @@ extension Backbone {
     var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
       consents: consents, ledger: ledger, time: time, quotaUsed: try stores.usage.quotaCounts(at: time.now()))
+    dependencies.notice = { Output.error($0) }
     dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))
     return dependencies
   }
@@ -77,14 +82,18 @@ extension Configuration {
     do { return try Logos(files) } catch { throw CommandFailure("\(logos): \(error)") }
   }
 
-  var gatewaySettings: GatewaySettings {
+  /// A client can show a certificate somewhere.
+  var asksForCertificates: Bool { mutualTLS != nil || listen.tls?.clientCertificates != nil }
+
+  /// - Throws: one line, when a file for TLS to a backend cannot be used.
+  func makeGatewaySettings() throws -> GatewaySettings {
     var settings = GatewaySettings(
       issuer: issuer, audience: audience, host: String(issuer.drop { $0 != "/" }.dropFirst(2)),
       isSecure: WebAddress(issuer)?.isSecure == true,
-      upstreams: upstreams.mapValues {
+      upstreams: try upstreams.mapValues { upstream in
         GatewaySettings.Upstream(
-          target: UpstreamTarget(host: $0.host, port: $0.port), timeoutMilliseconds: $0.timeoutMilliseconds,
-          connectionsMaximum: $0.connectionsMaximum)
+          target: try upstream.makeTarget(), timeoutMilliseconds: upstream.timeoutMilliseconds,
+          connectionsMaximum: upstream.connectionsMaximum)
       })
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
@@ -99,5 +108,12 @@ extension Configuration {
     options.segmentBytesMaximum = ledger.segmentBytesMaximum
     options.segmentSecondsMaximum = ledger.segmentSecondsMaximum
     return options
+  }
+}
+
+extension Configuration.Upstream {
+  fileprivate func makeTarget() throws -> UpstreamTarget {
+    guard let tls else { return UpstreamTarget(host: host, port: port) }
+    return UpstreamTarget(host: host, port: port, tls: try tls.context())
   }
 }

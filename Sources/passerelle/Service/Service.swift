@@ -17,6 +17,7 @@ final class Service {
   private let loops: EventLoopGroup
   private let adminLoop: EventLoopGroup
   private let publicListener: Listener
+  private let mutualListener: Listener?
   private let adminListener: Listener
   private let rotation: KeyRotation
   private let sealer: LedgerSealer
@@ -24,6 +25,7 @@ final class Service {
   private let retention: RepeatedPass?
   private let streams: LedgerStreams
   let adminToken: String
+  let tls: ListenerTLS
 
   /// Binds both listeners; nothing is accepted before `start`.
   ///
@@ -31,6 +33,7 @@ final class Service {
   init(_ backbone: Backbone, simulatedSubscribers: [SimulatedSIM]) throws {
     let configuration = backbone.configuration
     self.backbone = backbone
+    tls = try ListenerTLS(configuration, time: backbone.time)
     adminToken = try AdminToken.readOrCreate(configuration.admin.tokenFile)
     loops = try EventLoopGroup(count: configuration.loops == 0 ? processorCount() : configuration.loops, time: backbone.time)
     // A loop of its own: the admin listener answers also when the public loops are busy.
@@ -44,31 +47,35 @@ final class Service {
     indexer = Service.indexer(backbone)
     retention = Service.retention(backbone)
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
-    var gatewaySettings = configuration.gatewaySettings
+    var gatewaySettings = try configuration.makeGatewaySettings()
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     gateway = try GatewayHandler(
       settings: gatewaySettings, dependencies: backbone.gatewayDependencies(authorization.server), loops: loops.loops)
     let door = FrontDoor(gateway: gateway, authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
-      configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits)
+      configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits, tls.front)
+    mutualListener = try configuration.mutualTLS.map { [loops, tls] in
+      try Service.listen($0.listen.host, $0.listen.port, loops, door, $0.listen.serverLimits, tls.mutual)
+    }
     let admin = AdminHandler(
-      api: backbone.adminAPI(),
+      api: backbone.adminAPI(certificates: tls),
       health: Health(
         ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken,
       others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])
     adminListener = try Service.listen(
-      configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits())
+      configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits(), tls.admin)
   }
 
   var port: Int { publicListener.port }
   var adminPort: Int { adminListener.port }
   /// The public address, as people type it.
-  var url: String { "http://\(backbone.configuration.listen.host):\(port)" }
+  var url: String { "\(tls.front == nil ? "http" : "https")://\(backbone.configuration.listen.host):\(port)" }
 
   func start() throws {
     loops.start()
     adminLoop.start()
     publicListener.start()
+    mutualListener?.start()
     adminListener.start()
     // Commands find the admin listener here when its port was left to the system to choose.
     try Files.write(Array("\(adminPort)\n".utf8), to: backbone.configuration.data + "/admin-port")
@@ -82,7 +89,10 @@ final class Service {
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
   func stop() async {
-    await publicListener.drain(deadlineSeconds: 10)
+    let listeners = [publicListener, mutualListener].compactMap(\.self)
+    await withTaskGroup { group in
+      for listener in listeners { group.addTask { await listener.drain(deadlineSeconds: 10) } }
+    }
     await adminListener.drain(deadlineSeconds: 1)
     await gateway.finish()
     // Before the loop that it publishes by.
@@ -128,9 +138,10 @@ final class Service {
   }
 
   private static func listen(
-    _ host: String, _ port: Int, _ group: EventLoopGroup, _ handler: any RequestHandler, _ limits: ServerLimits
+    _ host: String, _ port: Int, _ group: EventLoopGroup, _ handler: any RequestHandler, _ limits: ServerLimits,
+    _ tls: TLSServer?
   ) throws -> Listener {
-    do { return try Listener(address: host, port: port, group: group, handler: handler, limits: limits) } catch {
+    do { return try Listener(address: host, port: port, group: group, handler: handler, limits: limits, tls: tls) } catch {
       throw CommandFailure("cannot listen on \(host):\(port): \(error)")
     }
   }

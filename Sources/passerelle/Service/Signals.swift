@@ -3,7 +3,7 @@ import Glibc
 
 /// The signals of a running gateway.
 ///
-/// `SIGTERM` and `SIGINT` write a byte into a pipe, which is all that a signal handler may safely do. So a signal that comes before
+/// `SIGTERM`, `SIGINT` and `SIGHUP` write a byte into a pipe, which is all that a signal handler may safely do. So a signal that comes before
 /// anybody waits for it is kept, not lost.
 struct Signals {
   // Written once, before the handler is installed, and only read afterwards.
@@ -19,11 +19,11 @@ struct Signals {
     readEnd = ends[0]
     Signals.writeEnd = ends[1]
     signal(SIGPIPE, SIG_IGN)
-    for number in [SIGTERM, SIGINT] {
-      signal(number) { _ in
+    for number in [SIGTERM, SIGINT, SIGHUP] {
+      signal(number) { number in
         // What was interrupted must find its own error when it goes on.
         let interrupted = errno
-        var byte: UInt8 = 1
+        var byte = UInt8(truncatingIfNeeded: number)
         _ = write(Signals.writeEnd, &byte, 1)
         errno = interrupted
       }
@@ -31,11 +31,16 @@ struct Signals {
   }
 
   /// Returns when `SIGTERM` or `SIGINT` has come.
-  func terminated() async {
+  ///
+  /// - Parameter reload: called for each `SIGHUP` before, one after another, on a thread of its own.
+  func terminated(reload: @escaping @Sendable () -> Void) async {
     await withCheckedContinuation { continuation in
       DispatchQueue.global().async { [readEnd] in
         var byte: UInt8 = 0
-        while read(readEnd, &byte, 1) < 0 && errno == EINTR {}
+        while true {
+          let count = read(readEnd, &byte, 1)
+          if count == 1, byte == UInt8(SIGHUP) { reload() } else if count >= 0 || errno != EINTR { break }
+        }
         continuation.resume()
       }
     }

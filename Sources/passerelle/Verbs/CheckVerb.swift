@@ -18,7 +18,7 @@ enum CheckVerb: Verb {
     _ = try arguments.positional(exactly: 0, "nothing")
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
-    let remarks = try remarks(configuration, catalogue)
+    let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
     let adapters = try await health(configuration)
     let questions = try LegalBasisReport.rows(configuration, catalogue)
@@ -124,6 +124,28 @@ enum CheckVerb: Verb {
     }
     let served = catalogue.operationsByIndex.filter { !$0.isServedHere }
     return remarks + plans.remarks(operations: served.map { ($0.api.rawValue, $0.id.rawValue) })
+  }
+
+  /// Reads every file of TLS.
+  ///
+  /// - Throws: one line for what `serve` could not use. It could use an expired certificate, and what else it serves may matter.
+  private static func tlsRemarks(_ configuration: Configuration) throws -> [String] {
+    let now = SystemTime().now()
+    let tls = try ListenerTLS(configuration, time: SystemTime())
+    _ = try configuration.makeGatewaySettings()
+    var remarks = tls.remarks(now: now)
+    for (name, server, url) in [
+      ("listen.tls", tls.front, configuration.issuer), ("mutualTLS.listen.tls", tls.mutual, configuration.mutualTLS?.url ?? ""),
+    ] {
+      guard let server, let host = WebAddress(url)?.host, !server.identities.contains(where: { $0.covers(host) }) else {
+        continue
+      }
+      remarks.append("\(name): no certificate is for \(host)")
+    }
+    if tls.front == nil, SocketAddress(ip: configuration.listen.host, port: 0)?.isLoopback == false {
+      remarks.append("listen has no tls: tokens and personal data come in the clear unless a proxy of yours stands in front")
+    }
+    return remarks
   }
 
   private static func codeRemarks(_ recognition: Configuration.Recognition) -> [String] {

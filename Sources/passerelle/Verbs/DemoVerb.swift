@@ -22,7 +22,7 @@ enum DemoVerb: Verb {
       isFresh: arguments.flag("--fresh"))
     try await demo.start()
     Output.line("ready \(demo.url)")
-    await signals.terminated()
+    await signals.terminated {}
     await demo.stop()
   }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// `passerelle serve`: the gateway.
 enum ServeVerb: Verb {
   static let name = "serve"
@@ -10,8 +12,9 @@ enum ServeVerb: Verb {
     let signals = try Signals()
     let service = try Service(Backbone(Command.configuration(arguments)), simulatedSubscribers: [])
     try service.start()
+    for remark in service.tls.remarks(now: SystemTime().now()) { Output.error(remark) }
     Output.line("ready \(service.url)")
-    await signals.terminated()
+    await signals.terminated { [tls = service.tls] in tls.reloadAloud() }
     await service.stop()
   }
 }

@@ -1,0 +1,22 @@
+import Synchronization
+import Wire
+
+/// Tells the operator of backends whose TLS is no good, each at most once a minute: calls say it to the ledger one by one.
+final class UpstreamNotices: Sendable {
+  private static let periodNanoseconds: UInt64 = 60 * 1_000_000_000
+
+  private let tell: @Sendable (String) -> Void
+  private let told = Mutex<[String: UInt64]>([:])
+
+  init(tell: @escaping @Sendable (String) -> Void) { self.tell = tell }
+
+  /// - Parameter fault: OpenSSL's own words; nothing that the peer sent.
+  func untrusted(_ target: UpstreamTarget, _ fault: TLSFault, at now: UInt64) {
+    let isDue = told.withLock { told in
+      if let last = told[target.authority], now < last + Self.periodNanoseconds { return false }
+      told[target.authority] = now
+      return true
+    }
+    if isDue { tell("upstream \(target.authority): \(fault); its calls are answered 503") }
+  }
+}

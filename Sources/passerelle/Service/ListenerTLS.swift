@@ -1,0 +1,64 @@
+import Administration
+import Bytes
+import Wire
+
+/// TLS of the listeners, each under its place in the configuration.
+struct ListenerTLS: CertificateControl {
+  let front: TLSServer?
+  let mutual: TLSServer?
+  let admin: TLSServer?
+
+  /// Reads all files.
+  ///
+  /// - Throws: one line that names the file that is wrong.
+  init(_ configuration: Configuration, time: any TimeSource) throws {
+    func server(_ name: String, _ settings: TLSServerSettings?) throws -> TLSServer? {
+      do { return try settings.map { settings throws(TLSContextError) in try TLSServer(settings, time: time) } } catch {
+        throw CommandFailure("\(name): \(error)")
+      }
+    }
+    front = try server("listen.tls", configuration.listen.tls)
+    mutual = try server("mutualTLS.listen.tls", configuration.mutualTLS?.listen.tls)
+    admin = try server("admin.tls", configuration.admin.tls)
+  }
+
+  var servers: [(name: String, server: TLSServer)] {
+    [("listen.tls", front), ("mutualTLS.listen.tls", mutual), ("admin.tls", admin)].compactMap { name, server in
+      server.map { (name, $0) }
+    }
+  }
+
+  func certificates() -> [CertificateInUse] {
+    servers.flatMap { name, server in server.identities.map { CertificateInUse(listener: name, $0) } }
+  }
+
+  /// Each listener for itself: what is wrong with one does not keep the others from what is right.
+  func reload() -> [CertificateReload] {
+    servers.map { name, server in
+      do throws(TLSContextError) {
+        try server.reload()
+        return CertificateReload(listener: name, fault: nil)
+      } catch { return CertificateReload(listener: name, fault: "\(error)") }
+    }
+  }
+
+  /// The same, told on standard error.
+  func reloadAloud() {
+    for outcome in reload() {
+      Output.error(
+        outcome.fault.map { "\(outcome.listener): the certificates stay as they were: \($0)" }
+          ?? "\(outcome.listener): certificates read again")
+    }
+  }
+
+  /// What an operator should know although it keeps nothing from running.
+  func remarks(now: Timestamp) -> [String] {
+    certificates().compactMap { certificate in
+      let days = (certificate.notAfter.seconds - now.seconds) / 86_400
+      let place = "\(certificate.listener): \(certificate.file)"
+      if certificate.notBefore > now { return "\(place): is not valid yet" }
+      if certificate.notAfter <= now { return "\(place): has expired" }
+      return days < 30 ? "\(place): expires in \(days) day\(days == 1 ? "" : "s")" : nil
+    }
+  }
+}
