@@ -128,16 +128,21 @@ def test_the_end_is_told_by_both(gateway):
 
 
 def test_large_pipelines_and_slow_readers_get_everything(gateway):
-    with gateway.connect() as stream:
-        sender = threading.Thread(target=lambda: stream.sendall(GET * 200))
-        sender.start()
-        data, count = b"", 0
-        while count < 200:
+    plain = socket.socket()
+    # Small, so that the gateway's writes fall short.
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.settimeout(30)
+    plain.connect(("127.0.0.1", gateway.port))
+    with gateway.context().wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as stream:
+        stream.sendall(GET)
+        one = sum(map(len, read_answer(stream))) + 4
+        stream.sendall(GET * 2000)
+        data = bytearray()
+        while len(data) < 2000 * one:
             more = stream.recv(3000)
-            assert more
+            assert more, len(data)
             data += more
-            count = data.count(b"HTTP/1.1 200 OK")
-        sender.join()
+    assert data.count(b"HTTP/1.1 200 OK") == 2000 and len(data) == 2000 * one
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"POST /token HTTP/1.1\r\n\r\n"])
