@@ -49,8 +49,6 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
   var httpDate = HTTPDate()
   /// Monotonic, read once per turn of the loop.
   public private(set) var nowNanoseconds: UInt64
-  /// Counts the turns of the loop: what was seen in this turn need not be asked for again.
-  private(set) var turn: UInt64 = 0
 
   /// - Throws: `WireError` when the system has no descriptors left.
   public init(index: Int, time: any TimeSource) throws {
@@ -202,7 +200,6 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
       let timeout = queue.withLock { $0.isEmpty } ? timers.millisecondsToNext(from: nowNanoseconds) : 0
       let count = passerelle_epoll_wait(epoll, &events, Int32(events.count), timeout)
       nowNanoseconds = time.monotonicNanoseconds()
-      turn &+= 1
       if count > 0 { for index in 0..<Int(count) { dispatch(events[index]) } }
       runQueue()
       if isWoken.exchange(false, ordering: .acquiringAndReleasing) { for hook in wakeHooks { hook() } }

@@ -31,8 +31,6 @@ final class UpstreamConnection: Pollable, TimerTarget {
   private var isWriting = false
   /// The connection has served a call before: that it is dead now says nothing about the backend.
   private var isReused = false
-  /// The turn of the loop in which the socket was found without another byte.
-  private var silentTurn: UInt64 = 0
   private var hasAnswerBegun = false
   /// The head announced a body where there can be none: what comes next may be that body.
   private var announcesMore = false
@@ -80,9 +78,9 @@ final class UpstreamConnection: Pollable, TimerTarget {
   /// Sends a call on an open connection; false when the connection is closed and the call must go elsewhere.
   func send(_ call: any UpstreamCall) -> Bool {
     guard phase == .idle, let transport else { return false }
-    // The loop may not have come yet to bytes that are there already; the next answer would begin with them. A connection that
-    // was read from in this turn of the loop, and had no more, is not asked again: it would cost a system call for each call.
-    guard !isReused || silentTurn == loop.turn || transport.isSilent else { close(nil); return false }
+    // The loop may not have come yet to bytes that are there already; the next answer would begin with them. It costs a system call
+    // for each call, also where the socket was read from in the same turn: a backend that sends too much sends it right then.
+    guard !isReused || transport.isSilent else { close(nil); return false }
     self.call = call
     phase = .head
     hasAnswerBegun = false
@@ -228,8 +226,6 @@ final class UpstreamConnection: Pollable, TimerTarget {
     phase = .idle
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
     isReused = true
-    // Less than there was room for: the socket had no more.
-    if buffer.upper < buffer.capacity { silentTurn = loop.turn }
     if !isClean { close(nil) }
     call.answered(UpstreamAnswer(status: parser.status, bytes: buffer.bytes, fields: parser.fields, body: body))
     loop.buffers.give(buffer)
