@@ -241,6 +241,21 @@ struct LedgerWriterTests {
     #expect(try folder.verify().entryCount == 20)
   }
 
+  @Test("where calls are not kept, they are settled at once, and everything else is kept")
+  func none() throws {
+    final class Ticket: LedgerTicket {
+      var outcome: Bool?
+      func ledgerSettled(_ durable: Bool) { outcome = durable }
+    }
+    let folder = Folder()
+    let writer = try LedgerWriter(directory: folder.ledger, time: time, options: LedgerOptions(durability: .none))
+    let ticket = Ticket()
+    writer.makeLane(notify: {}).append(members: members(call(1)).span, ticket: ticket)
+    #expect(ticket.outcome == true)
+    try writer.appendNow(call(2))
+    #expect(try folder.verify().entryCount == 1)
+  }
+
   @Test("files are for their owner alone")
   func modes() throws {
     let folder = try ledger(1)

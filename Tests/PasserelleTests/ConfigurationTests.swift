@@ -67,6 +67,8 @@ import Wire
     (#""ciba": { "channel": { "webhook": { "url": "http://x", "fields": ["link"] } } }"#, "phoneNumber"),
     (#""ciba": { "channel": {} }"#, "webhook"), (#""ciba": { "intervalSeconds": 0 }"#, "intervalSeconds"),
     (#""outbound": { "caFiel": "x" }"#, "caFile"),
+    (#""ledger": { "durability": "non" }"#, "durable"),
+    (#""listen": { "host": "0.0.0.0" }, "ledger": { "durability": "none" }"#, "loopback"),
     (#""ledger": { "retentionDay": 1 }"#, "retentionDays"), (#""ledger": { "retentionDays": 0 }"#, "retentionDays"),
     (#""ledger": { "streams": [{ "name": "a", "syslog": { "host": "h", "transport": "tcp" } }] }"#, "transport"),
     (#""ledger": { "streams": [{ "name": "a", "http": { "url": "http://example.org/" } }] }"#, "https"),

@@ -40,6 +40,7 @@ public final class LedgerLane: @unchecked Sendable {
   }
 
   private let shared = Mutex(Shared())
+  private let isKept: Bool
   private let notify: @Sendable () -> Void
   private let wakeWriter: @Sendable () -> Void
 
@@ -55,7 +56,9 @@ public final class LedgerLane: @unchecked Sendable {
   private var taken = Pending()
   private var takenRuns: [Int] = []
 
-  init(notify: @escaping @Sendable () -> Void, wakeWriter: @escaping @Sendable () -> Void) {
+  /// - Parameter isKept: false where entries are settled at once and forgotten (`LedgerOptions.Durability.none`).
+  init(isKept: Bool = true, notify: @escaping @Sendable () -> Void, wakeWriter: @escaping @Sendable () -> Void) {
+    self.isKept = isKept
     self.notify = notify
     self.wakeWriter = wakeWriter
   }
@@ -69,6 +72,7 @@ public final class LedgerLane: @unchecked Sendable {
   ///   - wakes: false when `flush()` follows soon, so that the entries of one turn of the loop share one wake. Of a long turn
   ///     some are announced before it ends, so that the disk works meanwhile.
   public func append(members: Span<UInt8>, ticket: any LedgerTicket, wakes: Bool = true) {
+    guard isKept else { ticket.ledgerSettled(true); return }
     tickets.append(ticket)
     let isOpen = shared.withLock { shared in
       guard !shared.isClosed else {

@@ -106,7 +106,7 @@ final class LedgerLog {
       let isOld = now &- segmentBegan > UInt64(options.segmentSecondsMaximum) * 1_000_000_000
       guard isFull || isOld else { return }
       if !segment.isClean { try segment.cutBack() }
-      if options.durability == .relaxed { try segment.flush() }
+      if options.durability != .durable { try segment.flush() }
     } else if segment != nil {
       return
     }

@@ -6,6 +6,9 @@ public struct LedgerOptions: Sendable {
     /// An entry counts when the system has it: it survives a crash of this program, not a loss of power. A setting, for those
     /// who measure or who have other guarantees.
     case relaxed
+    /// Entries of the loops, which are those of API calls, are not kept at all; all others are, as `relaxed`. For measuring what the
+    /// ledger costs; the configuration allows it on loopback alone.
+    case none
   }
 
   public var durability = Durability.durable

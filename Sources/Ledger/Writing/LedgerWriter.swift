@@ -22,6 +22,7 @@ public final class LedgerWriter: Sendable {
 
   public let directory: String
   private let core: Core
+  private let keepsCalls: Bool
   private let thread: Mutex<WorkerThread?>
 
   /// Opens the ledger, makes its directory when it is not there (0700), and mends what a crash left unfinished.
@@ -38,6 +39,7 @@ public final class LedgerWriter: Sendable {
     let recovered = try LedgerRecovery(directory: directory).run()
     let log = try LedgerLog(
       directory: directory, recovered: recovered, lock: lock, options: options, time: time, faults: faults)
+    keepsCalls = options.durability != .none
     let core = Core(sequence: recovered.sequence)
     self.core = core
     let running = Running(core: core, log: log, notes: recovered.notes)
@@ -53,7 +55,7 @@ public final class LedgerWriter: Sendable {
   /// - Parameter notify: called on the writer's thread after each batch that held entries of this lane; it makes the loop call
   ///   `drain()`, and must not block.
   public func makeLane(notify: @escaping @Sendable () -> Void) -> LedgerLane {
-    let lane = LedgerLane(notify: notify, wakeWriter: { [signal = core.signal] in signal.wake() })
+    let lane = LedgerLane(isKept: keepsCalls, notify: notify, wakeWriter: { [signal = core.signal] in signal.wake() })
     let isClosed = core.state.withLock { state in
       if !state.isClosed { state.lanes.append(lane) }
       return state.isClosed

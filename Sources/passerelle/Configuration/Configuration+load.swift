@@ -2,6 +2,7 @@ import Accounting
 import Authorization
 import Bytes
 import JOSE
+import Ledger
 import Wire
 
 extension Configuration {
@@ -46,6 +47,11 @@ extension Configuration {
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
+    // Nobody outside is served by a gateway that does not record what it releases.
+    let isLocal = SocketAddress(ip: listen.host, port: 0)?.isLoopback == true && mutualTLS == nil
+    guard ledger.durability != .none || isLocal else {
+      throw (root["ledger"]?["durability"] ?? root).error("durability \"none\" is for measuring on loopback alone")
+    }
   }
 
   /// RFC 8414 §2: a URL with a scheme and a host and neither query nor fragment; plain HTTP only on loopback.
@@ -208,11 +214,11 @@ extension Configuration.Seals {
 extension Configuration.Ledger {
   init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
-    if let durability = try reader.optionalString("durability") {
-      guard ["durable", "relaxed"].contains(durability) else {
-        throw (value["durability"] ?? value).error("durability wants \"durable\" or \"relaxed\"")
+    if let text = try reader.optionalString("durability") {
+      guard let durability = LedgerOptions.Durability(rawValue: text) else {
+        throw (value["durability"] ?? value).error("durability wants \"durable\", \"relaxed\", or on loopback \"none\"")
       }
-      isDurable = durability == "durable"
+      self.durability = durability
     }
     segmentBytesMaximum = try reader.optionalInteger("segmentBytesMaximum", in: 4096...(1 << 40)) ?? segmentBytesMaximum
     segmentSecondsMaximum =

@@ -2,6 +2,7 @@ import Accounting
 import Authorization
 import Bytes
 import JOSE
+import Ledger
 import Wire
 
 /// What `passerelle serve` is told: one JSON file (comments and trailing commas allowed), every key documented in
@@ -110,7 +111,7 @@ struct Configuration: Sendable {
 
   struct Ledger: Sendable {
     /// False lets answers leave before their entry is on disk.
-    var isDurable = true
+    var durability = LedgerOptions.Durability.durable
     var segmentBytesMaximum = 256 << 20
     var segmentSecondsMaximum = 86_400
     var seals = Seals()

@@ -104,7 +104,7 @@ extension Configuration {
 
   var ledgerOptions: LedgerOptions {
     var options = LedgerOptions()
-    options.durability = ledger.isDurable ? .durable : .relaxed
+    options.durability = ledger.durability
     options.segmentBytesMaximum = ledger.segmentBytesMaximum
     options.segmentSecondsMaximum = ledger.segmentSecondsMaximum
     return options

@@ -99,6 +99,7 @@ enum CheckVerb: Verb {
       remarks.append("no upstream for \(name): its calls are answered 503")
     }
     remarks += try billingRemarks(configuration, catalogue)
+    if configuration.ledger.durability == .none { remarks.append("ledger.durability is none: no API call is recorded") }
     remarks += codeRemarks(configuration.recognition)
     if let master = configuration.consent.master, master.pushTokenFile == nil, master.rememberedSeconds > 0 {
       remarks.append(
