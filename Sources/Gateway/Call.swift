@@ -67,8 +67,6 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   /// True from a head that led to an API of the catalogue to the next head.
   var isRouted: Bool { if case .notOurs = route { false } else { true } }
 
-  func forgetRoute() { route = .notOurs }
-
   /// The body is there too.
   func proceed() {
     do throws(APIError) {

@@ -145,10 +145,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   /// Finds the operation, once for each request: what it leads to is kept until the body is there.
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? {
     let match = dependencies.catalogue.routes.match(path: exchange.path, method: exchange.methodBytes)
-    if case .notOurs = match {
-      (exchange.handlerState as? Call)?.forgetRoute()
-      return nil
-    }
+    // A path that is nobody's is begun too where the connection has had a call: nothing of that one may be left.
+    if case .notOurs = match, exchange.handlerState == nil { return nil }
     call(of: exchange).begin(match)
     guard case .operation(let operation) = match else { return nil }
     return operation.bodyBytesMaximum

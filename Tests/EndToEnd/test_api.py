@@ -141,6 +141,21 @@ def test_a_correlator_outside_its_pattern(demo, alice, value):
     assert answer.headers["x-correlator"] != value
 
 
+def test_of_a_call_nothing_is_left_to_the_next_request_of_its_connection(demo, alice):
+    """One connection: a call, then paths that lead to nothing, to the authorization server and to a page, then a call again."""
+    with requests.Session() as session:
+        for _ in range(2):
+            assert demo.call(alice, session=session).status_code == 200
+            for path in ("/no-api/v1/x", V03 + "/nothing", V03):
+                refused(demo.call(alice, path, session=session, **{"x-correlator": "leads-nowhere"}), 404, "NOT_FOUND")
+            refused(demo.call(None, session=session), 401, "UNAUTHENTICATED")
+            assert session.get(demo.issuer + "/.well-known/openid-configuration", timeout=5).json()["issuer"] == demo.issuer
+            assert "<html" in session.get(demo.issuer + "/my", timeout=5).text
+            refused(demo.call(alice, "/no-api/v1/x", session=session), 404, "NOT_FOUND")
+    # The backend was not asked: what belongs to no operation has no entry.
+    assert demo.json("audit", "search", "--correlator", "leads-nowhere") == []
+
+
 def test_paths_methods_and_media_types(demo, alice):
     refused(demo.call(alice, V03 + "/nothing"), 404, "NOT_FOUND")
     refused(demo.call(alice, "/no-api/v1/x"), 404, "NOT_FOUND")
