@@ -9,7 +9,8 @@ import pytest
 from harness import ALICE, BOB, CAROL
 from operator_server import Operator
 from real_gateway import Gateway
-from test_browser import BROWSER, DRIVER, consent_page, on_the_network, open_browser, open_request, prepare_my_data, press, screenshot, set_width
+from test_browser import (BROWSER, DRIVER, consent_page, follow, on_the_network, open_browser, open_request, prepare_my_data, press, screenshot,
+                          set_width)
 
 axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
 pytestmark = pytest.mark.skipif(not (DRIVER and BROWSER), reason="Chromium and chromedriver are not installed")
@@ -64,7 +65,7 @@ def examine(browser, name):
 def test_the_consent_page(demo, browser):
     open_request(demo, browser)
     examine(browser, "axe-sim-cards")
-    press(browser, f'button[name=subscriber][value="{ALICE}"]')
+    follow(browser, f'button[name=subscriber][value="{ALICE}"]')
     consent_page(browser)
     examine(browser, "axe-consent")
     press(browser, "input[name=category][value=device-make-model]")
@@ -106,7 +107,7 @@ def type_number(browser, number):
     field = browser.find_element(By.ID, "number")
     field.clear()
     field.send_keys(number)
-    press(browser, "main form button")
+    follow(browser, "main form button")
 
 
 def test_my_data(demo, browser):
@@ -121,12 +122,12 @@ def test_my_data(demo, browser):
     for summary in browser.find_elements(By.TAG_NAME, "summary"):
         summary.click()
     examine(browser, "axe-my-open")
-    press(browser, 'form[action="/my/withdraw-all"] button')
+    follow(browser, 'form[action="/my/withdraw-all"] button')
     examine(browser, "axe-my-withdraw-all")
-    press(browser, "main form button")
+    follow(browser, "main form button")
     examine(browser, "axe-my-done")
-    press(browser, ".again a")
-    press(browser, 'form[action="/my/sign-out"] button')
+    follow(browser, ".again a")
+    follow(browser, 'form[action="/my/sign-out"] button')
     examine(browser, "axe-my-signed-out")
 
 

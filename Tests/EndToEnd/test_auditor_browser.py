@@ -4,7 +4,7 @@ import time
 import pytest
 
 from harness import ALICE, TYPE, V03
-from test_browser import BROWSER, DRIVER, open_browser, press, screenshot, set_width, until_shown
+from test_browser import BROWSER, DRIVER, follow, open_browser, screenshot, set_width, until_shown
 
 pytestmark = pytest.mark.skipif(not (DRIVER and BROWSER), reason="Chromium and chromedriver are not installed")
 MONTH = time.strftime("%Y-%m", time.gmtime())
@@ -30,7 +30,7 @@ def fill(browser, selector, text):
 def sign_in(demo, browser):
     browser.get(demo.description["admin"]["url"] + "/auditor")
     fill(browser, "#admin-token", demo.description["admin"]["token"])
-    press(browser, "main form button")
+    follow(browser, "main form button")
     until_shown(browser, "Search the ledger", "main")
 
 
@@ -40,15 +40,15 @@ def auditor_pages(demo, browser):
     yield "sign-in"
     sign_in(demo, browser)
     yield "overview"
-    press(browser, 'form[action="/auditor/verify"] button')
+    follow(browser, 'form[action="/auditor/verify"] button')
     until_shown(browser, "unbroken", "main")
     yield "verified"
     fill(browser, "#subject", f"tel:{ALICE}")
     fill(browser, "#correlator", "auditor-browser")
-    press(browser, 'form[action="/auditor/search"] button')
+    follow(browser, 'form[action="/auditor/search"] button')
     until_shown(browser, "about +33*****01", "main")
     yield "search"
-    press(browser, "tbody tr:last-child th a")
+    follow(browser, "tbody tr:last-child th a")
     until_shown(browser, "As it stands in the ledger", "main")
     yield "entry"
     browser.get(demo.description["admin"]["url"] + f"/auditor/statement?client_id=demo-all&month={MONTH}")

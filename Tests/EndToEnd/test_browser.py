@@ -120,8 +120,21 @@ def until_shown(browser, text, selector="body"):
 
 
 def press(browser, selector):
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.common.by import By
-    browser.find_element(By.CSS_SELECTOR, selector).click()
+    from selenium.webdriver.support.ui import WebDriverWait
+    wait = WebDriverWait(browser, 10, ignored_exceptions=[StaleElementReferenceException])
+    wait.until(lambda b: b.find_element(By.CSS_SELECTOR, selector).click() or True)
+
+
+def follow(browser, selector):
+    """Presses what leads to another page, and waits for that page: it may look like the one that is being left."""
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.support.ui import WebDriverWait
+    browser.execute_script("window.isBeingLeft = true")
+    press(browser, selector)
+    arrived = "return !window.isBeingLeft && document.readyState === 'complete'"
+    WebDriverWait(browser, 20, ignored_exceptions=[WebDriverException]).until(lambda b: b.execute_script(arrived))
 
 
 def decide(browser, decision):
