@@ -33,7 +33,7 @@ let package = Package(
     library("Identifiers", ["Bytes"]),
     library("JOSE", ["Bytes", "COpenSSL", "COpenSSLSystem"]),
     library("Wire", ["Bytes", "CLinux", "COpenSSL", "COpenSSLSystem"]),
-    library("Store", ["Bytes", "Identifiers", "JOSE", "CLinux", "CSQLite"]),
+    library("Store", ["Bytes", "Identifiers", "JOSE", "CSQLite"]),
     library("Accounting", ["Bytes", "Identifiers", "JOSE", "Store"]),
     library("Policy", ["Bytes", "Identifiers"]),
     library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),

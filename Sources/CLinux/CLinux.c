@@ -7,9 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 int passerelle_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
@@ -44,7 +42,3 @@ int passerelle_contains(const void *bytes, size_t count, const void *needle, siz
 int passerelle_lock_file(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
 
 int passerelle_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
-
-int passerelle_yield_thread(void) {
-  return setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
-}

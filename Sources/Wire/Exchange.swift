@@ -178,12 +178,6 @@ public final class Exchange: @unchecked Sendable {
     append("\r\n")
   }
 
-  public func addField(_ name: StaticString, _ value: StaticString) {
-    append(name)
-    append(value)
-    append("\r\n")
-  }
-
   public func addField(_ name: StaticString, _ value: Int) {
     append(name)
     loop.output.append(decimal: value)

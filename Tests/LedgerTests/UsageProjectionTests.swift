@@ -152,17 +152,18 @@ struct UsageProjectionTests {
     #expect(try fixture.folder.verify(expected: [position]).fault != nil, "verification says so too")
   }
 
-  @Test("its thread counts by itself, and stopping counts the rest")
+  @Test("passes count by themselves, and finishing counts the rest")
   func thread() async throws {
     let fixture = try Fixture()
     let projection = fixture.projection()
-    projection.start(everyMilliseconds: 10)
+    let counting = RepeatedPass(everyMilliseconds: 10) { _ in try projection.advance() }
+    counting.start()
     try fixture.write(30)
     for _ in 0..<200 where try fixture.usage.position().sequence < 30 { try await Task.sleep(for: .milliseconds(10)) }
     #expect(try fixture.usage.position().sequence == 30)
-    #expect(projection.fault == nil)
+    #expect(projection.fault == nil && counting.fault == nil)
     try fixture.write(5)
-    projection.stop()
+    counting.stop(finishing: true)
     #expect(try fixture.rows() == fixture.recount())
   }
 

@@ -43,7 +43,4 @@ int passerelle_lock_file(int descriptor);
 
 /// Names the calling thread in `ps` and `top`; at most 15 bytes. Returns an error number, not -1.
 int passerelle_name_thread(const char *name);
-/// Lets the calling thread give way to all others that want the processor (nice 10).
-int passerelle_yield_thread(void);
-
 #endif

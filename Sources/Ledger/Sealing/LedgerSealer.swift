@@ -5,36 +5,23 @@ import Synchronization
 
 /// Seals each segment once it is closed: when another has begun after it, nothing is added to it any more.
 ///
-/// Works on a thread of its own beside the writer and needs nothing from it; a crash between the steps costs nothing, for what is not
+/// Works beside the writer and needs nothing from it; a crash between the steps costs nothing, for what is not
 /// sealed is sealed at the next pass. Safe from any thread.
 public final class LedgerSealer: Sendable {
   private let directory: String
   private let key: SigningKey
   private let time: any TimeSource
   private let sealed: @Sendable (Seal) -> Void
-  private let passed: @Sendable () -> Void
-  private let state = Mutex(State())
-  private let signal = WakeSignal()
   private let pass = Mutex(())
 
-  private struct State {
-    var thread: WorkerThread?
-    var isStopped = false
-    var fault: String?
-  }
-
-  /// - Parameters:
-  ///   - sealed: told of each seal after it is durable, on the sealer's thread: to note it.
-  ///   - passed: told after each pass of the thread: to publish what is not published yet. It may block.
+  /// - Parameter sealed: told of each seal after it is durable, on the thread that seals: to note it.
   public init(
-    directory: String, key: SigningKey, time: any TimeSource, sealed: @escaping @Sendable (Seal) -> Void = { _ in },
-    passed: @escaping @Sendable () -> Void = {}
+    directory: String, key: SigningKey, time: any TimeSource, sealed: @escaping @Sendable (Seal) -> Void = { _ in }
   ) {
     self.directory = directory
     self.key = key
     self.time = time
     self.sealed = sealed
-    self.passed = passed
   }
 
   /// Seals every closed segment that has no seal yet, oldest first. Blocks; never on a loop.
@@ -87,39 +74,5 @@ public final class LedgerSealer: Sendable {
     return try Seal(
       segment: segment, first: first, last: first + UInt64(tree.leafCount) - 1, root: tree.root, previous: previous,
       time: time.now(), key: key)
-  }
-
-  /// Seals once in a while on a thread of its own, until `stop`.
-  public func start(everyMilliseconds: Int = 60_000) {
-    state.withLock { state in
-      guard state.thread == nil, !state.isStopped else { return }
-      state.thread = WorkerThread(givesWay: true) { [self] in
-        while !self.state.withLock({ $0.isStopped }) {
-          let fault: String?
-          do {
-            try sealClosedSegments()
-            fault = nil
-          } catch {
-            fault = "\(error)"
-          }
-          self.state.withLock { $0.fault = fault }
-          passed()
-          signal.wait(milliseconds: everyMilliseconds)
-        }
-      }
-    }
-  }
-
-  /// Why the last pass did not seal all that is closed; nil when it did.
-  public var fault: String? { state.withLock { $0.fault } }
-
-  public func stop() {
-    let thread = state.withLock { state in
-      state.isStopped = true
-      defer { state.thread = nil }
-      return state.thread
-    }
-    signal.wake()
-    thread?.join()
   }
 }

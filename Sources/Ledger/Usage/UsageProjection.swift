@@ -16,16 +16,9 @@ public final class UsageProjection: Sendable {
   private let directory: String
   private let store: any UsageStore
   private let durableSequence: @Sendable () -> UInt64
-  private let state = Mutex(State())
-  private let signal = WakeSignal()
   /// One pass at a time in this process; the store keeps others out.
   private let pass = Mutex(())
-
-  private struct State {
-    var thread: WorkerThread?
-    var isStopped = false
-    var fault: String?
-  }
+  private let stopped = Mutex<String?>(nil)
 
   /// - Parameter durableSequence: the last entry that is durable: `LedgerWriter.lastSequence` beside a writer. Without it, what
   ///   `head.json` says.
@@ -41,6 +34,20 @@ public final class UsageProjection: Sendable {
   ///   What was counted until then stays counted.
   @discardableResult
   public func advance() throws -> Int {
+    do {
+      let count = try countOn()
+      stopped.withLock { $0 = nil }
+      return count
+    } catch {
+      stopped.withLock { $0 = "\(error)" }
+      throw error
+    }
+  }
+
+  /// Why the last count did not come to the end; nil when it did.
+  public var fault: String? { stopped.withLock { $0 } }
+
+  private func countOn() throws -> Int {
     try pass.withLock { _ in
       var total = 0
       let last = durableSequence()
@@ -74,41 +81,6 @@ public final class UsageProjection: Sendable {
       try store.replace(rows, at: count.position)
       return Int(count.position.sequence)
     }
-  }
-
-  /// Counts once a second on a thread of its own, until `stop`.
-  public func start(everyMilliseconds: Int = 1000) {
-    state.withLock { state in
-      guard state.thread == nil, !state.isStopped else { return }
-      state.thread = WorkerThread(givesWay: true) { [self] in
-        while !self.state.withLock({ $0.isStopped }) {
-          let fault: String?
-          do {
-            try advance()
-            fault = nil
-          } catch {
-            fault = "\(error)"
-          }
-          self.state.withLock { $0.fault = fault }
-          signal.wait(milliseconds: everyMilliseconds)
-        }
-      }
-    }
-  }
-
-  /// Why the last pass of the thread did not count to the end; nil when it did.
-  public var fault: String? { state.withLock { $0.fault } }
-
-  /// Ends the thread, after a last pass has counted what is durable by now.
-  public func stop() {
-    let thread = state.withLock { state in
-      state.isStopped = true
-      defer { state.thread = nil }
-      return state.thread
-    }
-    signal.wake()
-    thread?.join()
-    if thread != nil { _ = try? advance() }
   }
 
   private func nextBatch(_ reader: LedgerReader, _ from: LedgerPosition, _ last: UInt64) throws(LedgerError) -> UsageBatch {

@@ -1,4 +1,3 @@
-import CLinux
 import Dispatch
 import Glibc
 import Synchronization
@@ -18,8 +17,8 @@ package final class WorkerThread: @unchecked Sendable {
     // The new thread takes over the one reference to the box.
     let box = Unmanaged.passRetained(
       Body {
-        // A system that refuses it costs calls some time, and nothing else.
-        if givesWay { _ = passerelle_yield_thread() }
+        // Of this thread alone: Linux takes the calling thread for the process. Refused, it costs calls some time and nothing else.
+        if givesWay { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
         body()
       })
     let code = pthread_create(

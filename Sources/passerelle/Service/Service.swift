@@ -20,9 +20,9 @@ final class Service {
   private let mutualListener: Listener?
   private let adminListener: Listener
   private let rotation: KeyRotation
-  private let sealer: LedgerSealer
-  private let indexer: RepeatedPass
-  private let retention: RepeatedPass?
+  /// What is done with the ledger's files behind the calls: in this order it begins and ends.
+  private let passes: [RepeatedPass]
+  private let counting: RepeatedPass
   private let streams: LedgerStreams
   let adminToken: String
   let tls: ListenerTLS
@@ -43,9 +43,8 @@ final class Service {
       loop: adminLoop.loops[0])
     let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
     let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
-    sealer = try Service.sealer(backbone, outbound, loop: adminLoop.loops[0])
-    indexer = Service.indexer(backbone)
-    retention = Service.retention(backbone)
+    counting = LedgerPasses.counting(backbone)
+    passes = try LedgerPasses.all(backbone, outbound, loop: adminLoop.loops[0])
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
     var gatewaySettings = try configuration.makeGatewaySettings()
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
@@ -79,11 +78,9 @@ final class Service {
     adminListener.start()
     // Commands find the admin listener here when its port was left to the system to choose.
     try Files.write(Array("\(adminPort)\n".utf8), to: backbone.configuration.data + "/admin-port")
-    backbone.usage.start()
+    counting.start()
     rotation.start()
-    sealer.start()
-    indexer.start()
-    retention?.start()
+    for pass in passes { pass.start() }
     streams.start()
   }
 
@@ -95,46 +92,13 @@ final class Service {
     }
     await adminListener.drain(deadlineSeconds: 1)
     await gateway.finish()
-    // Before the loop that it publishes by.
-    sealer.stop()
-    indexer.stop()
-    retention?.stop()
+    // Before the loop that seals are published by.
+    for pass in passes { pass.stop() }
     streams.stop()
     loops.stop()
     adminLoop.stop()
-    backbone.usage.stop()
+    counting.stop(finishing: true)
     backbone.close()
-  }
-
-  /// Seals what is closed, notes each seal in the ledger, and takes it elsewhere.
-  private static func sealer(_ backbone: Backbone, _ outbound: Outbound, loop: EventLoop) throws -> LedgerSealer {
-    let publisher = try SealPublisher(
-      backbone.configuration, key: backbone.keys.audit.verificationKey, outbound, loop: loop)
-    return LedgerSealer(
-      directory: backbone.configuration.ledgerFolder, key: backbone.keys.audit, time: backbone.time,
-      sealed: { [ledger = backbone.ledger] seal in
-        let detail = [LedgerEntry.Detail("segment", seal.segment), LedgerEntry.Detail("root", seal.root.hex)]
-        do { try ledger.appendNow(LedgerEntry(event: "ledger.sealed", detail: detail)) } catch {
-          Output.error("\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
-        }
-      }, passed: { publisher.publish() })
-  }
-
-  /// Makes the index of each segment that was closed, a minute later at most.
-  private static func indexer(_ backbone: Backbone) -> RepeatedPass {
-    let index = LedgerIndex(directory: backbone.configuration.ledgerFolder, key: backbone.keys.lookup)
-    return RepeatedPass(everyMilliseconds: 60_000) { isStopped in try index.makeMissing(isCancelled: isStopped) }
-  }
-
-  /// Removes once a day what is older than it may become.
-  private static func retention(_ backbone: Backbone) -> RepeatedPass? {
-    guard let retention = backbone.retention else { return nil }
-    return RepeatedPass(everyMilliseconds: 86_400_000) { _ in
-      do { try retention.run() } catch {
-        Output.error("what is older than ledger.retentionDays could not be removed: \(error)")
-        throw error
-      }
-    }
   }
 
   private static func listen(
