@@ -92,7 +92,10 @@ public final class KeyRing: Sendable {
   }
 
   /// The published key with this identifier; nil when there is none. There is no default key.
-  public func verificationKey(kid: String) -> VerificationKey? { published.first { $0.kid == kid } }
+  public func verificationKey(kid: String) -> VerificationKey? {
+    let now = time.now()
+    return signing.withLock { $0.published(kid: kid, at: now) }
+  }
 
   /// The published keys as a JWK set (RFC 7517 §5), public parts only.
   public func jwks() -> [UInt8] { JWKSet(keys: published).json() }

@@ -21,6 +21,8 @@ public final class LedgerWriter: Sendable {
   static let retryMilliseconds = 200
 
   public let directory: String
+  /// What its entries count as, for `UsageProjection`.
+  public let usage: LiveUsage
   private let core: Core
   private let keepsCalls: Bool
   private let thread: Mutex<WorkerThread?>
@@ -40,6 +42,7 @@ public final class LedgerWriter: Sendable {
     let log = try LedgerLog(
       directory: directory, recovered: recovered, lock: lock, options: options, time: time, faults: faults)
     keepsCalls = options.durability != .none
+    usage = log.usage
     let core = Core(sequence: recovered.sequence)
     self.core = core
     let running = Running(core: core, log: log, notes: recovered.notes)
@@ -71,7 +74,7 @@ public final class LedgerWriter: Sendable {
     entry.encode(into: &members)
     let encoded = members
     return try await withUnsafeContinuation { continuation in
-      submit(encoded) { continuation.resume(returning: $0) }
+      submit(encoded, entry.usage) { continuation.resume(returning: $0) }
     }.get()
   }
 
@@ -85,7 +88,7 @@ public final class LedgerWriter: Sendable {
       let done = DispatchSemaphore(value: 0)
     }
     let outcome = Outcome()
-    submit(members) { result in
+    submit(members, entry.usage) { result in
       outcome.result.withLock { $0 = result }
       outcome.done.signal()
     }
@@ -111,11 +114,13 @@ public final class LedgerWriter: Sendable {
     worker?.join()
   }
 
-  private func submit(_ members: [UInt8], _ completion: @escaping @Sendable (Result<UInt64, LedgerError>) -> Void) {
+  private func submit(
+    _ members: [UInt8], _ usage: UsageMark, _ completion: @escaping @Sendable (Result<UInt64, LedgerError>) -> Void
+  ) {
     let refusal: LedgerError? = core.state.withLock { state in
       guard !state.isClosed else { return .closed }
       guard state.waiting.count < Self.pendingMaximum else { return .overloaded }
-      state.waiting.append(Core.Control(members: members, completion: completion))
+      state.waiting.append(Core.Control(members: members, usage: usage, completion: completion))
       return nil
     }
     if let refusal { completion(.failure(refusal)) } else { core.signal.wake() }
@@ -125,6 +130,7 @@ public final class LedgerWriter: Sendable {
   final class Core: Sendable {
     struct Control: Sendable {
       var members: [UInt8]
+      var usage: UsageMark
       var completion: @Sendable (Result<UInt64, LedgerError>) -> Void
     }
 
@@ -142,4 +148,9 @@ public final class LedgerWriter: Sendable {
 
     init(sequence: UInt64) { lastSequence = Atomic(sequence) }
   }
+}
+
+extension LedgerEntry {
+  /// Calls come over lanes, which say what they are. One that does not has to be read.
+  fileprivate var usage: UsageMark { event == "api.call" ? .unknown : .nothing }
 }

@@ -50,7 +50,8 @@ final class Backbone: Sendable {
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
       observer: ConsentLedger(ledger: ledger), source: consentMaster?.master.records, changes: changes)
     usage = UsageProjection(
-      directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence })
+      directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence },
+      live: ledger.usage)
     plans = Backbone.plans(configuration, catalogue)
     retention = configuration.ledger.retentionDays.map { [ledger, keys, stores] days in
       LedgerRetention(
