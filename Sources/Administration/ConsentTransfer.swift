@@ -1,7 +1,6 @@
 import Bytes
 import Consent
 import Identifiers
-import JOSE
 import Ledger
 import Policy
 import Store
@@ -140,7 +139,7 @@ extension AdminAPI {
     guard !missing.isEmpty, !isDryRun else { return !missing.isEmpty }
     if subject == nil, case .number(let number) = record.subject { subject = try await stores.subjects.findOrCreate(number) }
     guard let subject else { return false }
-    let id = here?.id ?? record.id ?? ConsentID(rawValue: Random.token(byteCount: 16))!
+    let id = here?.id ?? record.id ?? .random()
     let last = record.events[record.events.count - 1]
     let entry = LedgerEntry(
       event: "consent.imported", clientID: record.client.rawValue, subject: subject.rawValue, scopes: last.scopes.map(\.rawValue),
