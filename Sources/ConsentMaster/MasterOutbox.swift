@@ -53,6 +53,8 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
   private var isBusy = false
   private var isWoken = false
   private var waiters: [Waiter] = []
+  /// Those that were put off and wait still: as long as there are any, there is a problem to look at.
+  private var putOffNumbers: Set<Int> = []
   private var pauseMilliseconds = MasterOutbox.pauseMilliseconds.lowerBound
   private lazy var retryTimer = LoopTimer(self)
   private lazy var waitTimer = LoopTimer(self)
@@ -155,6 +157,7 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
   }
 
   private func putOff(_ item: ConsentOutboxItem, milliseconds: Int64) async throws {
+    putOffNumbers.insert(item.number)
     try await store.putOff(
       item.number, dueAt: Timestamp(microseconds: time.now().microseconds + milliseconds * 1000))
     let key = ConsentKey(subject: item.event.subject, client: item.event.client, purpose: item.event.purpose)
@@ -170,7 +173,7 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
 
   private func tell(_ item: ConsentOutboxItem) async throws {
     let event = item.event
-    guard let number = try subjects.number(of: event.subject) else { return try await store.taken(item.number) }
+    guard let number = try subjects.number(of: event.subject) else { return try await taken(item) }
     do throws(MasterFailure) { try await connection.tell(item, number) } catch {
       guard case .refused = error else { throw error }
       let delay = min(Self.refusedSeconds.lowerBound << min(Int64(item.attempts), 10), Self.refusedSeconds.upperBound)
@@ -178,11 +181,16 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
       note("\(error): event \(event.consent.rawValue)-\(item.number)")
       return
     }
-    try await store.taken(item.number)
+    try await taken(item)
     // What its answers say from now on is something else than before.
     changes.changed(ConsentKey(subject: event.subject, client: event.client, purpose: event.purpose).changeHash)
     pauseMilliseconds = Self.pauseMilliseconds.lowerBound
-    problem.withLock { $0 = nil }
+  }
+
+  private func taken(_ item: ConsentOutboxItem) async throws {
+    try await store.taken(item.number)
+    putOffNumbers.remove(item.number)
+    if putOffNumbers.isEmpty { problem.withLock { $0 = nil } }
   }
 
   private func note(_ text: String) {

@@ -129,6 +129,11 @@ struct ConsentsTests {
     consent.actor = "subscriber"
     row = try await append(consent)
     #expect(row.objectedAt == nil && row.status == "expired" && row.withdrawnAt != nil)
+    _ = try await append(event("granted", fixture, scopes: "c"))
+    #expect(try await append(event("objected", fixture)).status == "objected")
+    row = try await append(consent)
+    #expect(
+      row.status == "pending" && !row.isAwaited && !row.isWithdrawable(at: fixture.now()), "what was agreed to before is over")
   }
 
   @Test("an id that is another record's is refused, and that record stays as it is")

@@ -52,8 +52,12 @@ public struct ConsentRow: Sendable, Equatable {
     return "expired"
   }
 
-  /// Agreed to here, and not in force: a consent master has not taken it yet.
-  public var isAwaited: Bool { status == "pending" && grantedAt != nil && !scopes.isEmpty }
+  /// Agreed to here, and not in force: a consent master has not taken it yet. What was agreed to before it was last withdrawn or
+  /// objected to is nothing that is waited for.
+  public var isAwaited: Bool {
+    guard status == "pending", let grantedAt, !scopes.isEmpty else { return false }
+    return withdrawnAt.map { $0 < grantedAt } ?? true
+  }
 
   /// There is something to withdraw: it stands, or will once a consent master has taken it.
   public func isWithdrawable(at time: Timestamp) -> Bool { status(at: time) == "granted" || isAwaited }

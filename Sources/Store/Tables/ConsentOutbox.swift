@@ -4,7 +4,8 @@ import Identifiers
 /// Changes of consents that a consent master has to learn, until it has taken them. Each comes to stand here in the transaction that
 /// writes the event itself, so that no crash loses one.
 public protocol ConsentOutboxStore: Sendable {
-  /// The oldest change that is due and before which nothing of the same record waits; nil when there is none.
+  /// A change that is due and before which nothing of the same record waits; nil when there is none. The oldest of those that were never
+  /// put off, then what has been due for longest: what fails again and again keeps nothing new from its turn.
   func next() throws -> ConsentOutboxItem?
   /// When the next one becomes due, which may be past; nil when none waits.
   func nextDue() throws -> Timestamp?
@@ -39,6 +40,8 @@ public final class SQLiteConsentOutboxStore: ConsentOutboxStore {
     ) STRICT;
     CREATE INDEX consent_outbox_by_consent ON consent_outbox (consent_id, number);
     """
+  /// The eighth step of the schema: to find what is due must not sort all that waits.
+  static let dueIndex: StaticString = "CREATE INDEX consent_outbox_by_due ON consent_outbox (due_at, number)"
   /// In the transaction of the event that was written last.
   static let insertLast: StaticString = """
     INSERT INTO consent_outbox (number, consent_id, attempts, due_at) VALUES (last_insert_rowid(), ?1, 0, 0)
@@ -49,7 +52,7 @@ public final class SQLiteConsentOutboxStore: ConsentOutboxStore {
     FROM consent_outbox o JOIN consent_events e ON e.number = o.number
     WHERE o.due_at <= ?1
       AND NOT EXISTS (SELECT 1 FROM consent_outbox b WHERE b.consent_id = o.consent_id AND b.number < o.number)
-    ORDER BY o.number LIMIT 1
+    ORDER BY o.due_at, o.number LIMIT 1
     """
   private static let earliest: StaticString = """
     SELECT min(o.due_at) FROM consent_outbox o
