@@ -69,6 +69,41 @@ def test_configuration_mistakes_are_named_by_file_and_line(tmp_path):
     assert not (tmp_path / "data").exists() and not (tmp_path / "keys").exists(), "check writes nothing"
 
 
+def test_a_listener_has_an_address_and_a_port_of_its_own(tmp_path):
+    def check(**changes):
+        return run("check", "--config", configuration(tmp_path, **changes))
+
+    path = str(tmp_path / "passerelle.json")
+    for listener in ("listen", "admin"):
+        failed(check(**{listener: {"host": "localhost", "port": 8443}}), path + ":", "host wants an address such as 127.0.0.1")
+    failed(check(listen={"port": 9000}, admin={"port": 9000}), path + ":", "admin and listen both want port 9000")
+    failed(check(listen={"host": "0.0.0.0", "port": 9000}, admin={"host": "127.0.0.1", "port": 9000}), "both want port 9000")
+    for listen, admin in [({"port": 0}, {"port": 0}), ({"host": "127.0.0.2", "port": 9000}, {"port": 9000}), ({"host": "::1"}, {})]:
+        assert check(listen=listen, admin=admin).returncode == 0
+
+
+def test_a_file_that_cannot_be_used_is_said_with_the_key_that_names_it(tmp_path):
+    def check(**changes):
+        return run("check", "--config", configuration(tmp_path, **changes))
+
+    failed(check(logos="nowhere"), "logos: ", "nowhere: No such file")
+    (tmp_path / "logos").mkdir()
+    (tmp_path / "logos" / "bank.png").write_text("no picture")
+    failed(check(logos="logos"), "logos: ", "bank.png: neither a PNG")
+    token = tmp_path / "token"
+    lookup = {"url": "http://127.0.0.1:9/ask", "bearerTokenFile": "token"}
+    master = {"url": "http://127.0.0.1:9", "timeoutMilliseconds": 10}
+    for settings, key in [({"recognition": {"addressLookup": lookup}}, "recognition.addressLookup.bearerTokenFile: "),
+                          ({"recognition": {"numberDirectory": lookup}}, "recognition.numberDirectory.bearerTokenFile: "),
+                          ({"consent": {"master": master | {"bearerTokenFile": "token"}}}, "consent.master.bearerTokenFile: "),
+                          ({"consent": {"master": master | {"pushTokenFile": "token"}}}, "consent.master.pushTokenFile: ")]:
+        token.unlink(missing_ok=True)
+        failed(check(**settings), key, str(token))
+        token.write_text("two words")
+        token.chmod(0o600)
+        failed(check(**settings), key, "one word in ASCII")
+
+
 def test_comments_and_trailing_commas_are_read(tmp_path):
     path = configuration(tmp_path)
     text = open(path).read()
@@ -150,11 +185,11 @@ def test_a_client_is_registered_from_a_file_and_mistakes_are_told(tmp_path):
         path = str(tmp_path / "client.json")
         json.dump(registration, open(path, "w"))
         assert demo.json("clients", "add", path)["client_id"] == "new-one"
-        failed(demo.command("clients", "add", path, check=False), "registered already")
+        failed(demo.command("clients", "add", path, check=False), path + ": ", "registered already")
         for change, text in [({"client_nam": "x"}, "client_name"), ({"scope": "no:such"}, "no:such"),
                              ({"redirect_uris": ["javascript:alert(1)"]}, "redirect_uri")]:
             json.dump(registration | {"client_id": "other"} | change, open(path, "w"))
-            failed(demo.command("clients", "add", path, check=False), text)
+            failed(demo.command("clients", "add", path, check=False), path + ":", text)
     finally:
         demo.stop()
 

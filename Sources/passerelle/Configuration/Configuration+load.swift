@@ -49,6 +49,7 @@ extension Configuration {
       try reader.value("overload").map { value throws(DocumentError) in try Admission.Settings(value) } ?? Admission.Settings()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
+    try checkListeners(root)
     // Nobody outside is served by a gateway that does not record what it releases.
     let isLocal = SocketAddress(ip: listen.host, port: 0)?.isLoopback == true && mutualTLS == nil
     guard ledger.durability != .none || isLocal else {
@@ -79,7 +80,7 @@ extension Configuration {
 extension Configuration.Listen {
   init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
-    host = try reader.optionalString("host") ?? host
+    host = try Configuration.listenHost(&reader, value) ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
     connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...1_000_000) ?? connectionsMaximum
     bodyBytesMaximum = try reader.optionalInteger("bodyBytesMaximum", in: 1024...(64 << 20)) ?? bodyBytesMaximum
@@ -107,7 +108,7 @@ extension Configuration.Admin {
   init(_ value: JSONValue, folder: String, tokenFile: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     self.tokenFile = try reader.optionalString("tokenFile").map { Files.path($0, in: folder) } ?? tokenFile
-    host = try reader.optionalString("host") ?? host
+    host = try Configuration.listenHost(&reader, value) ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
     tls = try reader.value("tls").map { value throws(DocumentError) in try TLSServerSettings(value, folder: folder) }
     try reader.finish()

@@ -76,6 +76,7 @@ enum CheckVerb: Verb {
   private static func health(
     _ settings: Configuration.ConsentMaster, _ outbound: Configuration.Outbound, loop: EventLoop
   ) async throws -> AdapterHealth {
+    _ = try settings.pushToken()
     let connection = MasterConnection(try settings.made(), tls: try ConsentMasterLink.tls(settings, outbound), loop: loop)
     do {
       let found = try await connection.records(
