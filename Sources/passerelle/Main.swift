@@ -55,7 +55,8 @@ struct Passerelle {
 }
 
 /// A command that failed: one line that says what and what to do; the command exits with status 1.
-struct CommandFailure: Error {
+struct CommandFailure: Error, CustomStringConvertible {
   let message: String
   init(_ message: String) { self.message = message }
+  var description: String { message }
 }
