@@ -53,6 +53,6 @@ enum AuditProof {
   }
 
   static func auditKey(_ configuration: Configuration) throws -> VerificationKey {
-    try KeyRing.openOrCreate(directory: configuration.keys).audit.verificationKey
+    try Installation(configuration).keysForReading().audit.verificationKey
   }
 }

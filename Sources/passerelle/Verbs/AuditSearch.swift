@@ -43,7 +43,7 @@ enum AuditSearch {
 
   static func index(_ configuration: Configuration) throws -> LedgerIndex {
     LedgerIndex(
-      directory: configuration.ledgerFolder, key: try KeyRing.openOrCreate(directory: configuration.keys).lookup)
+      directory: configuration.ledgerFolder, key: try Installation(configuration).keysForReading().lookup)
   }
 
   /// Nil when the subscriber is not known here, so that nothing can match.
@@ -68,7 +68,7 @@ enum AuditSearch {
     guard let number = MSISDN(tel: subject) ?? MSISDN(e164: subject) else {
       throw UsageError("--subject wants the form tel:+33612345678")
     }
-    let stores = try Backbone.stores(configuration, KeyRing.openOrCreate(directory: configuration.keys), SystemTime())
+    let stores = try Backbone.stores(configuration, Installation(configuration).keysForReading(), SystemTime())
     defer { stores.database.close() }
     return try stores.subjects.pseudonym(of: number)?.rawValue
   }
