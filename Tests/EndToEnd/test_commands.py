@@ -1,6 +1,7 @@
 """The commands: bad input gets one clear line and the right exit status, and leaves nothing half-written."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ import pytest
 import requests
 
 from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, TYPE, Demo, free_port
+from reading_gateway import ReadingGateway, eventually
 
 
 def run(*words, **options):
@@ -186,6 +188,16 @@ def test_a_client_is_registered_from_a_file_and_mistakes_are_told(tmp_path):
             failed(demo.command("clients", "add", path, check=False), text)
     finally:
         demo.stop()
+
+
+def test_sighup_without_tls_says_that_there_is_nothing_to_read(tmp_path):
+    gateway = ReadingGateway(tmp_path).start()
+    try:
+        gateway.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: "no listener has TLS" in (tmp_path / "stderr").read_text())
+        assert gateway.ready()["status"] == "ready"
+    finally:
+        gateway.stop()
 
 
 def test_a_stop_right_after_the_start_is_not_lost(tmp_path):
