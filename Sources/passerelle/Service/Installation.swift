@@ -65,10 +65,9 @@ struct Installation {
     }
     let stores = try Backbone.stores(configuration, keysForReading(), SystemTime())
     defer { stores.database.close() }
-    // Segments without the file that says where they end are for the start to read.
-    guard try end > 0 || !hasLedger() else { return }
-    // Read in this order beside a gateway that runs: the end may go on meanwhile, and what is counted never overtakes it.
     let counted = try stores.usage.position().sequence
+    // The file that says where the ledger ends may be behind it after a loss of power.
+    if try hasLedger(), try EntryLookup.entry(directory: configuration.ledgerFolder, sequence: counted) != nil { return }
     try checkEnd(of: LedgerPlace.end(of: configuration.ledgerFolder).sequence, counted: counted)
   }
 

@@ -11,7 +11,7 @@ enum AuditProof {
     let configuration = try Command.configuration(arguments)
     let key = try auditKey(configuration)
     let end = LedgerPlace.end(of: configuration.ledgerFolder).sequence
-    guard end == 0 || sequence <= end else {
+    if sequence > end, end > 0, try EntryLookup.entry(directory: configuration.ledgerFolder, sequence: sequence) == nil {
       throw CommandFailure("there is no entry \(sequence): the ledger ends at entry \(end)")
     }
     if case .mark(let mark) = RetentionMark.read(configuration.ledgerFolder, key: key), sequence <= mark.last {
