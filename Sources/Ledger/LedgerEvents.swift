@@ -4,7 +4,8 @@ import Store
 public enum LedgerEvents {
   public static let known: [String] =
     [
-      "api.call", "api.refused_unauthenticated", "token.issued", "token.refused", "token.revoked", "backchannel.accepted",
+      "api.call", "api.refused_overload", "api.refused_unauthenticated", "token.issued", "token.refused", "token.revoked",
+      "backchannel.accepted",
       "capture.issued", "code.sent", "key.rotated", "subject.erased", "subject.reported",
     ] + (ConsentEventRow.kinds + ["changed", "imported"]).map { "consent." + $0 }
     + ["damaged", "lost", "recovered", "repaired", "retained", "sealed"].map { "ledger." + $0 }

@@ -1,5 +1,5 @@
 """Parts of an installation that are not there: nothing begins anew beside what is left, and each message says what to restore."""
-import contextlib, glob, json, os, shutil, signal, sqlite3, subprocess, threading
+import contextlib, glob, json, os, shutil, signal, socket, sqlite3, subprocess, threading
 
 import pytest
 import requests
@@ -149,6 +149,28 @@ def test_a_stream_that_is_ahead_of_the_ledger_says_so(tmp_path):
         assert gateway.ready()["status"] == "ready"
     finally:
         gateway.stop()
+
+
+def test_readiness_names_what_goes_wrong_behind_the_calls(gateway):
+    # A file where the index has its folder.
+    shutil.rmtree(os.path.join(gateway.ledger, "index"), ignore_errors=True)
+    open(os.path.join(gateway.ledger, "index"), "w").close()
+    gateway.start()
+    fault = eventually(lambda: gateway.ready().get("ledger_index"))
+    assert "Not a directory" in fault
+    assert gateway.ready()["status"] == "ready"
+
+
+def test_a_demo_whose_first_start_failed_is_a_demo(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        demo = Demo(tmp_path)
+        demo.port, free = taken.getsockname()[1], demo.port
+        with pytest.raises(AssertionError):
+            demo.start()
+    demo.process, demo.port = None, free
+    demo.start("--fresh").stop()
 
 
 def test_a_second_demo_in_the_same_folder_touches_nothing_of_the_first(tmp_path):

@@ -33,10 +33,12 @@ final class Demo {
       DemoConfiguration.text(
         port: port, adminPort: adminPort, backendPort: backend.port, policies: try ShippedPolicies.folder()
       ).utf8)
+    // By this file a folder is a demo's, also when its first start fails.
+    if !Files.exists(file) { try Files.write(text, to: file) }
     backbone = try Backbone(Configuration.load(text, file: file), ledgerTold: LedgerNotices.toStandardError())
     do {
       service = try Service(backbone, simulatedSubscribers: backend.sims)
-      // Now that the ledger's lock and the ports are had: until then the file is that of another demo, which may be running.
+      // Now that the ledger's lock and the ports are had: until then one that was there may be a running demo's.
       try Files.write(text, to: file)
     } catch {
       backbone.close()

@@ -39,8 +39,10 @@ final class LedgerStreams: Sendable {
 
   func start() { for stream in streams { stream.start() } }
 
+  func stop() { Self.stop(streams) }
+
   /// All are told before one is waited for: receivers that do not answer cost one time limit, not one each.
-  func stop() {
+  static func stop(_ streams: [LedgerStream]) {
     for stream in streams { stream.beginToStop() }
     for stream in streams { stream.join() }
   }
