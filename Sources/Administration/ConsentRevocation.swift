@@ -37,6 +37,10 @@ extension AdminAPI {
     }
     filter.limit = isDryRun ? Self.countedMaximum : Self.revokedMaximum
     let rows = try await dependencies.consents.withdrawable(filter)
+    // An imported consent may be of a client that is not registered here yet.
+    if rows.isEmpty, let client = filter.client, try dependencies.stores.clients.client(client) == nil {
+      throw AdminError.noClient(client.rawValue)
+    }
     let ids = rows.map(\.id)
     if !isDryRun { try await revoke(rows, reason: reason, channel: channel) }
     return Self.revoked(ids, next: ids.count == filter.limit ? ids.last : nil)

@@ -159,6 +159,11 @@ struct UsageProjectionTests {
     #expect(try fixture.rows() == rows)
     let position = try fixture.usage.position()
     #expect(try fixture.folder.verify(expected: [position]).fault != nil, "verification says so too")
+    // Nor is a ledger that ends before what was counted counted anew.
+    #expect(throws: LedgerError.self) {
+      try UsageProjection(directory: fixture.folder.ledger, store: fixture.usage, durableSequence: { 9 }).rebuild()
+    }
+    #expect(try fixture.rows() == rows)
   }
 
   // MARK: What the writer counts itself

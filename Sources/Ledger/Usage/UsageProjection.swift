@@ -85,7 +85,13 @@ public final class UsageProjection: Sendable {
   public func rebuild(key: VerificationKey? = nil) throws -> Int {
     try pass.withLock { _ in
       var count = try UsageCount(directory: directory, key: key)
-      try count.read(upTo: durableSequence())
+      let last = durableSequence()
+      let counted = try store.position().sequence
+      // A count of less than was counted would take the rest from the bill.
+      guard counted <= last else {
+        throw LedgerError.rolledBack(reason: "it ends at entry \(last), and usage is counted up to entry \(counted)")
+      }
+      try count.read(upTo: last)
       var rows = count.rows
       try store.snapshot { _ in
       } _: {

@@ -94,11 +94,12 @@ extension LedgerWriter {
           refusedCount = 0
           core.fault.withLock { $0 = nil }
           core.isHealthy.store(true, ordering: .releasing)
+          core.told(nil)
         }
         return nil
       } catch {
         core.fault.withLock { $0 = error.description }
-        core.isHealthy.store(false, ordering: .releasing)
+        if core.isHealthy.exchange(false, ordering: .acquiringAndReleasing) { core.told(error.description) }
         return error
       }
     }

@@ -28,10 +28,13 @@ public final class LedgerWriter: Sendable {
   private let thread: Mutex<WorkerThread?>
 
   /// Opens the ledger, makes its directory when it is not there (0700), and mends what a crash left unfinished.
-  /// - Parameter faults: breaks the disk, in tests.
+  /// - Parameters:
+  ///   - faults: breaks the disk, in tests.
+  ///   - told: hears on the writer's thread why nothing can be written any more, once, and nil when it can again. It must not block.
   /// - Throws: `LedgerError` when the directory cannot be used or another process writes to it.
   public init(
-    directory: String, time: any TimeSource, options: LedgerOptions = LedgerOptions(), faults: (any FileFaults)? = nil
+    directory: String, time: any TimeSource, options: LedgerOptions = LedgerOptions(), faults: (any FileFaults)? = nil,
+    told: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(LedgerError) {
     self.directory = directory
     if mkdir(directory, 0o700) != 0, errno != EEXIST {
@@ -43,7 +46,7 @@ public final class LedgerWriter: Sendable {
       directory: directory, recovered: recovered, lock: lock, options: options, time: time, faults: faults)
     keepsCalls = options.durability != .none
     usage = log.usage
-    let core = Core(sequence: recovered.sequence)
+    let core = Core(sequence: recovered.sequence, told: told)
     self.core = core
     let running = Running(core: core, log: log, notes: recovered.notes)
     guard let worker = WorkerThread({ running.run() }) else {
@@ -146,7 +149,12 @@ public final class LedgerWriter: Sendable {
     let lastSequence: Atomic<UInt64>
     let fault = Mutex<String?>(nil)
 
-    init(sequence: UInt64) { lastSequence = Atomic(sequence) }
+    let told: @Sendable (String?) -> Void
+
+    init(sequence: UInt64, told: @escaping @Sendable (String?) -> Void) {
+      lastSequence = Atomic(sequence)
+      self.told = told
+    }
   }
 }
 

@@ -10,7 +10,11 @@ extension Configuration {
   ///
   /// - Throws: `DocumentError` with file, line and reason; `CommandFailure` when the file cannot be read.
   static func load(file: String) throws -> Configuration {
-    let bytes = try Files.read(file)
+    try load(Files.read(file), file: file)
+  }
+
+  /// The same, of what stands or will stand in a file.
+  static func load(_ bytes: [UInt8], file: String) throws -> Configuration {
     let document = try JSONDocument(bytes, file: file, dialect: .commented)
     return try Configuration(document.root, folder: Files.folder(of: file))
   }
