@@ -49,6 +49,8 @@ final class AccessToken {
   var buckets: [RateBucket?] = []
   var bucketsGeneration: UInt64 = .max
   var quota: QuotaCounters.ClientCounters?
+  /// Where this client's calls are counted on this loop, by the index of the operation.
+  var meterRows: [CallRow?] = []
   /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the token.
   let ledgerMembers: [UInt8]
 

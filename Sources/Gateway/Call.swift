@@ -33,6 +33,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var upstreamQuery: [UInt8] = []
   private var upstreamBody: [UInt8] = []
   private var upstreamStatus: Int?
+  /// When the call went to its backend; monotonic.
+  private var forwardedNanoseconds: UInt64 = 0
 
   // What leaves, once it is recorded.
   private var outcome = Outcome.released(200)
@@ -87,6 +89,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     switch answer {
     case .decided(let decision, let source):
       consentSource = source
+      loop.meter.decisions.add(at: decision.isPermitted ? 0 : 1)
       permission = try gateway.consent.permission(decision)
       guard let subject, subject.pseudonym == nil else { return try forward() }
       name(subject.number) { call throws(APIError) in try call.forward() }
@@ -172,7 +175,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     }
     guard let upstream = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
     let milliseconds = upstream.timeoutMilliseconds ?? operation.timeoutMilliseconds
-    deadlineNanoseconds = loop.loop.nowNanoseconds + UInt64(milliseconds) * 1_000_000
+    forwardedNanoseconds = loop.loop.nowNanoseconds
+    deadlineNanoseconds = forwardedNanoseconds + UInt64(milliseconds) * 1_000_000
     loop.pool(upstream).send(self)
   }
 
@@ -196,6 +200,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   func answered(_ upstream: borrowing UpstreamAnswer) {
     guard let operation, let permission else { return }
+    backendHasEnded(operation)
     upstreamStatus = upstream.status
     do throws(APIError) {
       release(try gateway.filter.run(upstream, operation, permission.categories, subject, &loop.tape, into: &answer))
@@ -219,7 +224,12 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     refuse(error)
   }
 
+  private func backendHasEnded(_ operation: OperationPolicy) {
+    loop.row(operation, token).upstream.observe(nanoseconds: loop.loop.nowNanoseconds &- forwardedNanoseconds)
+  }
+
   func failed(_ failure: UpstreamFailure) {
+    if let operation { backendHasEnded(operation) }
     switch failure {
     case .unreachable: refuse(APIError(.unavailable, "backend_unreachable"))
     case .untrusted(let fault):
@@ -243,11 +253,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       outcome = .refused(APIError(.tooManyRequests, "source_limit", retryAfterSeconds: seconds))
       return respond()
     }
-    let answer = operation.errors.answer(error.kind)
-    // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
-    let verdict: CallRecord.Verdict = answer.status >= 500 || error.isBackends ? .failed : .refused
+    let status = operation.errors.answer(error.kind).status
+    let verdict = Self.verdict(error, status: status)
     if verdict == .refused { taken.giveBackQuota() }
-    record(verdict, reason: error.reason, status: answer.status, categories: 0)
+    record(verdict, reason: error.reason, status: status, categories: 0)
+  }
+
+  /// What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
+  private static func verdict(_ error: APIError, status: Int) -> CallRecord.Verdict {
+    status >= 500 || error.isBackends ? .failed : .refused
   }
 
   private func record(_ verdict: CallRecord.Verdict, reason: StaticString?, status: Int, categories: FieldMask) {
@@ -282,12 +296,31 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private func respond() {
     switch outcome {
     case .released(let status):
+      count(.allowed, status: status)
       gateway.responder.send(exchange, status: status, body: answer, correlator: correlator, standing: standing)
     case .refused(let error):
+      count(error)
       let errors = operation?.errors ?? errorsWithoutOperation ?? gateway.dependencies.catalogue.commonErrors
       let body = gateway.responder.errorInfo(error, errors)
       gateway.responder.refuse(exchange, error, errors, body: body, correlator: correlator, standing: standing)
     }
+  }
+
+  // MARK: What metrics know of it
+
+  private func count(_ verdict: CallRecord.Verdict, status: Int) {
+    guard let operation else { return }
+    let row = loop.row(operation, token)
+    row.outcomes.add(at: CallRow.place(verdict, status: status))
+    row.durations.observe(nanoseconds: loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds)
+  }
+
+  private func count(_ error: APIError) {
+    loop.meter.countRefusal(operation: operation.map { gateway.meterPlaces[$0.index] }, reason: error.reason)
+    guard let operation else { return }
+    let status = operation.errors.answer(error.kind).status
+    count(Self.verdict(error, status: status), status: status)
+    if let place = CallRow.limitReasons.firstIndex(where: error.reasonIs) { loop.row(operation, token).limits.add(at: place) }
   }
 
   private func reset() {

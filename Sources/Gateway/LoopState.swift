@@ -13,17 +13,40 @@ final class LoopState: @unchecked Sendable {
   var tokens: TokenMemory
   var tape = JSONTape()
   var entry = LedgerMembers()
+  let meter: LoopMeter
+  /// The rows of calls without a client that is known, by the index of the operation.
+  private var unknownRows: [CallRow?]
   private var pools: [UpstreamTarget: UpstreamPool] = [:]
 
   init(gateway: GatewayHandler, loop: EventLoop) {
     self.gateway = gateway
     self.loop = loop
-    consents = gateway.dependencies.consents.memory(countMaximum: gateway.settings.consentsRemembered)
-    tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered)
+    meter = gateway.dependencies.meter.loop(loop.index)
+    unknownRows = Array(repeating: nil, count: gateway.meterPlaces.count)
+    consents = gateway.dependencies.consents.memory(
+      countMaximum: gateway.settings.consentsRemembered, meter: meter.consents)
+    tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered, meter: meter.tokens)
     ledger = gateway.dependencies.ledger.makeLane(notify: { [loop] in loop.wake() })
     loop.onWake { [weak self] in self?.ledger.drain() }
     // The entries of one turn share one wake of the writer, and with it one flush of the disk.
     loop.onTurnEnd { [weak self] in self?.ledger.flush() }
+  }
+
+  /// Where a call is counted. A token remembers its own rows, so that this looks nothing up for one that came before.
+  func row(_ operation: OperationPolicy, _ token: AccessToken?) -> CallRow {
+    let index = operation.index
+    guard let token else {
+      if let row = unknownRows[index] { return row }
+      let row = meter.row(.init(operation: gateway.meterPlaces[index], client: CallMeter.unknownClient))
+      unknownRows[index] = row
+      return row
+    }
+    if index < token.meterRows.count, let row = token.meterRows[index] { return row }
+    while token.meterRows.count <= index { token.meterRows.append(nil) }
+    let client = gateway.dependencies.meter.place(ofClient: token.claims.client.rawValue)
+    let row = meter.row(.init(operation: gateway.meterPlaces[index], client: client))
+    token.meterRows[index] = row
+    return row
   }
 
   /// The pool of connections from this loop to a backend.

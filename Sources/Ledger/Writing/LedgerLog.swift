@@ -14,6 +14,7 @@ final class LedgerLog {
   private let options: LedgerOptions
   private let faults: (any FileFaults)?
   private let time: any TimeSource
+  private let meter: LedgerMeter
   private var lock: LedgerLock
   private var head: LedgerHead.File
   private var segment: SegmentFile?
@@ -33,12 +34,13 @@ final class LedgerLog {
 
   init(
     directory: String, recovered: LedgerRecovery.State, lock: LedgerLock, options: LedgerOptions, time: any TimeSource,
-    faults: (any FileFaults)?
+    meter: LedgerMeter = LedgerMeter(), faults: (any FileFaults)?
   ) throws(LedgerError) {
     self.directory = directory
     self.options = options
     self.faults = faults
     self.time = time
+    self.meter = meter
     self.lock = lock
     head = try LedgerHead.File(directory: directory)
     if let kept = recovered.segment {
@@ -88,6 +90,7 @@ final class LedgerLog {
     }
     try chooseSegment(now)
     guard let segment else { throw .notWritten(reason: "there is no segment to write to") }
+    let began = time.monotonicNanoseconds()
     do {
       try segment.append(output, flushes: options.durability == .durable)
     } catch {
@@ -95,6 +98,8 @@ final class LedgerLog {
       lookedAt = now &- Self.lookNanoseconds &- 1
       throw error
     }
+    meter.wrote(
+      entries: sequence - position.sequence, bytes: output.count, nanoseconds: time.monotonicNanoseconds() &- began)
     position = LedgerPosition(sequence: sequence, segment: segment.name, offset: segment.length, hash: hash)
     head.write(position)
     if output.capacity > 8 << 20 { output = [] }

@@ -97,6 +97,7 @@ extension LedgerWriter {
         }
         return nil
       } catch {
+        core.meter.failed()
         core.fault.withLock { $0 = error.description }
         core.isHealthy.store(false, ordering: .releasing)
         return error

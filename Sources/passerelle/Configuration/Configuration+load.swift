@@ -45,6 +45,8 @@ extension Configuration {
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
+    metrics =
+      try reader.value("metrics").map { value throws(DocumentError) in try Metrics(value, folder: folder) } ?? Metrics()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
     // Nobody outside is served by a gateway that does not record what it releases.

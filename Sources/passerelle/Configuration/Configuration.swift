@@ -39,6 +39,7 @@ struct Configuration: Sendable {
   var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits
+  var metrics: Metrics
   /// Plans, and which clients have them; without the policies' prices.
   var billing: PlanBook
 

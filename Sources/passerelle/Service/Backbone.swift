@@ -27,6 +27,7 @@ final class Backbone: Sendable {
   let retention: LedgerRetention?
   /// The operator's own, where there is one, on a loop of its own.
   let consentMaster: ConsentMasterLink?
+  let meters: Meters
 
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
   init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
@@ -37,6 +38,7 @@ final class Backbone: Sendable {
     try Files.makeFolder(configuration.data)
     ledger = try LedgerWriter(directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions)
     let changes = ChangeBoard()
+    meters = Meters(configuration.metrics)
     do {
       stores = try Backbone.stores(configuration, keys, time)
       consentMaster = try configuration.consent.master.map { [stores, ledger] in
@@ -48,7 +50,8 @@ final class Backbone: Sendable {
     }
     consents = ConsentRegister(
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
-      observer: ConsentLedger(ledger: ledger), source: consentMaster?.master.records, changes: changes)
+      observer: ConsentLedger(ledger: ledger, counter: meters.consentChanges), source: consentMaster?.master.records,
+      changes: changes)
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence })
     plans = Backbone.plans(configuration, catalogue)

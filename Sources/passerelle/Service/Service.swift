@@ -60,9 +60,30 @@ final class Service {
       api: backbone.adminAPI(certificates: tls),
       health: Health(
         ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken,
-      others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])
+      others: try Service.otherPaths(backbone))
     adminListener = try Service.listen(
       configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits(), tls.admin)
+    registerMetrics()
+  }
+
+  /// What the admin listener serves beside the admin API.
+  private static func otherPaths(_ backbone: Backbone) throws -> [String: @Sendable (HTTPRequest) async -> HTTPResponse] {
+    let metrics = MetricsEndpoint(
+      backbone.meters.registry, token: try backbone.configuration.metrics.bearerTokenFile.map(OutboundServices.token))
+    var paths: [String: @Sendable (HTTPRequest) async -> HTTPResponse] = [MetricsEndpoint.path: { metrics.respond(to: $0) }]
+    if let changes = backbone.consentMaster?.changes { paths[MasterChanges.path] = { await changes.respond(to: $0) } }
+    return paths
+  }
+
+  private func registerMetrics() {
+    let listeners = [("public", publicListener), ("mutual", mutualListener), ("admin", adminListener)].compactMap {
+      name, listener in
+      listener.map { (name: name, listener: $0) }
+    }
+    let connections = ListenerMetrics(listeners: listeners, tls: tls)
+    backbone.meters.registry.set("listeners") { connections.families() }
+    backbone.meters.registry.set("streams") { [streams] in streams.metrics() }
+    backbone.registerMetrics()
   }
 
   var port: Int { publicListener.port }
