@@ -51,6 +51,8 @@ final class AccessToken {
   var quota: QuotaCounters.ClientCounters?
   /// Where this client's calls are counted on this loop, by the index of the operation.
   var meterRows: [CallRow?] = []
+  /// What the client has under way on this loop.
+  var load: ClientLoad?
   /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the token.
   let ledgerMembers: [UInt8]
 

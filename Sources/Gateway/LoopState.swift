@@ -1,5 +1,6 @@
 import Bytes
 import Consent
+import Identifiers
 import Ledger
 import Policy
 import Wire
@@ -16,6 +17,7 @@ final class LoopState: @unchecked Sendable {
   let meter: LoopMeter
   /// The rows of calls without a client that is known, by the index of the operation.
   private var unknownRows: [CallRow?]
+  private var loads: [ClientID: ClientLoad] = [:]
   private var pools: [UpstreamTarget: UpstreamPool] = [:]
 
   init(gateway: GatewayHandler, loop: EventLoop) {
@@ -47,6 +49,15 @@ final class LoopState: @unchecked Sendable {
     let row = meter.row(.init(operation: gateway.meterPlaces[index], client: client))
     token.meterRows[index] = row
     return row
+  }
+
+  /// What the client of a token has under way here.
+  func load(of token: AccessToken) -> ClientLoad {
+    if let load = token.load { return load }
+    let load = loads[token.claims.client] ?? ClientLoad()
+    loads[token.claims.client] = load
+    token.load = load
+    return load
   }
 
   /// The pool of connections from this loop to a backend.

@@ -40,6 +40,7 @@ struct Configuration: Sendable {
   var ledger: Ledger
   var limits: Limits
   var metrics: Metrics
+  var overload: Admission.Settings
   /// Plans, and which clients have them; without the policies' prices.
   var billing: PlanBook
 
@@ -52,6 +53,7 @@ struct Configuration: Sendable {
     var headSecondsMaximum = 10
     var bodySecondsMaximum = 30
     var idleSecondsMaximum = 75
+    var bytesPerSecondMinimum = 240
     /// Nil for plain TCP.
     var tls: TLSServerSettings?
   }
