@@ -37,6 +37,9 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var upstreamStatus: Int?
   /// When the call went to its backend; monotonic.
   private var forwardedNanoseconds: UInt64 = 0
+  private var backendEndedNanoseconds: UInt64 = 0
+  /// Nil where tracing is off.
+  private var trace: CallTrace?
 
   // What leaves, once it is recorded.
   private var outcome = Outcome.released(200)
@@ -66,6 +69,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func begin(_ match: RouteMatch) {
     reset()
     route = match
+    if let tracing = gateway.dependencies.tracing, case .operation = match { trace = CallTrace(tracing, exchange) }
   }
 
   /// True from a head that led to an API of the catalogue to the next head.
@@ -211,7 +215,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation, let token, let request = gateway.forwards[operation.index] else { return }
     request.append(
       exchange,
-      ForwardRequest.Call(correlator: correlator, client: token.claims.client, forwarded: forwardedFields),
+      ForwardRequest.Call(
+        correlator: correlator, client: token.claims.client, forwarded: forwardedFields, trace: trace),
       query: upstreamQuery, body: upstreamBody, to: &output)
   }
 
@@ -244,7 +249,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   private func backendHasEnded(_ operation: OperationPolicy) {
-    loop.row(operation, token).upstream.observe(nanoseconds: loop.loop.nowNanoseconds &- forwardedNanoseconds)
+    backendEndedNanoseconds = loop.loop.nowNanoseconds
+    loop.row(operation, token).upstream.observe(nanoseconds: backendEndedNanoseconds &- forwardedNanoseconds)
   }
 
   func failed(_ failure: UpstreamFailure) {
@@ -278,14 +284,10 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       return respond()
     }
     let status = operation.errors.answer(error.kind).status
-    let verdict = Self.verdict(error, status: status)
+    let verdict = CallRecord.Verdict(error, status: status)
+    // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
     if verdict == .refused { taken.giveBackQuota() }
     record(verdict, reason: error.reason, status: status, categories: 0)
-  }
-
-  /// What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
-  private static func verdict(_ error: APIError, status: Int) -> CallRecord.Verdict {
-    status >= 500 || error.isBackends ? .failed : .refused
   }
 
   private func record(_ verdict: CallRecord.Verdict, reason: StaticString?, status: Int, categories: FieldMask) {
@@ -334,22 +336,44 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   // MARK: What metrics know of it
 
-  private func count(_ verdict: CallRecord.Verdict, status: Int) {
+  private func count(_ verdict: CallRecord.Verdict, status: Int, reason: StaticString? = nil) {
     guard let operation else { return }
     let row = loop.row(operation, token)
     row.outcomes.add(at: CallRow.place(verdict, status: status))
     row.durations.observe(nanoseconds: loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds)
+    if let trace, trace.place.isSampled { tell(trace, operation, verdict, status, reason) }
   }
 
   private func count(_ error: APIError) {
     loop.meter.countRefusal(operation: operation.map { gateway.meterPlaces[$0.index] }, reason: error.reason)
     guard let operation else { return }
     let status = operation.errors.answer(error.kind).status
-    count(Self.verdict(error, status: status), status: status)
+    count(CallRecord.Verdict(error, status: status), status: status, reason: error.reason)
     if let place = CallRow.limitReasons.firstIndex(where: error.reasonIs) { loop.row(operation, token).limits.add(at: place) }
   }
 
+  /// The spans of a call that is recorded.
+  private func tell(
+    _ trace: CallTrace, _ operation: OperationPolicy, _ verdict: CallRecord.Verdict, _ status: Int, _ reason: StaticString?
+  ) {
+    guard let tracing = gateway.dependencies.tracing else { return }
+    let upstream =
+      forwardedNanoseconds == 0
+      ? nil
+      : TracedCall.Upstream(
+        target: gateway.upstreams[operation.index]?.target, status: upstreamStatus, beganNanoseconds: forwardedNanoseconds,
+        endedNanoseconds: backendEndedNanoseconds)
+    let call = TracedCall(
+      trace: trace, operation: operation, client: token?.claims.client.rawValue, correlator: correlator,
+      isSecure: gateway.settings.isSecure, decision: verdict.name, reason: reason, status: status, upstream: upstream)
+    let spans = call.spans(
+      arrived: exchange.arrivedNanoseconds, monotonic: loop.loop.nowNanoseconds, now: gateway.dependencies.time.now())
+    for span in spans { tracing.queue.offer(span) }
+  }
+
   private func reset() {
+    forwardedNanoseconds = 0
+    trace = nil
     operation = nil
     errorsWithoutOperation = nil
     token = nil

@@ -65,6 +65,8 @@ public struct GatewayDependencies: Sendable {
   public var localOperations: [LocalOperationName: any LocalOperation] = [:]
   /// Counts the calls.
   public var meter = CallMeter()
+  /// Nil: nothing is traced, and the client's trace context is handed on as it came.
+  public var tracing: Tracing?
   /// Gets a line for the operator's log; nothing personal and no secret stands in it.
   public var notice: @Sendable (String) -> Void = { _ in }
 

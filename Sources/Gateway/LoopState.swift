@@ -31,7 +31,11 @@ final class LoopState: @unchecked Sendable {
     ledger = gateway.dependencies.ledger.makeLane(notify: { [loop] in loop.wake() })
     loop.onWake { [weak self] in self?.ledger.drain() }
     // The entries of one turn share one wake of the writer, and with it one flush of the disk.
-    loop.onTurnEnd { [weak self] in self?.ledger.flush() }
+    loop.onTurnEnd { [weak self] in
+      guard let self else { return }
+      self.ledger.flush()
+      meter.note(loop.admission)
+    }
   }
 
   /// Where a call is counted. A token remembers its own rows, so that this looks nothing up for one that came before.

@@ -1,5 +1,5 @@
 """/metrics: in both formats as Prometheus parses them, with the numbers of the calls that were made, and nobody's data."""
-import os, re, time
+import json, os, re, time
 
 import pytest
 import requests
@@ -102,6 +102,9 @@ def test_the_state_of_the_process_ledger_and_listeners(demo):
         assert scrape.value("passerelle_connections_open", listener="public") >= 1
     assert scrape.value("passerelle_connections_accepted_total", listener="admin") >= 1
     assert scrape.value("passerelle_connections_refused_total", listener="public") == 0
+    loops = scrape.labels("passerelle_loop_requests", "loop")
+    assert scrape.value("passerelle_loop_requests_maximum") >= 8192 and loops == {str(index) for index in range(len(loops))}
+    assert scrape.value("passerelle_loop_refused_requests_total") == 0 <= scrape.value("passerelle_loop_lag_seconds") < 1
     resident = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{demo.process.pid}/status").read())[1]) * 1024
     assert scrape.value("passerelle_process_resident_memory_bytes") == pytest.approx(resident, rel=0.3)
     assert scrape.value("passerelle_process_open_fds") == pytest.approx(len(os.listdir(f"/proc/{demo.process.pid}/fd")), abs=3)
@@ -124,7 +127,7 @@ def test_nothing_personal_is_told(demo):
     assert not re.search(r"33\d{9}|eyJ|correlator-of-mine", told)
     labels = {name for sample in Scrape(demo.admin_port).samples for name in sample.labels}
     assert labels <= {"api", "api_version", "operation", "client_id", "decision", "status_class", "reason", "limit", "result", "le",
-                      "grant_type", "flow", "error", "kind", "listener", "status", "version", "stream", "file"}
+                      "grant_type", "flow", "error", "kind", "listener", "status", "version", "stream", "file", "loop"}
 
 
 def test_only_reading_and_what_http_refuses(demo):
@@ -163,17 +166,21 @@ def test_what_is_not_known_in_the_configuration_is_refused(tmp_path):
     assert refused.returncode == 1 and 'did you mean "clientsMaximum"' in refused.stderr
     gateway.configure(metrics={"clientsMaximum": 10_001})
     assert gateway.run("check", check=False).returncode == 1
+    gateway.configure(metrics={"bearerTokenFile": str(tmp_path / "none")})
+    assert "none" in gateway.run("check", check=False).stderr
 
 
-def test_alerts_and_readme_name_metrics_that_there_are(demo):
+def test_alerts_dashboard_and_readme_name_metrics_that_there_are(demo):
     demo.call(demo.token(ALICE))
     sources = "".join(
         open(os.path.join(folder, name)).read() for folder, _, names in os.walk(os.path.join(REPOSITORY, "Sources"))
         for name in names if name.endswith(".swift"))
     known = set(re.findall(r'"(passerelle_[a-z_]+)"', sources))
-    known |= {name + "_total" for name in known} | {name + "_bucket" for name in known}
+    known |= {name + suffix for name in known for suffix in ("_total", "_bucket", "_info")}
     alerts = open(os.path.join(REPOSITORY, "deploy", "prometheus-alerts.yml")).read()
-    named = set(re.findall(r"passerelle_[a-z_]+", alerts))
+    board = open(os.path.join(REPOSITORY, "deploy", "grafana-dashboard.json")).read()
+    assert len(json.loads(board)["panels"]) > 5
+    named = set(re.findall(r"passerelle_[a-z_]+", alerts + board))
     section = open(os.path.join(REPOSITORY, "README.md")).read().split("## Watching it")[1].split("\n## ")[0]
     for row in re.findall(r"^\| (`.*?) \|", section, re.M):
         named |= {"passerelle_" + name for name in re.findall(r"`([a-z_]+)`", row)}

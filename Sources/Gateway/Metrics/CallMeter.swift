@@ -71,8 +71,27 @@ public final class CallMeter: Sendable {
     }
   }
 
+  /// How much each loop has to do.
+  private static func admission(_ loops: [(key: Int, value: LoopMeter)]) -> [MetricFamily] {
+    var underWay = MetricFamily("passerelle_loop_requests", .gauge, help: "Requests that a loop works on.")
+    var maximum = MetricFamily("passerelle_loop_requests_maximum", .gauge, help: "How many it may work on; learnt from its lag.")
+    var shed = MetricFamily(
+      "passerelle_loop_refused_requests", .counter, help: "Requests refused because a loop, or a client's share of it, was full.")
+    var lag = MetricFamily(
+      "passerelle_loop_lag_seconds", .gauge, unit: "seconds", help: "How long what is ready last waited for its turn.")
+    for (index, loop) in loops {
+      let label = ("loop", String(index))
+      underWay.add(.count(loop.underWayCount), label)
+      maximum.add(.count(loop.underWayMaximum), label)
+      shed.add(.count(loop.shedCount), label)
+      lag.add(.number(Double(loop.lagNanoseconds) / 1e9), label)
+    }
+    return [underWay, maximum, shed, lag]
+  }
+
   /// All metrics of calls, added up over the loops.
   public func families() -> [MetricFamily] {
-    CallFamilies(names: names.withLock { $0 }, loops: loops.withLock { Array($0.values) }).all + [rejections.family]
+    let loops = loops.withLock { $0.sorted { $0.key < $1.key } }
+    return CallFamilies(names: names.withLock { $0 }, loops: loops.map(\.value)).all + Self.admission(loops) + [rejections.family]
   }
 }

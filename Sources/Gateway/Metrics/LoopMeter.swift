@@ -1,5 +1,6 @@
 import Synchronization
 import Telemetry
+import Wire
 
 /// What one loop counts. A call finds its row through its token, so that it adds without looking anything up; the locks here are taken
 /// when a row is made, for refusals, and by a scrape.
@@ -13,6 +14,8 @@ final class LoopMeter: Sendable {
   let consents = MemoryMeter()
   /// What the decision function said: permitted, refused.
   let decisions = Counters<2>()
+  /// How the loop's admission stands: under way, maximum, refused since the start, lag in nanoseconds.
+  private let admission = Counters<4>()
   private let rows = Mutex<[RowKey: CallRow]>([:])
   private let refusals = Mutex<[RefusalKey: UInt64]>([:])
 
@@ -46,7 +49,20 @@ final class LoopMeter: Sendable {
     refusals.withLock { $0[RefusalKey(operation: operation, reason: reason), default: 0] &+= 1 }
   }
 
+  /// At the end of a turn.
+  func note(_ admission: Admission) {
+    self.admission.set(UInt64(max(0, admission.underWay)), at: 0)
+    self.admission.set(UInt64(max(0, admission.maximum)), at: 1)
+    self.admission.set(UInt64(max(0, admission.refusedCount)), at: 2)
+    self.admission.set(admission.lagNanoseconds, at: 3)
+  }
+
   // MARK: For a scrape, from any thread
+
+  var underWayCount: UInt64 { admission.value(at: 0) }
+  var underWayMaximum: UInt64 { admission.value(at: 1) }
+  var shedCount: UInt64 { admission.value(at: 2) }
+  var lagNanoseconds: UInt64 { admission.value(at: 3) }
 
   var allRows: [RowKey: CallRow] { rows.withLock { $0 } }
 

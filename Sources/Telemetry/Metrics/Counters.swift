@@ -14,6 +14,9 @@ public struct Counters<let size: Int>: ~Copyable, Sendable {
     cells[index].store(cells[index].load(ordering: .relaxed) &+ amount, ordering: .relaxed)
   }
 
+  /// Puts a value in a counter's place, for what is no count. On the one thread that adds.
+  @inlinable public func set(_ value: UInt64, at index: Int) { cells[index].store(value, ordering: .relaxed) }
+
   /// Any thread.
   @inlinable public func value(at index: Int) -> UInt64 { cells[index].load(ordering: .relaxed) }
 }

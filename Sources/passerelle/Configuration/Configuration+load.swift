@@ -49,6 +49,8 @@ extension Configuration {
       try reader.value("metrics").map { value throws(DocumentError) in try Metrics(value, folder: folder) } ?? Metrics()
     overload =
       try reader.value("overload").map { value throws(DocumentError) in try Admission.Settings(value) } ?? Admission.Settings()
+    tracing = try reader.value("tracing").map { value throws(DocumentError) in try Tracing(value, folder: folder) }
+    log = try reader.value("log").map { value throws(DocumentError) in try Log(value) } ?? Log()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
     // Nobody outside is served by a gateway that does not record what it releases.

@@ -8,6 +8,7 @@ import Ledger
 import Pages
 import Policy
 import Store
+import Telemetry
 import Wire
 
 extension Backbone {
@@ -65,7 +66,7 @@ extension Backbone {
     var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
       consents: consents, ledger: ledger, time: time, quotaUsed: try stores.usage.quotaCounts(at: time.now()))
-    dependencies.notice = { Output.error($0) }
+    dependencies.notice = { Log.process.warning("upstream.untrusted", $0) }
     dependencies.meter = meters.calls
     dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))
     return dependencies

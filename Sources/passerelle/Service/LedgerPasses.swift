@@ -1,9 +1,10 @@
 import JOSE
 import Ledger
+import Telemetry
 import Wire
 
 /// What is done with the ledger's files behind the calls, each on a thread of its own: counting, sealing, indexing, removing. What goes
-/// wrong is said once on standard error, and again when it goes on.
+/// wrong is said once in the log, and again when it goes on.
 enum LedgerPasses {
   /// Usage, once a second.
   static func counting(_ backbone: Backbone) -> RepeatedPass {
@@ -24,7 +25,8 @@ enum LedgerPasses {
       sealed: { [ledger = backbone.ledger] seal in
         let detail = [LedgerEntry.Detail("segment", seal.segment), LedgerEntry.Detail("root", seal.root.hex)]
         do { try ledger.appendNow(LedgerEntry(event: "ledger.sealed", detail: detail)) } catch {
-          Output.error("\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
+          Log.process.error(
+            "ledger.seal_not_recorded", "\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
         }
       })
     return pass("the ledger is not sealed on", everyMilliseconds: 60_000) { _ in
@@ -54,6 +56,12 @@ enum LedgerPasses {
   ) -> RepeatedPass {
     RepeatedPass(
       everyMilliseconds: everyMilliseconds,
-      told: { fault in Output.error(fault.map { "\(complaint): \($0)" } ?? "no more: \(complaint)") }, work: work)
+      told: { fault in
+        if let fault {
+          Log.process.error("ledger.pass_failed", "\(complaint): \(fault)")
+        } else {
+          Log.process.info("ledger.pass_goes_on", "no more: \(complaint)")
+        }
+      }, work: work)
   }
 }

@@ -24,6 +24,8 @@ final class Service {
   private let passes: [RepeatedPass]
   private let counting: RepeatedPass
   private let streams: LedgerStreams
+  /// Nil: nothing is traced.
+  private let spans: SpanExporter?
   let adminToken: String
   let tls: ListenerTLS
 
@@ -49,8 +51,10 @@ final class Service {
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
     var gatewaySettings = try configuration.makeGatewaySettings()
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
-    gateway = try GatewayHandler(
-      settings: gatewaySettings, dependencies: backbone.gatewayDependencies(authorization.server), loops: loops.loops)
+    spans = try configuration.tracing.map { [adminLoop] in try SpanExporter($0, outbound, loop: adminLoop.loops[0]) }
+    var dependencies = try backbone.gatewayDependencies(authorization.server)
+    dependencies.tracing = spans?.tracing
+    gateway = GatewayHandler(settings: gatewaySettings, dependencies: dependencies, loops: loops.loops)
     let door = FrontDoor(gateway: gateway, authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits, tls.front)
@@ -84,6 +88,7 @@ final class Service {
     let connections = ListenerMetrics(listeners: listeners, tls: tls)
     backbone.meters.registry.set("listeners") { connections.families() }
     backbone.meters.registry.set("streams") { [streams] in streams.metrics() }
+    if let spans { backbone.meters.registry.set("spans") { spans.metrics() } }
     backbone.registerMetrics()
   }
 
@@ -104,6 +109,7 @@ final class Service {
     rotation.start()
     for pass in passes { pass.start() }
     streams.start()
+    spans?.start()
   }
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
@@ -117,6 +123,7 @@ final class Service {
     // Before the loop that seals are published by.
     for pass in passes { pass.stop() }
     streams.stop()
+    await spans?.stop()
     loops.stop()
     adminLoop.stop()
     counting.stop(finishing: true)
