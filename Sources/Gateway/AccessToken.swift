@@ -49,7 +49,7 @@ final class AccessToken {
   var buckets: [RateBucket?] = []
   var bucketsGeneration: UInt64 = .max
   var quota: QuotaCounters.ClientCounters?
-  /// Where this client's calls are counted on this loop, by the index of the operation.
+  /// Where this client's calls are counted on this loop, by the meter's place of the operation, which never changes.
   var meterRows: [CallRow?] = []
   /// What the client has under way on this loop.
   var load: ClientLoad?

@@ -15,8 +15,6 @@ final class LoopState: @unchecked Sendable {
   var tape = JSONTape()
   var entry = LedgerMembers()
   let meter: LoopMeter
-  /// The rows of calls without a client that is known, by the index of the operation.
-  private var unknownRows: [CallRow?]
   private var loads: [ClientID: ClientLoad] = [:]
   private var pools: [UpstreamTarget: UpstreamPool] = [:]
 
@@ -24,7 +22,6 @@ final class LoopState: @unchecked Sendable {
     self.gateway = gateway
     self.loop = loop
     meter = gateway.dependencies.meter.loop(loop.index)
-    unknownRows = Array(repeating: nil, count: gateway.meterPlaces.count)
     consents = gateway.dependencies.consents.memory(
       countMaximum: gateway.settings.consentsRemembered, meter: meter.consents)
     tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered, meter: meter.tokens)
@@ -40,18 +37,13 @@ final class LoopState: @unchecked Sendable {
 
   /// Where a call is counted. A token remembers its own rows, so that this looks nothing up for one that came before.
   func row(_ operation: OperationPolicy, _ token: AccessToken?) -> CallRow {
-    let index = operation.index
-    guard let token else {
-      if let row = unknownRows[index] { return row }
-      let row = meter.row(.init(operation: gateway.meterPlaces[index], client: CallMeter.unknownClient))
-      unknownRows[index] = row
-      return row
-    }
-    if index < token.meterRows.count, let row = token.meterRows[index] { return row }
-    while token.meterRows.count <= index { token.meterRows.append(nil) }
+    let place = gateway.meterPlaces[operation.index]
+    guard let token else { return meter.row(.init(operation: place, client: CallMeter.unknownClient)) }
+    if place < token.meterRows.count, let row = token.meterRows[place] { return row }
+    while token.meterRows.count <= place { token.meterRows.append(nil) }
     let client = gateway.dependencies.meter.place(ofClient: token.claims.client.rawValue)
-    let row = meter.row(.init(operation: gateway.meterPlaces[index], client: client))
-    token.meterRows[index] = row
+    let row = meter.row(.init(operation: place, client: client))
+    token.meterRows[place] = row
     return row
   }
 
