@@ -1,5 +1,6 @@
 """/metrics: in both formats as Prometheus parses them, with the numbers of the calls that were made, and nobody's data."""
 import json, os, re, time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -218,3 +219,22 @@ def test_listeners_with_tls_tell_of_handshakes_and_certificates(tmp_path):
         assert 50 < (expiry - time.time()) / 86_400 < 70
     finally:
         gateway.stop()
+
+
+def test_no_call_is_lost_or_counted_twice_over_loops_and_scrapes(demo):
+    tokens = [demo.token(ALICE, (IDENTIFIER,)), demo.token(BOB, (IDENTIFIER,)), "not-a-token"]
+    before = Scrape(demo.admin_port)
+    with ThreadPoolExecutor(12) as pool:
+        answers = pool.map(lambda n: demo.call(tokens[n % 3]).status_code if n % 10 else Scrape(demo.admin_port).answer.status_code, range(300))
+        statuses = list(answers)
+    after = Scrape(demo.admin_port)
+    calls = {status: sum(1 for n, found in enumerate(statuses) if n % 10 and found == status) for status in (200, 401)}
+    assert sum(calls.values()) == 270
+
+    def rise(name, **labels):
+        return after.value(name, **labels) - before.value(name, **labels)
+
+    assert rise("passerelle_calls_total", client_id="demo-all", decision="allowed") == calls[200]
+    assert rise("passerelle_calls_total", client_id="unknown", status_class="4xx") == calls[401]
+    assert rise("passerelle_call_duration_seconds_count") == rise("passerelle_client_call_duration_seconds_count") == 270
+    assert rise("passerelle_ledger_entries_total") == 270
