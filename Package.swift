@@ -31,30 +31,34 @@ let package = Package(
 
     library("Bytes", []),
     library("Identifiers", ["Bytes"]),
+    library("Telemetry", ["Bytes"]),
     library("JOSE", ["Bytes", "COpenSSL", "COpenSSLSystem"]),
     library("Wire", ["Bytes", "CLinux", "COpenSSL", "COpenSSLSystem"]),
     library("Store", ["Bytes", "Identifiers", "JOSE", "CSQLite"]),
     library("Accounting", ["Bytes", "Identifiers", "JOSE", "Store"]),
     library("Policy", ["Bytes", "Identifiers"]),
-    library("Consent", ["Bytes", "Identifiers", "JOSE", "Store", "Policy"]),
-    library("Ledger", ["Bytes", "Identifiers", "JOSE", "Store", "CLinux"]),
+    library("Consent", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Store", "Policy"]),
+    library("Ledger", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Store", "CLinux"]),
     library("ConsentMaster", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Consent", "Ledger"]),
-    library("Authorization", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
-    library("Gateway", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
+    library("Authorization", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
+    library("Gateway", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library(
       "Pages", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Policy", "Consent", "Authorization"],
       resources: [.embedInCode("Resources")]),
     library(
       "Administration",
       [
-        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "Authorization", "Pages",
+        "Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger",
+        "Authorization",
+        "Pages",
       ], resources: [.embedInCode("Resources")]),
     library("ConsentInfo", ["Bytes", "Identifiers", "Store", "Policy", "Consent", "Authorization", "Gateway"]),
     library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
     .executableTarget(
       name: "passerelle",
       dependencies: [
-        "Bytes", "Identifiers", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "ConsentMaster",
+        "Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger",
+        "ConsentMaster",
         "Authorization", "Gateway",
         "Pages", "Administration", "ConsentInfo", "Simulator", "CLinux",
       ],
@@ -66,6 +70,7 @@ let package = Package(
 
     tests("BytesTests", ["Bytes"]),
     tests("IdentifiersTests", ["Identifiers"]),
+    tests("TelemetryTests", ["Telemetry", "Bytes"]),
     tests("JOSETests", ["JOSE", "Bytes"]),
     tests("WireTests", ["Wire", "Bytes", "COpenSSL", "COpenSSLSystem"]),
     tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes"]),
@@ -79,7 +84,7 @@ let package = Package(
       "AuthorizationTests",
       ["Authorization", "JOSE", "Store", "Consent", "Policy", "Ledger", "Wire", "Identifiers", "Bytes"]),
     tests(
-      "GatewayTests", ["Gateway", "Ledger", "Consent", "Policy", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
+      "GatewayTests", ["Gateway", "Telemetry", "Ledger", "Consent", "Policy", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
     tests(
       "PagesTests",
       ["Pages", "Authorization", "Consent", "Policy", "Ledger", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),

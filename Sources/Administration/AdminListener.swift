@@ -37,7 +37,7 @@ public final class AdminHandler: RequestHandler {
       case let path where AuditorSite.handles(path: path): return await auditor.respond(to: request)
       default:
         if let other = others[request.path] { return await other(request) }
-        guard Self.isEntitled(request, token) else { return AdminError.unauthenticated.response }
+        guard BearerToken.isShown(by: request, token) else { return AdminError.unauthenticated.response }
         return await api.respond(to: request)
       }
     }
@@ -47,7 +47,11 @@ public final class AdminHandler: RequestHandler {
     exchange.send(HTTPResponse.json(rejection.status, Array("{\"status\":\(rejection.status)}".utf8)))
   }
 
-  private static func isEntitled(_ request: HTTPRequest, _ token: [UInt8]) -> Bool {
+}
+
+/// A bearer token of the operator's (RFC 6750 §2.1), compared in constant time.
+enum BearerToken {
+  static func isShown(by request: HTTPRequest, _ token: [UInt8]) -> Bool {
     let values = request.fields("authorization")
     guard values.count == 1, values[0].lowercased().hasPrefix("bearer ") else { return false }
     return ConstantTime.equals(Array(values[0].utf8.dropFirst(7)).span, token.span)

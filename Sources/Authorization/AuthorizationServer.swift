@@ -78,6 +78,7 @@ public struct AuthorizationDependencies: Sendable {
   public var channel: (any SubscriberChannel)?
   /// Shows what must not be redirected.
   public var pages: any AuthorizationPages
+  public var meter = TokenMeter()
 
   public init(
     catalogue: Catalogue, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, keys: KeyRing, time: any TimeSource,

@@ -35,6 +35,7 @@ struct ClientRequest: Sendable {
   }
 
   private func refuse(_ refusal: Refusal, _ examination: Examination) async -> HTTPResponse {
+    server.dependencies.meter.refused.count(examination.flow.word, refusal.error.code)
     // A code that was used up in vain leaves no grant behind: whoever comes with it next gets nothing (A12).
     if let code = examination.$code.known, refusal.error == .invalidGrant {
       try? await server.dependencies.grants.end(code.grant, reason: EndReason.codeMisused)

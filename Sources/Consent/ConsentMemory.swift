@@ -2,6 +2,7 @@ import Bytes
 import Identifiers
 import Policy
 import Store
+import Telemetry
 
 /// What a call wants decided, while its record is being asked for.
 public struct ConsentQuestion: Sendable {
@@ -39,12 +40,14 @@ public final class ConsentMemory: @unchecked Sendable {
 
   private let register: ConsentRegister
   private let generationCountMaximum: Int
+  private let meter: MemoryMeter
   // Two generations: when the young one is full it becomes the old one, and what was not asked for since then falls out.
   private var young: [ConsentKey: Entry] = [:]
   private var old: [ConsentKey: Entry] = [:]
 
-  init(register: ConsentRegister, countMaximum: Int) {
+  init(register: ConsentRegister, countMaximum: Int, meter: MemoryMeter) {
     self.register = register
+    self.meter = meter
     generationCountMaximum = max(1, countMaximum / 2)
   }
 
@@ -119,7 +122,11 @@ public final class ConsentMemory: @unchecked Sendable {
 
   /// What is remembered, or can be had at once.
   private func entry(_ key: ConsentKey, _ monotonic: UInt64) throws -> Entry? {
-    if let entry = known(key), isBelieved(entry, monotonic) { return entry }
+    if let entry = known(key), isBelieved(entry, monotonic) {
+      meter.count(hit: true)
+      return entry
+    }
+    meter.count(hit: false)
     let (hash, subjectHash) = (key.changeHash, key.subject.changeHash)
     // The stamp comes before the reading: a change in between is then seen at the next question.
     let stamp = register.changes.stamp(hash, subjectHash)

@@ -2,6 +2,7 @@ import Bytes
 import Identifiers
 import Policy
 import Store
+import Telemetry
 
 /// What happened to a consent, for the ledger.
 public struct ConsentChange: Sendable {
@@ -78,7 +79,11 @@ public final class ConsentRegister: Sendable {
   public func changedElsewhere() { changes.changedEverything() }
 
   /// A memory for one event loop.
-  public func memory(countMaximum: Int) -> ConsentMemory { ConsentMemory(register: self, countMaximum: countMaximum) }
+  ///
+  /// - Parameter meter: counts how often it had the record that was wanted.
+  public func memory(countMaximum: Int, meter: MemoryMeter = MemoryMeter()) -> ConsentMemory {
+    ConsentMemory(register: self, countMaximum: countMaximum, meter: meter)
+  }
 
   var now: Timestamp { time.now() }
 

@@ -50,6 +50,8 @@ public enum DecisionRefusal: Sendable, Equatable {
 public enum Decision: Sendable, Equatable {
   case permitted(Permission)
   case refused(DecisionRefusal)
+
+  public var isPermitted: Bool { if case .permitted = self { true } else { false } }
 }
 
 /// A consent as the decision function wants it: the record, with its categories as bits.

@@ -51,6 +51,8 @@ final class AccessToken {
   var quota: QuotaCounters.ClientCounters?
   /// The ledger's number for the client's calls, by operation.
   var usageSlots: [UInt32?] = []
+  /// Where this client's calls are counted on this loop, by the meter's place of the operation, which never changes.
+  var meterRows: [CallRow?] = []
   /// What the client has under way on this loop.
   var load: ClientLoad?
   /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the token.

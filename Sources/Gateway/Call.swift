@@ -35,6 +35,11 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var upstreamQuery: [UInt8] = []
   private var upstreamBody: [UInt8] = []
   private var upstreamStatus: Int?
+  /// When the call went to its backend; monotonic.
+  private var forwardedNanoseconds: UInt64 = 0
+  private var backendEndedNanoseconds: UInt64 = 0
+  /// Nil where tracing is off.
+  private var trace: CallTrace?
 
   // What leaves, once it is recorded.
   private var outcome = Outcome.released(200)
@@ -64,6 +69,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func begin(_ match: RouteMatch) {
     reset()
     route = match
+    if let tracing = gateway.dependencies.tracing, case .operation = match { trace = CallTrace(tracing, exchange) }
   }
 
   /// True from a head that led to an API of the catalogue to the next head.
@@ -89,6 +95,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     switch answer {
     case .decided(let decision, let source):
       consentSource = source
+      loop.meter.decisions.add(at: decision.isPermitted ? 0 : 1)
       permission = try gateway.consent.permission(decision)
       guard let subject, subject.pseudonym == nil else { return try forward() }
       name(subject.number) { call throws(APIError) in try call.forward() }
@@ -191,7 +198,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     }
     guard let upstream = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
     let milliseconds = upstream.timeoutMilliseconds ?? operation.timeoutMilliseconds
-    deadlineNanoseconds = loop.loop.nowNanoseconds + UInt64(milliseconds) * 1_000_000
+    forwardedNanoseconds = loop.loop.nowNanoseconds
+    deadlineNanoseconds = forwardedNanoseconds + UInt64(milliseconds) * 1_000_000
     loop.pool(upstream).send(self)
   }
 
@@ -207,7 +215,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation, let token, let request = gateway.forwards[operation.index] else { return }
     request.append(
       exchange,
-      ForwardRequest.Call(correlator: correlator, client: token.claims.client, forwarded: forwardedFields),
+      ForwardRequest.Call(
+        correlator: correlator, client: token.claims.client, forwarded: forwardedFields, trace: trace),
       query: upstreamQuery, body: upstreamBody, to: &output)
   }
 
@@ -215,6 +224,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   func answered(_ upstream: borrowing UpstreamAnswer) {
     guard let operation, let permission else { return }
+    backendHasEnded(operation)
     upstreamStatus = upstream.status
     do throws(APIError) {
       release(try gateway.filter.run(upstream, operation, permission.categories, subject, &loop.tape, into: &answer))
@@ -238,7 +248,13 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     refuse(error)
   }
 
+  private func backendHasEnded(_ operation: OperationPolicy) {
+    backendEndedNanoseconds = loop.loop.nowNanoseconds
+    loop.row(operation, token).upstream.observe(nanoseconds: backendEndedNanoseconds &- forwardedNanoseconds)
+  }
+
   func failed(_ failure: UpstreamFailure) {
+    if let operation { backendHasEnded(operation) }
     switch failure {
     case .unreachable: refuse(APIError(.unavailable, "backend_unreachable"))
     case .untrusted(let fault):
@@ -267,11 +283,11 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       outcome = .refused(APIError(.tooManyRequests, "source_limit", retryAfterSeconds: seconds))
       return respond()
     }
-    let answer = operation.errors.answer(error.kind)
+    let status = operation.errors.answer(error.kind).status
+    let verdict = CallRecord.Verdict(error, status: status)
     // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
-    let verdict: CallRecord.Verdict = answer.status >= 500 || error.isBackends ? .failed : .refused
     if verdict == .refused { taken.giveBackQuota() }
-    record(verdict, reason: error.reason, status: answer.status, categories: 0)
+    record(verdict, reason: error.reason, status: status, categories: 0)
   }
 
   private func record(_ verdict: CallRecord.Verdict, reason: StaticString?, status: Int, categories: FieldMask) {
@@ -309,15 +325,56 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     load = nil
     switch outcome {
     case .released(let status):
+      count(.allowed, status: status)
       gateway.responder.send(exchange, status: status, body: answer, correlator: correlator, standing: standing)
     case .refused(let error):
+      count(error)
       let errors = operation?.errors ?? errorsWithoutOperation ?? gateway.dependencies.catalogue.commonErrors
       let body = gateway.responder.errorInfo(error, errors)
       gateway.responder.refuse(exchange, error, errors, body: body, correlator: correlator, standing: standing)
     }
   }
 
+  // MARK: What metrics know of it
+
+  private func count(_ verdict: CallRecord.Verdict, status: Int, reason: StaticString? = nil) {
+    guard let operation else { return }
+    let row = loop.row(operation, token)
+    row.outcomes.add(at: CallRow.place(verdict, status: status))
+    row.durations.observe(nanoseconds: loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds)
+    if let trace, trace.place.isSampled { tell(trace, operation, verdict, status, reason) }
+  }
+
+  private func count(_ error: APIError) {
+    loop.meter.countRefusal(operation: operation.map { gateway.meterPlaces[$0.index] }, reason: error.reason)
+    guard let operation else { return }
+    let status = operation.errors.answer(error.kind).status
+    count(CallRecord.Verdict(error, status: status), status: status, reason: error.reason)
+    if let place = CallRow.limitReasons.firstIndex(where: error.reasonIs) { loop.row(operation, token).limits.add(at: place) }
+  }
+
+  /// The spans of a call that is recorded.
+  private func tell(
+    _ trace: CallTrace, _ operation: OperationPolicy, _ verdict: CallRecord.Verdict, _ status: Int, _ reason: StaticString?
+  ) {
+    guard let tracing = gateway.dependencies.tracing else { return }
+    let upstream =
+      forwardedNanoseconds == 0
+      ? nil
+      : TracedCall.Upstream(
+        target: gateway.upstreams[operation.index]?.target, status: upstreamStatus, beganNanoseconds: forwardedNanoseconds,
+        endedNanoseconds: backendEndedNanoseconds)
+    let call = TracedCall(
+      trace: trace, operation: operation, client: token?.claims.client.rawValue, correlator: correlator,
+      isSecure: gateway.settings.isSecure, decision: verdict.name, reason: reason, status: status, upstream: upstream)
+    let spans = call.spans(
+      arrived: exchange.arrivedNanoseconds, monotonic: loop.loop.nowNanoseconds, now: gateway.dependencies.time.now())
+    for span in spans { tracing.queue.offer(span) }
+  }
+
   private func reset() {
+    forwardedNanoseconds = 0
+    trace = nil
     operation = nil
     errorsWithoutOperation = nil
     token = nil

@@ -24,6 +24,8 @@ struct ForwardRequest {
     var client: ClientID
     /// What `forwardedFields` gave for the client's connection.
     var forwarded: [UInt8]
+    /// Nil hands the client's trace context on as it came.
+    var trace: CallTrace?
   }
 
   func append(_ exchange: Exchange, _ call: Call, query: [UInt8], body: [UInt8], to output: inout [UInt8]) {
@@ -35,13 +37,7 @@ struct ForwardRequest {
     field("x-correlator: ", call.correlator, &output)
     field("x-passerelle-client-id: ", call.client.rawValue, &output)
     output.append(contentsOf: call.forwarded)
-    // W3C Trace Context §3: handed on as they came, when they are what they claim to be.
-    if exchange.count(.traceparent) == 1, let parent = exchange.field(.traceparent), Self.isTraceparent(parent) {
-      field("traceparent: ", parent, &output)
-      if exchange.count(.tracestate) == 1, let state = exchange.field(.tracestate), state.count <= 512 {
-        field("tracestate: ", state, &output)
-      }
-    }
+    traceContext(exchange, call.trace, &output)
     if exchange.count(.acceptLanguage) == 1, let languages = exchange.field(.acceptLanguage), languages.count <= 256 {
       field("accept-language: ", languages, &output)
     }
@@ -52,6 +48,25 @@ struct ForwardRequest {
     }
     output.append("\r\n")
     output.append(contentsOf: body)
+  }
+
+  /// W3C Trace Context §3: our own span, where there is one; otherwise what came, when it is what it claims to be. The client's vendors'
+  /// state goes with the client's trace alone.
+  private func traceContext(_ exchange: Exchange, _ trace: CallTrace?, _ output: inout [UInt8]) {
+    if let trace {
+      output.append("traceparent: ")
+      trace.upstream.append(to: &output)
+      output.append("\r\n")
+      guard trace.parent != nil else { return }
+    } else {
+      guard exchange.count(.traceparent) == 1, let parent = exchange.field(.traceparent), Self.isTraceparent(parent) else {
+        return
+      }
+      field("traceparent: ", parent, &output)
+    }
+    if exchange.count(.tracestate) == 1, let state = exchange.field(.tracestate), state.count <= 512 {
+      field("tracestate: ", state, &output)
+    }
   }
 
   /// The fields that say for whom a call is forwarded, the same for all calls of a connection.

@@ -5,6 +5,7 @@ import JOSE
 import Ledger
 import Policy
 import Store
+import Telemetry
 import Wire
 
 /// What a gateway is told.
@@ -62,6 +63,10 @@ public struct GatewayDependencies: Sendable {
   public var quotaUsed: [ClientID: QuotaCounts]
   /// What answers the operations that policies say are served here.
   public var localOperations: [LocalOperationName: any LocalOperation] = [:]
+  /// Counts the calls.
+  public var meter = CallMeter()
+  /// Nil: nothing is traced, and the client's trace context is handed on as it came.
+  public var tracing: Tracing?
   /// Gets a line for the operator's log; nothing personal and no secret stands in it.
   public var notice: @Sendable (String) -> Void = { _ in }
 
@@ -104,6 +109,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let upstreams: [GatewaySettings.Upstream?]
   let locals: [(any LocalOperation)?]
   let forwards: [ForwardRequest?]
+  /// Where the meter counts each operation.
+  let meterPlaces: [Int]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
   private var loops: [LoopState?]
 
@@ -135,6 +142,10 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
       $0.isServedHere ? dependencies.localOperations[LocalOperationName(api: $0.api, operation: $0.id)] : nil
     }
     forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
+    meterPlaces = catalogue.operationsByIndex.map {
+      dependencies.meter.place(
+        of: CallMeter.OperationName(api: $0.api.rawValue, version: $0.version, operation: $0.id.rawValue))
+    }
     self.loops = []
     self.loops = loops.map { LoopState(gateway: self, loop: $0) }
   }
@@ -176,6 +187,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   /// What HTTP itself refuses gets an `ErrorInfo` too. It is no call of an API: nothing of it was understood, and it is not in
   /// the ledger.
   public func reject(_ exchange: Exchange, _ rejection: HTTPRejection) {
+    dependencies.meter.rejections.count(String(rejection.status))
     Rejection.send(exchange, rejection)
   }
 

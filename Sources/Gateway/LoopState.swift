@@ -14,18 +14,37 @@ final class LoopState: @unchecked Sendable {
   var tokens: TokenMemory
   var tape = JSONTape()
   var entry = LedgerMembers()
+  let meter: LoopMeter
   private var loads: [ClientID: ClientLoad] = [:]
   private var pools: [UpstreamTarget: UpstreamPool] = [:]
 
   init(gateway: GatewayHandler, loop: EventLoop) {
     self.gateway = gateway
     self.loop = loop
-    consents = gateway.dependencies.consents.memory(countMaximum: gateway.settings.consentsRemembered)
-    tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered)
+    meter = gateway.dependencies.meter.loop(loop.index)
+    consents = gateway.dependencies.consents.memory(
+      countMaximum: gateway.settings.consentsRemembered, meter: meter.consents)
+    tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered, meter: meter.tokens)
     ledger = gateway.dependencies.ledger.makeLane(notify: { [loop] in loop.wake() })
     loop.onWake { [weak self] in self?.ledger.drain() }
     // The entries of one turn share one wake of the writer, and with it one flush of the disk.
-    loop.onTurnEnd { [weak self] in self?.ledger.flush() }
+    loop.onTurnEnd { [weak self] in
+      guard let self else { return }
+      self.ledger.flush()
+      meter.note(loop.admission)
+    }
+  }
+
+  /// Where a call is counted. A token remembers its own rows, so that this looks nothing up for one that came before.
+  func row(_ operation: OperationPolicy, _ token: AccessToken?) -> CallRow {
+    let place = gateway.meterPlaces[operation.index]
+    guard let token else { return meter.row(.init(operation: place, client: CallMeter.unknownClient)) }
+    if place < token.meterRows.count, let row = token.meterRows[place] { return row }
+    while token.meterRows.count <= place { token.meterRows.append(nil) }
+    let client = gateway.dependencies.meter.place(ofClient: token.claims.client.rawValue)
+    let row = meter.row(.init(operation: place, client: client))
+    token.meterRows[place] = row
+    return row
   }
 
   /// What the client of a token has under way here.

@@ -14,6 +14,9 @@ struct CallRecord {
     /// It was forwarded, or should have been, and something failed.
     case failed
 
+    /// - Parameter status: what the API's codes make of the error.
+    init(_ error: APIError, status: Int) { self = status >= 500 || error.isBackends ? .failed : .refused }
+
     var name: StaticString {
       switch self {
       case .allowed: "allowed"

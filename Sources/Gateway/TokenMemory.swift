@@ -1,4 +1,5 @@
 import JOSE
+import Telemetry
 
 /// The tokens that one loop has verified, by fingerprint, so that a signature is checked once. The tokens themselves are not kept.
 ///
@@ -10,9 +11,11 @@ struct TokenMemory {
   private var old: [Fingerprint: AccessToken] = [:]
   private let generationCountMaximum: Int
   private let fingerprints = Fingerprints()
+  private let meter: MemoryMeter
 
   /// - Parameter countMaximum: tokens held at most, 2 or more.
-  init(countMaximum: Int) {
+  init(countMaximum: Int, meter: MemoryMeter = MemoryMeter()) {
+    self.meter = meter
     generationCountMaximum = max(1, countMaximum / 2)
     young.reserveCapacity(min(generationCountMaximum, 1024))
   }
@@ -21,9 +24,13 @@ struct TokenMemory {
 
   /// The token with this fingerprint, when it was verified before and is still held.
   mutating func token(_ fingerprint: Fingerprint) -> AccessToken? {
-    if let token = young[fingerprint] { return token }
-    guard let token = old[fingerprint] else { return nil }
-    remember(token, fingerprint)
+    if let token = young[fingerprint] {
+      meter.count(hit: true)
+      return token
+    }
+    let token = old[fingerprint]
+    meter.count(hit: token != nil)
+    if let token { remember(token, fingerprint) }
     return token
   }
 

@@ -23,6 +23,9 @@ public enum Random {
   /// Appends a version 4 UUID.
   public static func appendUUID(to text: inout [UInt8]) { pool.value.appendUUID(to: &text) }
 
+  /// 64 bits that are not all zero: names of spans and traces.
+  public static func identifier() -> UInt64 { pool.value.identifier() }
+
   private static let pool = ThreadLocal { UUIDPool() }
 }
 
@@ -33,10 +36,7 @@ private final class UUIDPool {
   private var used = 1024
 
   func appendUUID(to text: inout [UInt8]) {
-    if used == bytes.count {
-      precondition(RAND_bytes(&bytes, Int32(bytes.count)) == 1, "no randomness")
-      used = 0
-    }
+    refillIfEmpty()
     bytes[used + 6] = bytes[used + 6] & 0x0F | 0x40
     bytes[used + 8] = bytes[used + 8] & 0x3F | 0x80
     for index in 0..<16 {
@@ -46,5 +46,22 @@ private final class UUIDPool {
       text.append(Hex.digit(byte & 15))
     }
     used += 16
+  }
+
+  func identifier() -> UInt64 {
+    var value: UInt64 = 0
+    while value == 0 {
+      refillIfEmpty()
+      for index in 0..<8 { value = value << 8 | UInt64(bytes[used + index]) }
+      // The same steps as UUIDs, so that those always find sixteen bytes.
+      used += 16
+    }
+    return value
+  }
+
+  private func refillIfEmpty() {
+    guard used == bytes.count else { return }
+    precondition(RAND_bytes(&bytes, Int32(bytes.count)) == 1, "no randomness")
+    used = 0
   }
 }

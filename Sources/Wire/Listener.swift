@@ -47,6 +47,11 @@ public final class Listener: Sendable {
   /// Closes the listening socket; connections that are there go on.
   public func stopAccepting() { group.loops[0].execute { [acceptor] in acceptor.stop() } }
 
+  /// Connections since the start: taken in, and closed at once because there were too many.
+  public var connections: (accepted: Int, refused: Int) {
+    (state.acceptedCount.load(ordering: .relaxed), state.refusedCount.load(ordering: .relaxed))
+  }
+
   /// Connections that are open.
   public var connectionCount: Int { state.connectionCount.load(ordering: .relaxed) }
 
@@ -87,6 +92,8 @@ final class ListenerState: @unchecked Sendable {
   let limits: ServerLimits
   let tls: TLSServer?
   let connectionCount = Atomic<Int>(0)
+  let acceptedCount = Atomic<Int>(0)
+  let refusedCount = Atomic<Int>(0)
   let isDrainingFlag = Atomic<Bool>(false)
   private let places: [ObjectIdentifier: Int]
   /// One dictionary a loop, in storage that never moves, so that loops do not share an array's own bookkeeping.
@@ -184,9 +191,11 @@ private final class Acceptor: Pollable, @unchecked Sendable {
   private func give(_ accepted: Int32, _ address: SocketAddress) {
     guard state.connectionCount.load(ordering: .relaxed) < state.limits.connectionsMaximum else {
       close(accepted)
+      state.refusedCount.add(1, ordering: .relaxed)
       return
     }
     state.connectionCount.add(1, ordering: .relaxed)
+    state.acceptedCount.add(1, ordering: .relaxed)
     let loop = group.loops[next % group.loops.count]
     next &+= 1
     loop.execute { [state] in
@@ -213,7 +222,10 @@ private final class Acceptor: Pollable, @unchecked Sendable {
   private func shedOne() {
     close(reserve)
     let accepted = passerelle_accept(descriptor, nil, nil)
-    if accepted >= 0 { close(accepted) }
+    if accepted >= 0 {
+      close(accepted)
+      state.refusedCount.add(1, ordering: .relaxed)
+    }
     reserve = open("/dev/null", O_RDONLY | O_CLOEXEC)
   }
 }

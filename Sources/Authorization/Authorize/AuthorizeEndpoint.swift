@@ -56,6 +56,7 @@ struct AuthorizeEndpoint: Sendable {
   /// To the client's redirect URI when client and address are known, otherwise to nobody: a page (profile item 18).
   private func refuse(_ refusal: Refusal, _ examination: Examination) async -> HTTPResponse {
     guard let client = examination.$client.known, let redirectURI = examination.$redirectURI.known else {
+      server.dependencies.meter.refused.count(Flow.authorize.word, refusal.error.code)
       if let client = examination.$client.known { await server.recordRefusal(refusal, client: client.id, flow: .authorize) }
       return server.dependencies.pages.errorPage(refusal, to: examination.request)
     }

@@ -24,6 +24,7 @@ extension AuthorizationServer {
   func refuse(_ refusal: Refusal, client: ClientID, subject: SubjectPseudonym? = nil, at address: ClientAddress) async
     -> HTTPResponse
   {
+    dependencies.meter.refused.count(Flow.authorize.word, refusal.error.code)
     let isRecorded = await recordRefusal(refusal, client: client, subject: subject, flow: .authorize)
     let told = isRecorded ? refusal : .unavailable("the ledger failed")
     return address.redirect(

@@ -31,6 +31,7 @@ struct TokenAnswer {
       }
     }
     try await server.recordIssue(token, grant: grant, scopes: scopes)
+    server.dependencies.meter.issued.count(examination.flow.word)
     var body = JSONWriter()
     body.beginObject()
     body.field("access_token", token.token)

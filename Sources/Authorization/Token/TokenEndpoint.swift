@@ -12,6 +12,7 @@ struct TokenEndpoint: Sendable {
       parameters = try ClientRequest.parameters(of: request)
       flow = try Self.flow(parameters)
     } catch {
+      server.dependencies.meter.refused.count("token", error.error.code)
       return Answer.refusal(error, to: request)
     }
     return await ClientRequest(server: server).answer(flow, request, parameters) { examination async throws(Refusal) in

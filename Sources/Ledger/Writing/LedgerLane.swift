@@ -160,7 +160,9 @@ public final class LedgerLane: @unchecked Sendable {
     notify()
   }
 
-  var hasPending: Bool { shared.withLock { !$0.pending.ends.isEmpty } }
+  var hasPending: Bool { pendingCount > 0 }
+  /// Entries that the writer has not taken yet. Any thread.
+  var pendingCount: Int { shared.withLock { $0.pending.ends.count } }
 
   /// No more entries: what waits and what comes is settled as not durable.
   func close() {

@@ -16,6 +16,7 @@ final class LedgerLog {
   private let time: any TimeSource
   /// What was written is counted here too.
   let usage: LiveUsage
+  private let meter: LedgerMeter
   private var lock: LedgerLock
   private var head: LedgerHead.File
   private var segment: SegmentFile?
@@ -37,12 +38,13 @@ final class LedgerLog {
 
   init(
     directory: String, recovered: LedgerRecovery.State, lock: LedgerLock, options: LedgerOptions, time: any TimeSource,
-    faults: (any FileFaults)?
+    meter: LedgerMeter = LedgerMeter(), faults: (any FileFaults)?
   ) throws(LedgerError) {
     self.directory = directory
     self.options = options
     self.faults = faults
     self.time = time
+    self.meter = meter
     self.lock = lock
     head = try LedgerHead.File(directory: directory)
     if let kept = recovered.segment {
@@ -97,6 +99,7 @@ final class LedgerLog {
     }
     try chooseSegment(now)
     guard let segment else { throw .notWritten(reason: "there is no segment to write to") }
+    let began = time.monotonicNanoseconds()
     do {
       try segment.append(output, flushes: options.durability == .durable)
     } catch {
@@ -104,6 +107,8 @@ final class LedgerLog {
       lookedAt = now &- Self.lookNanoseconds &- 1
       throw error
     }
+    meter.wrote(
+      entries: sequence - position.sequence, bytes: output.count, nanoseconds: time.monotonicNanoseconds() &- began)
     position = LedgerPosition(sequence: sequence, segment: segment.name, offset: segment.length, hash: hash)
     head.write(position)
     usage.add(marks, hour: hour, to: position)

@@ -98,6 +98,7 @@ extension LedgerWriter {
         }
         return nil
       } catch {
+        core.meter.failed()
         core.fault.withLock { $0 = error.description }
         if core.isHealthy.exchange(false, ordering: .acquiringAndReleasing) { core.told(error.description) }
         return error

@@ -3,6 +3,7 @@ import Dispatch
 import Glibc
 import Store
 import Synchronization
+import Telemetry
 
 /// The one writer of a ledger: a thread that makes everything durable that all lanes and the control plane hold, with one write
 /// and one flush per batch.
@@ -42,11 +43,11 @@ public final class LedgerWriter: Sendable {
     }
     let lock = try LedgerLock(directory: directory)
     let recovered = try LedgerRecovery(directory: directory).run()
+    let core = Core(sequence: recovered.sequence, told: told)
     let log = try LedgerLog(
-      directory: directory, recovered: recovered, lock: lock, options: options, time: time, faults: faults)
+      directory: directory, recovered: recovered, lock: lock, options: options, time: time, meter: core.meter, faults: faults)
     keepsCalls = options.durability != .none
     usage = log.usage
-    let core = Core(sequence: recovered.sequence, told: told)
     self.core = core
     let running = Running(core: core, log: log, notes: recovered.notes)
     guard let worker = WorkerThread({ running.run() }) else {
@@ -106,6 +107,20 @@ public final class LedgerWriter: Sendable {
   /// The number of the last durable entry. Any thread; one load.
   public var lastSequence: UInt64 { core.lastSequence.load(ordering: .acquiring) }
 
+  /// What is counted of the writing, and how it stands now. Any thread.
+  public func metrics() -> [MetricFamily] {
+    let (lanes, waiting) = core.state.withLock { ($0.lanes, $0.waiting.count) }
+    return core.meter.families + [
+      .single(
+        "passerelle_ledger_waiting_entries", .gauge, help: "Entries that the writer has not begun to write.",
+        .count(UInt64(lanes.reduce(waiting) { $0 + $1.pendingCount }))),
+      .single(
+        "passerelle_ledger_healthy", .gauge, help: "1 while the ledger can be written; 0: calls are answered 503.",
+        .count(isHealthy ? 1 : 0)),
+      .single("passerelle_ledger_last_sequence", .gauge, help: "The number of the last durable entry.", .count(lastSequence)),
+    ]
+  }
+
   /// Makes durable what waits, then ends. Whatever comes later is settled as not durable.
   public func close() {
     core.state.withLock { $0.isClosed = true }
@@ -148,6 +163,7 @@ public final class LedgerWriter: Sendable {
     let isHealthy = Atomic<Bool>(true)
     let lastSequence: Atomic<UInt64>
     let fault = Mutex<String?>(nil)
+    let meter = LedgerMeter()
 
     let told: @Sendable (String?) -> Void
 

@@ -78,6 +78,9 @@ public final class Database: Sendable {
     let done = DispatchSemaphore(value: 0)
   }
 
+  /// Writes that wait for their turn. Any thread.
+  public var waitingCount: Int { queue.waitingCount }
+
   /// Reads one consistent state. Blocks for microseconds; any thread.
   public func read<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     let connection = try readers.take()

@@ -29,6 +29,8 @@ final class WriteQueue: Sendable {
     return refusal
   }
 
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
   /// No more jobs; what waits is still written, then `run` returns.
   func close() {
     state.withLock { $0.isClosed = true }

@@ -49,8 +49,12 @@ extension Configuration {
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
+    metrics =
+      try reader.value("metrics").map { value throws(DocumentError) in try Metrics(value, folder: folder) } ?? Metrics()
     overload =
       try reader.value("overload").map { value throws(DocumentError) in try Admission.Settings(value) } ?? Admission.Settings()
+    tracing = try reader.value("tracing").map { value throws(DocumentError) in try Tracing(value, folder: folder) }
+    log = try reader.value("log").map { value throws(DocumentError) in try Log(value) } ?? Log()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
     try checkListeners(root)

@@ -39,7 +39,11 @@ struct Configuration: Sendable {
   var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits
+  var metrics: Metrics
   var overload: Admission.Settings
+  /// Nil: nothing is traced.
+  var tracing: Tracing?
+  var log: Log
   /// Plans, and which clients have them; without the policies' prices.
   var billing: PlanBook
 

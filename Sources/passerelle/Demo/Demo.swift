@@ -35,7 +35,7 @@ final class Demo {
       ).utf8)
     // By this file a folder is a demo's, also when its first start fails.
     if !Files.exists(file) { try Files.write(text, to: file) }
-    backbone = try Backbone(Configuration.load(text, file: file), ledgerTold: LedgerNotices.toStandardError())
+    backbone = try Backbone(Configuration.load(text, file: file), ledgerTold: LedgerNotices.toLog())
     do {
       service = try Service(backbone, simulatedSubscribers: backend.sims)
       // Now that the ledger's lock and the ports are had: until then one that was there may be a running demo's.

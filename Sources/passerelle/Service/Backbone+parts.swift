@@ -8,6 +8,7 @@ import Ledger
 import Pages
 import Policy
 import Store
+import Telemetry
 import Wire
 
 extension Backbone {
@@ -18,12 +19,12 @@ extension Backbone {
     let errorPages = ErrorPages()
     let phone = simulatedSubscribers.isEmpty ? nil : SimulatedPhone()
     let services = try OutboundServices(configuration, outbound)
-    let server = AuthorizationServer(
-      settings: authorizationSettings,
-      dependencies: AuthorizationDependencies(
-        catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
-        recognition: recognition(services), simulatedSubscribers: simulatedSubscribers, oneTimeCodes: oneTimeCodes(services),
-        channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages))
+    var dependencies = AuthorizationDependencies(
+      catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
+      recognition: recognition(services), simulatedSubscribers: simulatedSubscribers, oneTimeCodes: oneTimeCodes(services),
+      channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages)
+    dependencies.meter = meters.tokens
+    let server = AuthorizationServer(settings: authorizationSettings, dependencies: dependencies)
     let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
@@ -65,7 +66,8 @@ extension Backbone {
     var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
       consents: consents, ledger: ledger, time: time, quotaUsed: try stores.usage.quotaCounts(at: time.now()))
-    dependencies.notice = { Output.error($0) }
+    dependencies.notice = { Log.process.warning("upstream.untrusted", $0) }
+    dependencies.meter = meters.calls
     dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))
     return dependencies
   }

@@ -27,6 +27,7 @@ final class Backbone: Sendable {
   let retention: LedgerRetention?
   /// The operator's own, where there is one, on a loop of its own.
   let consentMaster: ConsentMasterLink?
+  let meters: Meters
 
   /// - Parameter ledgerTold: hears from the ledger's writer, on its thread: why it cannot write, and nil when it can again.
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
@@ -44,6 +45,7 @@ final class Backbone: Sendable {
     ledger = try LedgerWriter(
       directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions, told: ledgerTold)
     let changes = ChangeBoard()
+    meters = Meters(configuration.metrics)
     do {
       guard hadDatabase || ledger.lastSequence == 0 else { throw installation.databaseMissing(entries: ledger.lastSequence) }
       stores = try Backbone.stores(configuration, keys, time)
@@ -57,7 +59,8 @@ final class Backbone: Sendable {
     }
     consents = ConsentRegister(
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
-      observer: ConsentLedger(ledger: ledger), source: consentMaster?.master.records, changes: changes)
+      observer: ConsentLedger(ledger: ledger, counter: meters.consentChanges), source: consentMaster?.master.records,
+      changes: changes)
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence },
       live: ledger.usage)

@@ -1,14 +1,17 @@
 import Consent
 import Ledger
+import Telemetry
 
 /// Writes each change of a consent to the ledger; the change is acknowledged when the entry is durable.
 struct ConsentLedger: ConsentObserver {
   let ledger: LedgerWriter
+  let counter: LabelledCounter
 
   func consentChanged(_ change: ConsentChange) async throws {
     let event = change.event
     // What is withdrawn has the name that its calls have in the ledger, also where a consent master gave it.
     let consent = event.kind == "revoked" ? event.consent : change.row.id
+    counter.count(event.kind)
     var detail = [LedgerEntry.Detail("flow", event.flow), LedgerEntry.Detail("actor", event.actor)]
     for (key, value) in [("language", event.language), ("page_version", event.pageVersion), ("text_digest", event.textDigest)] {
       if let value { detail.append(LedgerEntry.Detail(key, value)) }

@@ -3,6 +3,7 @@ import Bytes
 import ConsentMaster
 import Ledger
 import Store
+import Telemetry
 import Wire
 
 /// The operator's consent master: its parts, the loop that they work on, and what it may tell us.
@@ -27,7 +28,7 @@ final class ConsentMasterLink: Sendable {
     }
     loop = try EventLoop(index: 0, time: time)
     master = ConsentMaster.make(try settings.made(), tls: tls, loop: loop, stores: stores, changes: board, time: time) {
-      Output.error($0)
+      Log.process.warning("consent_master.unavailable", $0)
     }
     loop.start()
     master.outbox.wake()

@@ -1,6 +1,7 @@
 import Bytes
 import JOSE
 import Ledger
+import Telemetry
 import Wire
 
 /// Lets the next signing key sign when the current one has signed for long enough. Looks once an hour, on its loop.
@@ -34,11 +35,14 @@ final class KeyRotation: TimerTarget, @unchecked Sendable {
   private func look() {
     loop.setTimer(timer, afterNanoseconds: Self.periodNanoseconds)
     guard time.now().seconds - keys.currentSince.seconds >= ageSeconds else { return }
-    do { try keys.rotate() } catch { return Output.error("the signing key could not be rotated: \(error)") }
+    do { try keys.rotate() } catch {
+      return Log.process.error("key.not_rotated", "the signing key could not be rotated: \(error)")
+    }
     loop.spawn { [ledger, keys] in
       let detail = [LedgerEntry.Detail("kid", keys.current.kid), LedgerEntry.Detail("because", "age")]
       do { try await ledger.append(LedgerEntry(event: "key.rotated", detail: detail)) } catch {
-        Output.error("the signing key was rotated, but the ledger could not be written: \(error)")
+        Log.process.error(
+          "key.rotation_not_recorded", "the signing key was rotated, but the ledger could not be written: \(error)")
       }
     }
   }

@@ -1,9 +1,10 @@
 import JOSE
 import Ledger
+import Telemetry
 import Wire
 
 /// What is done with the ledger's files behind the calls, each on a thread of its own: counting, sealing, indexing, removing. What goes
-/// wrong is said once on standard error, and again when it goes on.
+/// wrong is said once in the log, and again when it goes on.
 enum LedgerPasses {
   /// A pass under the name by which `/readyz` tells of its fault.
   struct Named: Sendable {
@@ -36,7 +37,8 @@ enum LedgerPasses {
       sealed: { [ledger = backbone.ledger] seal in
         let detail = [LedgerEntry.Detail("segment", seal.segment), LedgerEntry.Detail("root", seal.root.hex)]
         do { try ledger.appendNow(LedgerEntry(event: "ledger.sealed", detail: detail)) } catch {
-          Output.error("\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
+          Log.process.error(
+            "ledger.seal_not_recorded", "\(seal.segment) is sealed, but the ledger could not take the note of it: \(error)")
         }
       })
     return pass("ledger_sealing", "the ledger is not sealed on", everyMilliseconds: 60_000) { _ in
@@ -69,7 +71,13 @@ enum LedgerPasses {
   ) -> Named {
     let pass = RepeatedPass(
       everyMilliseconds: everyMilliseconds,
-      told: { fault in Output.error(fault.map { "\(complaint): \($0)" } ?? "no more: \(complaint)") }, work: work)
+      told: { fault in
+        if let fault {
+          Log.process.error("ledger.pass_failed", "\(complaint): \(fault)")
+        } else {
+          Log.process.info("ledger.pass_goes_on", "no more: \(complaint)")
+        }
+      }, work: work)
     return Named(name: name, pass: pass)
   }
 }

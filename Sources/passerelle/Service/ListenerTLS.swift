@@ -1,5 +1,6 @@
 import Administration
 import Bytes
+import Telemetry
 import Wire
 
 /// TLS of the listeners, each under its place in the configuration.
@@ -42,13 +43,15 @@ struct ListenerTLS: CertificateControl {
     }
   }
 
-  /// The same, told on standard error.
+  /// The same, told in the log.
   func reloadAloud() {
-    guard !servers.isEmpty else { return Output.error("no listener has TLS: there are no certificates to read again") }
+    guard !servers.isEmpty else { return Log.process.warning("certificates.none", "no listener has TLS: there are no certificates to read again") }
     for outcome in reload() {
-      Output.error(
-        outcome.fault.map { "\(outcome.listener): the certificates stay as they were: \($0)" }
-          ?? "\(outcome.listener): certificates read again")
+      if let fault = outcome.fault {
+        Log.process.error("certificates.kept", "\(outcome.listener): the certificates stay as they were: \(fault)")
+      } else {
+        Log.process.info("certificates.read", "\(outcome.listener): certificates read again")
+      }
     }
   }
 

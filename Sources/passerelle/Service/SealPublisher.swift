@@ -3,6 +3,7 @@ import Dispatch
 import JOSE
 import Ledger
 import Synchronization
+import Telemetry
 import Wire
 
 /// Takes the seals of the ledger where they are safe from whoever can change it: into another directory, and to a server. On the sealer's
@@ -45,7 +46,7 @@ final class SealPublisher: Sendable {
       defer { complaint = text }
       return complaint != text
     }
-    if isNew { Output.error(text) }
+    if isNew { Log.process.warning("ledger.seal_not_published", text) }
   }
 
   /// A mark beside the seal says that it arrived.

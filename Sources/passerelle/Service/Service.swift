@@ -25,6 +25,8 @@ final class Service {
   private let counting: LedgerPasses.Named
   private let draining = Draining()
   private let streams: LedgerStreams
+  /// Nil: nothing is traced.
+  private let spans: SpanExporter?
   let adminToken: String
   let tls: ListenerTLS
 
@@ -50,8 +52,10 @@ final class Service {
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
     var gatewaySettings = try configuration.makeGatewaySettings()
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
-    gateway = try GatewayHandler(
-      settings: gatewaySettings, dependencies: backbone.gatewayDependencies(authorization.server), loops: loops.loops)
+    spans = try configuration.tracing.map { [adminLoop] in try SpanExporter($0, outbound, loop: adminLoop.loops[0]) }
+    var dependencies = try backbone.gatewayDependencies(authorization.server)
+    dependencies.tracing = spans?.tracing
+    gateway = GatewayHandler(settings: gatewaySettings, dependencies: dependencies, loops: loops.loops)
     let door = FrontDoor(gateway: gateway, authorization: authorization.server, pages: authorization.site)
     publicListener = try Service.listen(
       configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits, tls.front)
@@ -63,10 +67,31 @@ final class Service {
       health: Health(
         ledger: backbone.ledger, database: backbone.stores.database, draining: draining,
         details: { [streams, all = [counting] + passes] in streams.health + LedgerPasses.faults(all) }), token: adminToken,
-      isSecure: tls.admin != nil,
-      others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])
+      isSecure: tls.admin != nil, others: try Service.otherPaths(backbone))
     adminListener = try Service.listen(
       configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits(), tls.admin)
+    registerMetrics()
+  }
+
+  /// What the admin listener serves beside the admin API.
+  private static func otherPaths(_ backbone: Backbone) throws -> [String: @Sendable (HTTPRequest) async -> HTTPResponse] {
+    let metrics = MetricsEndpoint(
+      backbone.meters.registry, token: try backbone.configuration.metrics.bearerTokenFile.map(OutboundServices.token))
+    var paths: [String: @Sendable (HTTPRequest) async -> HTTPResponse] = [MetricsEndpoint.path: { metrics.respond(to: $0) }]
+    if let changes = backbone.consentMaster?.changes { paths[MasterChanges.path] = { await changes.respond(to: $0) } }
+    return paths
+  }
+
+  private func registerMetrics() {
+    let listeners = [("public", publicListener), ("mutual", mutualListener), ("admin", adminListener)].compactMap {
+      name, listener in
+      listener.map { (name: name, listener: $0) }
+    }
+    let connections = ListenerMetrics(listeners: listeners, tls: tls)
+    backbone.meters.registry.set("listeners") { connections.families() }
+    backbone.meters.registry.set("streams") { [streams] in streams.metrics() }
+    if let spans { backbone.meters.registry.set("spans") { spans.metrics() } }
+    backbone.registerMetrics()
   }
 
   var port: Int { publicListener.port }
@@ -86,6 +111,7 @@ final class Service {
     rotation.start()
     for named in passes { named.pass.start() }
     streams.start()
+    spans?.start()
   }
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
@@ -100,6 +126,7 @@ final class Service {
     // Before the loop that seals are published by.
     for named in passes { named.pass.stop() }
     streams.stop()
+    await spans?.stop()
     loops.stop()
     adminLoop.stop()
     counting.pass.stop(finishing: true)

@@ -2,6 +2,7 @@ import Bytes
 import Ledger
 import Store
 import Synchronization
+import Telemetry
 
 /// Sends the ledger's durable entries to somebody else, behind the writer and never in its way: it reads the files.
 ///
@@ -144,7 +145,10 @@ final class LedgerStream: Sendable {
       defer { state.fault = text }
       return state.fault != text
     }
-    if isNew { Output.error("the stream \(name) of the ledger: \(text); it is tried again") }
+    if isNew {
+      Log.process.warning(
+        "ledger.stream_failed", "the stream \(name) of the ledger: \(text); it is tried again", ("stream", name))
+    }
   }
 
   /// A stream that is new begins with the first entry there is.

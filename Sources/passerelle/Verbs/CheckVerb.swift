@@ -21,6 +21,9 @@ enum CheckVerb: Verb {
     try Installation(configuration).check()
     let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
+    for file in [configuration.metrics.bearerTokenFile, configuration.tracing?.collector.bearerTokenFile].compactMap(\.self) {
+      _ = try OutboundServices.token(file)
+    }
     let adapters = try await health(configuration)
     let questions = try LegalBasisReport.rows(configuration, catalogue)
     guard arguments.flag("--json") else {
