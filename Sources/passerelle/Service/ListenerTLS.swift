@@ -45,7 +45,9 @@ struct ListenerTLS: CertificateControl {
 
   /// The same, told in the log.
   func reloadAloud() {
-    guard !servers.isEmpty else { return Log.process.warning("certificates.none", "no listener has TLS: there are no certificates to read again") }
+    guard !servers.isEmpty else {
+      return Log.process.warning("certificates.none", "no listener has TLS: there are no certificates to read again")
+    }
     for outcome in reload() {
       if let fault = outcome.fault {
         Log.process.error("certificates.kept", "\(outcome.listener): the certificates stay as they were: \(fault)")

@@ -76,7 +76,10 @@ final class Service {
   /// What the admin listener serves beside the admin API.
   private static func otherPaths(_ backbone: Backbone) throws -> [String: @Sendable (HTTPRequest) async -> HTTPResponse] {
     let metrics = MetricsEndpoint(
-      backbone.meters.registry, token: try backbone.configuration.metrics.bearerTokenFile.map(OutboundServices.token))
+      backbone.meters.registry,
+      token: try backbone.configuration.metrics.bearerTokenFile.map {
+        try OutboundServices.token($0, key: "metrics.bearerTokenFile")
+      })
     var paths: [String: @Sendable (HTTPRequest) async -> HTTPResponse] = [MetricsEndpoint.path: { metrics.respond(to: $0) }]
     if let changes = backbone.consentMaster?.changes { paths[MasterChanges.path] = { await changes.respond(to: $0) } }
     return paths

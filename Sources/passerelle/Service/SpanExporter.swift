@@ -38,7 +38,7 @@ final class SpanExporter: Sendable {
     address = settings.collector.address
     var fields: [(name: String, value: String)] = [("content-type", "application/json")]
     if let file = settings.collector.bearerTokenFile {
-      let token = try OutboundServices.token(file)
+      let token = try OutboundServices.token(file, key: "tracing.otlp.bearerTokenFile")
       let name = settings.collector.header
       fields.append((name, name == "authorization" ? "Bearer \(token)" : token))
     }

@@ -21,8 +21,9 @@ enum CheckVerb: Verb {
     try Installation(configuration).check()
     let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
-    for file in [configuration.metrics.bearerTokenFile, configuration.tracing?.collector.bearerTokenFile].compactMap(\.self) {
-      _ = try OutboundServices.token(file)
+    _ = try configuration.metrics.bearerTokenFile.map { try OutboundServices.token($0, key: "metrics.bearerTokenFile") }
+    _ = try configuration.tracing?.collector.bearerTokenFile.map {
+      try OutboundServices.token($0, key: "tracing.otlp.bearerTokenFile")
     }
     let adapters = try await health(configuration)
     let questions = try LegalBasisReport.rows(configuration, catalogue)
