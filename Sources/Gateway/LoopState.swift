@@ -4,7 +4,7 @@ import Ledger
 import Policy
 import Wire
 
-/// What the calls of one event loop share: memories, pools, and scratch space. Confined to its loop.
+/// What the calls of one event loop share: memories and scratch space. Confined to its loop.
 final class LoopState: @unchecked Sendable {
   let gateway: GatewayHandler
   let loop: EventLoop
@@ -13,7 +13,6 @@ final class LoopState: @unchecked Sendable {
   var tokens: TokenMemory
   var tape = JSONTape()
   var entry = LedgerMembers()
-  private var pools: [UpstreamTarget: UpstreamPool] = [:]
 
   init(gateway: GatewayHandler, loop: EventLoop) {
     self.gateway = gateway
@@ -24,15 +23,5 @@ final class LoopState: @unchecked Sendable {
     loop.onWake { [weak self] in self?.ledger.drain() }
     // The entries of one turn share one wake of the writer, and with it one flush of the disk.
     loop.onTurnEnd { [weak self] in self?.ledger.flush() }
-  }
-
-  /// The pool of connections from this loop to a backend.
-  func pool(_ upstream: GatewaySettings.Upstream) -> UpstreamPool {
-    if let pool = pools[upstream.target] { return pool }
-    var limits = UpstreamLimits()
-    limits.connectionsMaximum = upstream.connectionsMaximum
-    let pool = UpstreamPool(loop: loop, target: upstream.target, limits: limits)
-    pools[upstream.target] = pool
-    return pool
   }
 }

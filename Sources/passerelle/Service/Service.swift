@@ -46,6 +46,7 @@ final class Service {
     counting = LedgerPasses.counting(backbone)
     passes = try LedgerPasses.all(backbone, outbound, loop: adminLoop.loops[0])
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
+    try configuration.checkUpstreams(backbone.catalogue)
     var gatewaySettings = try configuration.makeGatewaySettings()
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     gateway = try GatewayHandler(
@@ -57,7 +58,7 @@ final class Service {
       try Service.listen($0.listen.host, $0.listen.port, loops, door, $0.listen.serverLimits, tls.mutual)
     }
     let admin = AdminHandler(
-      api: backbone.adminAPI(certificates: tls),
+      api: backbone.adminAPI(certificates: tls, upstreams: { [gateway] in gateway.upstreamStates() }),
       health: Health(
         ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken,
       others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])

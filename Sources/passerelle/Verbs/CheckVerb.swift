@@ -18,6 +18,7 @@ enum CheckVerb: Verb {
     _ = try arguments.positional(exactly: 0, "nothing")
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
+    try configuration.checkUpstreams(catalogue)
     let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
     let adapters = try await health(configuration)
