@@ -23,6 +23,16 @@ enum Answer {
     return privateJSON(refusal.error.status(at: flow), body.bytes, challenge(refusal, to: request))
   }
 
+  /// The same without a look at the request.
+  static var overloaded: HTTPResponse {
+    var body = JSONWriter()
+    body.beginObject()
+    body.field("error", OAuthError.temporarilyUnavailable.code)
+    body.field("error_description", "there is too much to do now; try again later")
+    body.endObject()
+    return privateJSON(503, body.bytes, [("retry-after", "1")])
+  }
+
   /// A client that tried the Authorization field is told so in kind (RFC 6749 §5.2).
   private static func challenge(_ refusal: Refusal, to request: HTTPRequest) -> [(name: String, value: String)] {
     if refusal.error == .temporarilyUnavailable { return [("retry-after", "1")] }

@@ -26,6 +26,9 @@ public final class AuthorizationServer: Sendable {
   /// True for the endpoints that this server answers itself; the pages that it redirects to are another's.
   public func handles(path: String) -> Bool { EndpointPath(rawValue: path).map(EndpointPath.own.contains) ?? false }
 
+  /// What a request to one of its endpoints gets when there is too much to do.
+  public static var overloaded: HTTPResponse { Answer.overloaded }
+
   /// Answers a request to one of its endpoints. Never throws: what goes wrong is an answer of the protocol.
   public func respond(to request: HTTPRequest) async -> HTTPResponse {
     switch (EndpointPath(rawValue: request.path), request.method) {

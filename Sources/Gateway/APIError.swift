@@ -14,6 +14,8 @@ struct APIError: Error {
 
   /// The backend's own refusal, passed on by its code.
   var isBackends = false
+  /// There is more to do than can be done, all together or for this client.
+  private(set) var isOverload = false
 
   init(_ kind: ErrorKind, _ reason: StaticString, message: String? = nil, retryAfterSeconds: Int? = nil, allow: String? = nil) {
     self.kind = kind
@@ -22,6 +24,13 @@ struct APIError: Error {
     self.retryAfterSeconds = retryAfterSeconds
     self.allow = allow
   }
+
+  /// There is more to do than can be done: the client may come back.
+  static let overload: APIError = {
+    var error = APIError(.unavailable, "overload", retryAfterSeconds: 1)
+    error.isOverload = true
+    return error
+  }()
 
   func reasonIs(_ text: StaticString) -> Bool {
     reason.utf8CodeUnitCount == text.utf8CodeUnitCount && reason.description == text.description

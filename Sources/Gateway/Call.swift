@@ -24,6 +24,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   /// The codes of the API that the path belongs to, where it leads to no operation of it.
   private var errorsWithoutOperation: ErrorCodes?
   private var token: AccessToken?
+  /// The client's, of which this call is one until it is answered.
+  private var load: ClientLoad?
   private var standing: Limiter.Standing?
   private var taken = Limiter.Taken()
   private var subject: CallSubject?
@@ -142,9 +144,26 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     self.token = token
     if let thumbprint = token.claims.keyThumbprint { try gateway.proofs.run(exchange, token, thumbprint, now: now) }
     try Authorize.run(token, operation)
+    try enterShare(token)
     taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
     subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamQuery, &upstreamBody)
     return nil
+  }
+
+  /// A call that begins again, after its issuer was asked, has its place already.
+  private func enterShare(_ token: AccessToken) throws(APIError) {
+    guard load == nil else { return }
+    let load = loop.load(of: token)
+    try FairShare.enter(load, exchange)
+    self.load = load
+  }
+
+  /// There is too much to do. Not one entry is written for it: whoever has much to do would have more.
+  func shed() {
+    do throws(APIError) {
+      _ = try followRoute()
+      throw .overload
+    } catch { refuse(error) }
   }
 
   /// What a refusal belongs to is known before anything is refused: it decides the codes, and whether there is an entry.
@@ -241,13 +260,18 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     return APIError(.unavailable, reason, retryAfterSeconds: upstream?.retryAfterSeconds(at: loop.loop.nowNanoseconds) ?? 1)
   }
 
-  /// A refusal goes to the ledger like an answer. What belongs to no operation, and what a source without a token sends beyond its
-  /// measure, has no entry of its own and leaves at once.
+  /// A refusal goes to the ledger like an answer. What belongs to no operation, what a source without a token sends beyond its
+  /// measure, and what is too much to do has no entry of its own and leaves at once.
   private func refuse(_ error: APIError) {
     outcome = .refused(error)
     guard let operation else { respond(); return }
+    // A refusal that waited for its entry would keep the room that it is about.
+    if error.isOverload {
+      gateway.shed.count(on: loop.loop)
+      return respond()
+    }
     if token == nil, let seconds = gateway.unauthenticated.admit(exchange.remoteAddress, at: loop.loop.nowNanoseconds) {
-      gateway.unauthenticated.count(on: loop.loop)
+      gateway.unauthenticated.untold.count(on: loop.loop)
       outcome = .refused(APIError(.tooManyRequests, "source_limit", retryAfterSeconds: seconds))
       return respond()
     }
@@ -288,6 +312,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     .unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released.")
 
   private func respond() {
+    load?.leave()
+    load = nil
     switch outcome {
     case .released(let status):
       gateway.responder.send(exchange, status: status, body: answer, correlator: correlator, standing: standing)

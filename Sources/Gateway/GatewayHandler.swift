@@ -100,6 +100,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let record: CallRecord
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
+  /// Calls that came when there was too much to do.
+  let shed: CountedRefusals
   let notices: UpstreamNotices
   /// By name in the configuration.
   let upstreamsByName: [String: Upstream]
@@ -136,6 +138,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     notices = UpstreamNotices(tell: dependencies.notice)
     unauthenticated = UnauthenticatedRefusals(
       perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
+    shed = CountedRefusals(event: "api.refused_overload", reason: "overload", status: 503, ledger: dependencies.ledger)
     upstreamsByName = Self.makeUpstreams(settings, dependencies, loops, previous)
     upstreams = catalogue.operationsByIndex.map { [upstreamsByName] in
       $0.isServedHere ? nil : upstreamsByName[$0.api.rawValue] ?? upstreamsByName["*"]
@@ -150,7 +153,10 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   }
 
   /// Writes what is still to be told, when no call comes any more.
-  public func finish() async { await unauthenticated.tell() }
+  public func finish() async {
+    await unauthenticated.untold.tell()
+    await shed.tell()
+  }
 
   /// True when the path of the request, whose head is read, belongs to an API of the catalogue.
   public func owns(_ exchange: Exchange) -> Bool { (exchange.handlerState as? Call)?.isRouted ?? false }
@@ -166,6 +172,12 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   }
 
   public func handle(_ exchange: Exchange) { call(of: exchange).proceed() }
+
+  /// There is too much to do: the call is refused before anything of it is looked at, and counted.
+  public func shed(_ exchange: Exchange) {
+    guard owns(exchange) else { Rejection.sendOverloaded(exchange); return }
+    call(of: exchange).shed()
+  }
 
   private func call(of exchange: Exchange) -> Call {
     if let call = exchange.handlerState as? Call { return call }

@@ -1,5 +1,6 @@
 import Bytes
 import Consent
+import Identifiers
 import Ledger
 import Policy
 import Wire
@@ -13,6 +14,7 @@ final class LoopState: @unchecked Sendable {
   var tokens: TokenMemory
   var tape = JSONTape()
   var entry = LedgerMembers()
+  private var loads: [ClientID: ClientLoad] = [:]
 
   init(gateway: GatewayHandler, loop: EventLoop) {
     self.gateway = gateway
@@ -23,5 +25,14 @@ final class LoopState: @unchecked Sendable {
     loop.onWake { [weak self] in self?.ledger.drain() }
     // The entries of one turn share one wake of the writer, and with it one flush of the disk.
     loop.onTurnEnd { [weak self] in self?.ledger.flush() }
+  }
+
+  /// What the client of a token has under way here.
+  func load(of token: AccessToken) -> ClientLoad {
+    if let load = token.load { return load }
+    let load = loads[token.claims.client] ?? ClientLoad()
+    loads[token.claims.client] = load
+    token.load = load
+    return load
   }
 }

@@ -15,6 +15,17 @@ public enum Rejection {
     exchange.endResponse(body: body.span)
   }
 
+  /// Answers a request that is no API's when there is too much to do; the connection stays.
+  public static func sendOverloaded(_ exchange: Exchange) {
+    exchange.beginResponse(status: 503)
+    exchange.addField("x-correlator: ", Random.uuid())
+    exchange.addField("cache-control: ", "no-store")
+    exchange.addField("retry-after: ", 1)
+    exchange.addField("content-type: ", "application/json")
+    let body = Responder.errorInfo(status: 503, code: code(of: 503), message: "There is too much to do now: try again later.")
+    exchange.endResponse(body: body.span)
+  }
+
   private static func code(of status: Int) -> String {
     switch status {
     case 408: "REQUEST_TIMEOUT"

@@ -34,18 +34,17 @@ final class UnauthenticatedRefusals: Sendable {
 
   private let intervalNanoseconds: UInt64
   private let depthNanoseconds: UInt64
-  private let ledger: LedgerWriter
   private let buckets = Mutex(Buckets())
-  /// Refusals without an entry since the last one that told of them.
-  private let untold = Atomic<Int>(0)
-  private let isTellingSoon = Atomic<Bool>(false)
+  /// Those beyond the measure.
+  let untold: CountedRefusals
 
   /// - Parameter perMinute: of one source, and at once; 0 for no limit.
   init(perMinute: Int, ledger: LedgerWriter) {
     let perMinute = UInt64(max(0, perMinute))
     intervalNanoseconds = perMinute == 0 ? 0 : (60_000_000_000 + perMinute - 1) / perMinute
     depthNanoseconds = intervalNanoseconds * perMinute
-    self.ledger = ledger
+    untold = CountedRefusals(
+      event: "api.refused_unauthenticated", reason: "source_limit", status: 429, ledger: ledger)
   }
 
   /// Nil when the refusal gets its entry; otherwise the seconds after which another one does.
@@ -68,27 +67,4 @@ final class UnauthenticatedRefusals: Sendable {
 
   /// Sources that are remembered now.
   var sourceCount: Int { buckets.withLock { $0.young.count + $0.old.count } }
-
-  /// Counts a refusal without an entry; the loop tells of it within a minute.
-  func count(on loop: EventLoop) {
-    untold.add(1, ordering: .relaxed)
-    guard !isTellingSoon.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    loop.spawn { [self] in
-      try? await Task.sleep(for: .seconds(60))
-      isTellingSoon.store(false, ordering: .releasing)
-      await tell()
-    }
-  }
-
-  /// Writes the entry that says how many there were, when there were any. What the ledger does not take is told with the next.
-  func tell() async {
-    let count = untold.exchange(0, ordering: .acquiringAndReleasing)
-    guard count > 0 else { return }
-    do {
-      try await ledger.append(
-        LedgerEntry(
-          event: "api.refused_unauthenticated", decision: "refused", reason: "source_limit", status: 429,
-          detail: [LedgerEntry.Detail("count", String(count))]))
-    } catch { untold.add(count, ordering: .relaxed) }
-  }
 }

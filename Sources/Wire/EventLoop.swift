@@ -43,6 +43,9 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
   private var turnHooks: [@Sendable () -> Void] = []
   private var batch: [Work] = []
   let timers: TimerWheel
+  /// How many requests are under way here, and how many may be.
+  public let admission = Admission()
+  private lazy var probe = LagProbe(self)
   let buffers = BufferPool()
   /// Scratch for the answer that is being written; begun and sent in one go, so that all connections share it.
   var output: [UInt8] = []
@@ -205,6 +208,7 @@ public final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable 
       if isWoken.exchange(false, ordering: .acquiringAndReleasing) { for hook in wakeHooks { hook() } }
       timers.advance(to: nowNanoseconds)
       for hook in turnHooks { hook() }
+      if count >= LagProbe.eventsMinimum { probe.send() }
     }
     // What was sent before the end still runs, so that nobody waits for ever.
     runQueue()

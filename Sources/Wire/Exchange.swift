@@ -17,6 +17,8 @@ public final class Exchange: @unchecked Sendable {
   public var handlerState: AnyObject?
   /// Set by a handler, the connection closes after the answer.
   public var closesAfterResponse = false
+  /// Set by a handler, the client is not read from for a moment after the answer: it was refused because there is too much to do.
+  public var pausesAfterResponse = false
 
   unowned let connection: ServerConnection
   /// The header fields, shared with the connection's parser.
@@ -64,6 +66,7 @@ public final class Exchange: @unchecked Sendable {
     arrivedNanoseconds = loop.nowNanoseconds
     bodyRange = ByteRange(start: connection.parser.end, count: 0)
     closesAfterResponse = false
+    pausesAfterResponse = false
     method = HTTPMethod(methodBytes)
     let target = connection.parser.target
     if let mark = part(target).firstIndex(of: 0x3F) {

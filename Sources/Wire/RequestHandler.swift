@@ -8,6 +8,16 @@ public protocol RequestHandler: AnyObject, Sendable {
   func handle(_ exchange: Exchange)
   /// HTTP itself refuses the request; of the head there may be nothing. Must answer now; the connection closes afterwards.
   func reject(_ exchange: Exchange, _ rejection: HTTPRejection)
+  /// Head and body are there, but the loop works on as many requests as it can. Must answer now, with 503 and `Retry-After`; the
+  /// connection stays.
+  func shed(_ exchange: Exchange)
+}
+
+extension RequestHandler {
+  /// For who is content with HTTP's own answer.
+  public func shed(_ exchange: Exchange) {
+    exchange.send(HTTPResponse(status: 503, fields: [("retry-after", "1")], body: []))
+  }
 }
 
 /// Why a request is refused before anybody looks at what it asks.
@@ -76,6 +86,8 @@ public struct ServerLimits: Sendable {
   public var bodySecondsMaximum = 30
   /// Between requests.
   public var idleSecondsMaximum = 75
+  /// What a client must send of a request, or take of an answer, after the first five seconds of it; 0 for no such limit.
+  public var bytesPerSecondMinimum = 240
   /// For the client to take an answer.
   public var writeSecondsMaximum = 30
   /// Of a listener, all loops together.

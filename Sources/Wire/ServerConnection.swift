@@ -3,7 +3,7 @@ import Bytes
 /// A connection from a client: reads requests one after another, hands each to the handler, sends its answer, reads the next.
 /// Requests that came early (pipelining) wait in the buffer. Confined to its loop.
 final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked Sendable {
-  private enum Phase {
+  enum Phase {
     /// Between requests.
     case idle
     case head
@@ -12,6 +12,8 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     case handling
     /// The answer does not fit into the socket yet.
     case sending
+    /// The answer is out. The next request is read a little later: the client was refused for there is too much to do.
+    case paused
     /// The last answer is out; what the client still sends is thrown away until it has read it.
     case lingering
     case closed
@@ -20,27 +22,30 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
   // Sound: it is never read into; it only lends an empty span.
   private nonisolated(unsafe) static let empty = ReadBuffer(bytes: 1)
 
-  private let transport: any Transport
+  let transport: any Transport
   /// The transport, when it is TLS: what plain TCP does not need is asked of this one.
-  private let tls: TLSTransport?
-  private let listener: ListenerState
-  private let loop: EventLoop
-  private var limits: ServerLimits { listener.limits }
-  private var phase = Phase.idle
-  private var buffer: ReadBuffer?
-  private var chunks: ChunkedDecoder?
+  let tls: TLSTransport?
+  let listener: ListenerState
+  let loop: EventLoop
+  var limits: ServerLimits { listener.limits }
+  var phase = Phase.idle
+  var buffer: ReadBuffer?
+  var chunks: ChunkedDecoder?
   private var bodyBytesMaximum = 0
-  private var pending: [UInt8] = []
-  private var pendingSent = 0
-  private var isReading = true
+  var pending: [UInt8] = []
+  var pendingSent = 0
+  var isReading = true
   private var isWriting = false
-  private var peerHasClosed = false
-  private var isProcessing = false
+  var peerHasClosed = false
+  var isProcessing = false
   /// The time limit of the present phase runs. A message that comes whole, as nearly all do, never sets one.
   private var isTimed = false
-  private var isReadingAll = false
+  var pace = Pace(from: 0, seconds: 0, bytesPerSecond: 0)
+  /// The loop has admitted the request and was not told yet that it is answered.
+  private var isUnderWay = false
+  var isReadingAll = false
   private var tag: UInt64 = 0
-  private lazy var timer = LoopTimer(self)
+  lazy var timer = LoopTimer(self)
 
   var parser: HeadParser
   var responseStatus = 0
@@ -48,10 +53,10 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
   private(set) var serial = 0
   private(set) var exchange: Exchange!
   /// Set when HTTP refused the request: nothing after it can be understood.
-  private var isPoisoned = false
+  var isPoisoned = false
   /// Itself, while a handler still works for a client that has gone: the handler's exchange must stay readable until it answers.
-  private var keptForHandler: ServerConnection?
-  private var lingeredBytes = 0
+  var keptForHandler: ServerConnection?
+  var lingeredBytes = 0
 
   init(
     transport: any Transport, tls: TLSTransport? = nil, listener: ListenerState, loop: EventLoop, remoteAddress: SocketAddress
@@ -66,11 +71,8 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     )
   }
 
-  private static let lingerSecondsMaximum = 2
-  private static let lingerBytesMaximum = 4 << 20
-
   var isClosed: Bool { phase == .closed }
-  var isIdle: Bool { phase == .idle }
+  var isIdle: Bool { phase == .idle || phase == .paused }
 
   /// Begins to read. False when the loop cannot watch it.
   func start() -> Bool {
@@ -127,6 +129,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     switch transport.read(into: buffer.room) {
     case .bytes(let count):
       buffer.upper += count
+      pace.bytes &+= UInt64(count)
       process()
       return true
     case .wouldBlock: releaseBufferIfEmpty()
@@ -142,7 +145,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
       if buffer.lower > 0, phase == .idle { buffer.compact() } else { buffer.grow(to: parser.end + limits.headBytesMaximum * 2) }
     case .body:
       buffer.grow(to: min(buffer.capacity * 2, buffer.upper + bodyBytesMaximum + 65_536))
-    case .handling, .sending, .lingering, .closed: break
+    case .handling, .sending, .paused, .lingering, .closed: break
     }
   }
 
@@ -156,7 +159,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
   }
 
   /// Goes on with what is in the buffer, for as many requests as there are.
-  private func process() {
+  func process() {
     // An answer that is given at once comes back here: the loop below goes on with it, without growing the stack.
     guard !isProcessing else { return }
     isProcessing = true
@@ -172,7 +175,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
         guard readHead(buffer) else { return }
       case .body:
         guard readBody(buffer) else { return }
-      case .handling, .sending, .lingering, .closed: return
+      case .handling, .sending, .paused, .lingering, .closed: return
       }
     }
     releaseBufferIfEmpty()
@@ -213,7 +216,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
   private func waitForMore(seconds: Int) {
     guard !isTimed else { return }
     isTimed = true
-    setTimer(seconds: seconds)
+    setPace(seconds: seconds)
   }
 
   /// True when the body is complete.
@@ -258,10 +261,16 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     exchange.bodyRange = ByteRange(start: parser.end, count: bodyCount)
     buffer.lower = end
     loop.timers.rest(timer)
-    listener.handler.handle(exchange)
+    if loop.admission.begin() {
+      isUnderWay = true
+      listener.handler.handle(exchange)
+    } else {
+      exchange.pausesAfterResponse = true
+      listener.handler.shed(exchange)
+    }
   }
 
-  private func reject(_ rejection: HTTPRejection) {
+  func reject(_ rejection: HTTPRejection) {
     isPoisoned = true
     phase = .handling
     loop.timers.rest(timer)
@@ -277,138 +286,28 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     guard case .bytes(line.utf8CodeUnitCount) = sent else { close(); return }
   }
 
-  // MARK: Answering
+  // MARK: Helpers of its parts
 
-  /// Sends an answer of the control plane, unless the client has gone or another request has come meanwhile.
-  func answer(_ response: HTTPResponse, to serial: Int) {
-    guard serial == self.serial else { return }
-    keptForHandler = nil
-    guard phase == .handling else { return }
-    exchange.send(response)
-  }
-
-  /// Sends what the exchange has written.
-  func send() {
-    keptForHandler = nil
-    guard phase == .handling else { return }
-    let closes = willClose
-    exchange.takeBack()
-    phase = .sending
-    let sent = loop.output.withUnsafeBytes { transport.write($0) }
-    switch sent {
-    case .bytes(let count) where count == loop.output.count: finish(closes: closes)
-    case .bytes(let count): wait(from: count, closes: closes)
-    case .wouldBlock: wait(from: 0, closes: closes)
-    case .closed, .broken: close()
-    }
-  }
-
-  /// Sends bytes as they are, as far as the socket takes them; what follows is for the caller to know.
-  func sendPart(_ bytes: [UInt8]) { bytes.withUnsafeBytes { _ = transport.write($0) } }
-
-  private func wait(from count: Int, closes: Bool) {
-    pending = Array(loop.output[count...])
-    pendingSent = 0
-    if closes { isPoisoned = true }
-    setTimer(seconds: limits.writeSecondsMaximum)
-    setInterest(writable: true)
-  }
-
-  func becameWritable() {
-    if tls?.readNeedsWriting == true { becameReadable() }
-    guard phase == .sending else { if tls?.readNeedsWriting == false { setInterest(writable: false) }; return }
-    let sent = pending.withUnsafeBytes { transport.write(UnsafeRawBufferPointer(rebasing: $0[pendingSent...])) }
-    switch sent {
-    case .bytes(let count):
-      pendingSent += count
-      guard pendingSent == pending.count else { return }
-      pending = []
-      setInterest(writable: false)
-      finish(closes: isPoisoned)
-    case .wouldBlock: break
-    case .closed, .broken: close()
-    }
-  }
-
-  /// The answer is out: the next request, if the connection stays.
-  private func finish(closes: Bool) {
-    guard !closes, !peerHasClosed || (buffer?.count ?? 0) > 0 else { closeGently(); return }
-    phase = .idle
-    chunks = nil
-    if !isReading { setInterest(readable: !peerHasClosed) }
-    setTimer(seconds: limits.idleSecondsMaximum)
-    buffer?.compact()
-    if isProcessing { return }
-    process()
-    if tls?.hasMore == true { becameReadable() }
-  }
-
-  // MARK: Time and end
-
-  func timerFired(_ timer: LoopTimer) {
-    switch phase {
-    case .head: reject(.headTimeout)
-    case .body: reject(.bodyTimeout)
-    case .idle, .sending, .lingering: close()
-    case .handling, .closed: break
-    }
-  }
-
-  func becameDead() { close() }
-
-  /// Closes while bytes that nobody will read may still come: the system answers them with a reset once the socket is closed,
-  /// which can destroy the answer on its way (RFC 9112 §9.6). A client that is in the middle of a request is told that nothing
-  /// more comes, and read from for a short while.
-  private func closeGently() {
-    let hasUnread = isPoisoned || (buffer?.count ?? 0) > 0
-    guard hasUnread, !peerHasClosed else { close(); return }
-    phase = .lingering
-    transport.finishSending()
-    setTimer(seconds: Self.lingerSecondsMaximum)
-    setInterest(readable: true, writable: false)
-    discard()
-  }
-
-  /// Throws away what the client sends after the last answer, within limits.
-  private func discard() {
-    let scratch = buffer ?? loop.buffers.take()
-    buffer = scratch
-    for _ in 0..<8 {
-      scratch.lower = 0
-      scratch.upper = 0
-      switch transport.read(into: scratch.room) {
-      case .bytes(let count):
-        lingeredBytes += count
-        guard lingeredBytes <= Self.lingerBytesMaximum else { close(); return }
-      case .wouldBlock: return
-      case .closed, .broken: close(); return
-      }
-    }
-  }
-
-  /// Closes instead of answering.
-  func sever() {
-    keptForHandler = nil
-    if phase == .handling { phase = .sending }
-    close()
-  }
-
-  /// Closes at once. A handler that still works finds `isAbandoned`.
-  func close() {
-    guard phase != .closed else { return }
-    if phase == .handling { keptForHandler = self }
-    phase = .closed
-    loop.timers.cancel(timer)
-    loop.remove(transport.descriptor)
-    transport.close()
-    listener.closed(self, on: loop)
-  }
-
-  private func setTimer(seconds: Int) {
+  func setTimer(seconds: Int) {
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(seconds) * 1_000_000_000)
   }
 
-  private func setInterest(readable: Bool? = nil, writable: Bool? = nil) {
+  /// The peer has so long for what it does now, and has to be as fast as the limits say.
+  func setPace(seconds: Int) {
+    pace = Pace(from: loop.nowNanoseconds, seconds: seconds, bytesPerSecond: limits.bytesPerSecondMinimum)
+    guard case .lookAgain(let at) = pace.verdict(at: loop.nowNanoseconds) else { return }
+    loop.timers.set(timer, at: at)
+  }
+
+  /// The handler is done with the request, whether or not the client is still there.
+  func endWork() {
+    keptForHandler = nil
+    guard isUnderWay else { return }
+    isUnderWay = false
+    loop.admission.end()
+  }
+
+  func setInterest(readable: Bool? = nil, writable: Bool? = nil) {
     let wantsReading = readable ?? isReading
     let wantsWriting = writable ?? isWriting
     guard wantsReading != isReading || wantsWriting != isWriting else { return }
@@ -416,7 +315,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     loop.modify(transport.descriptor, tag, readable: isReading, writable: isWriting)
   }
 
-  private func releaseBufferIfEmpty() {
+  func releaseBufferIfEmpty() {
     guard phase == .idle, let buffer, buffer.count == 0 else { return }
     loop.buffers.give(buffer)
     self.buffer = nil

@@ -186,6 +186,22 @@ def test_a35_a_client_that_sends_its_head_slowly_is_cut_off_and_others_are_serve
     assert demo.call(token).status_code == 200
 
 
+def test_a35_a_body_that_trickles_is_cut_off_by_its_rate(demo):
+    """It has thirty seconds, but not at this rate: less than 240 bytes a second after the first five."""
+    with socket.create_connection(("127.0.0.1", demo.port)) as s:
+        s.sendall(b"POST /device-identifier/v0.3/retrieve-identifier HTTP/1.1\r\n" + HOST + b"Content-Length: 4000\r\n\r\n")
+        s.settimeout(0.5)
+        sent, answer = 0, b""
+        while not answer and sent < 50:
+            s.sendall(b"x" * 20)
+            sent += 1
+            try:
+                answer = s.recv(4096)
+            except TimeoutError:
+                pass
+        assert statuses(answer) == [408] and sent < 30
+
+
 def test_a35_a_large_head_and_a_large_body_are_refused(demo):
     answer, closed = raw(demo.port, b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 17_000 + b"\r\n\r\n")
     assert statuses(answer) == [431] and closed

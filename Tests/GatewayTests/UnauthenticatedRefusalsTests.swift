@@ -55,9 +55,9 @@ import Wire
   @Test func whatHadNoEntryIsToldOnce() async throws {
     let refusals = UnauthenticatedRefusals(perMinute: 1, ledger: ledger)
     let loop = try EventLoop(index: 0, time: SystemTime())
-    for _ in 0..<1000 { refusals.count(on: loop) }
-    await refusals.tell()
-    await refusals.tell()
+    for _ in 0..<1000 { refusals.untold.count(on: loop) }
+    await refusals.untold.tell()
+    await refusals.untold.tell()
     let text = try String(contentsOfFile: folder + "/000000000001.jsonl", encoding: .utf8)
     let lines = text.split(separator: "\n").filter { $0.contains("api.refused_unauthenticated") }
     #expect(lines.count == 1 && lines[0].contains(#""count":"1000""#))

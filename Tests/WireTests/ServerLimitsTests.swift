@@ -121,6 +121,7 @@ import Testing
         $0.bodySecondsMaximum = 30
         $0.idleSecondsMaximum = 75
         $0.writeSecondsMaximum = 20
+        $0.bytesPerSecondMinimum = 0
       })
   }
 
@@ -228,6 +229,67 @@ import Testing
     pass(0.2, server)
     #expect(server.listener.connectionCount == 0)
     #expect(client.readToEnd().utf8.count < 32 << 20)
+  }
+
+  // MARK: Rates
+
+  private func server(bytesPerSecond: Int, _ handler: TestHandler = TestHandler()) throws -> TestServer {
+    try TestServer(handler, time: time, limits: { $0.bytesPerSecondMinimum = bytesPerSecond })
+  }
+
+  @Test func aHeadThatComesTooSlowlyIsCutOffBeforeItsTime() throws {
+    let server = try server(bytesPerSecond: 100)
+    let client = try server.connect()
+    send(client, "GET / HTTP/1.1\r\nHost: a\r\n", server)
+    for _ in 0..<4 {
+      pass(1, server)
+      send(client, "X: y\r\n", server)
+    }
+    #expect(client.isSilent(milliseconds: 20))
+    pass(1.1, server)
+    #expect(client.readAnswer()?.status == 408)
+  }
+
+  @Test func aBodyIsCutOffWhenItBecomesTooSlow() throws {
+    let server = try server(bytesPerSecond: 100)
+    let client = try server.connect()
+    send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", server)
+    for _ in 0..<10 {
+      pass(1, server)
+      send(client, String(repeating: "x", count: 200), server)
+    }
+    pass(9.9, server)
+    #expect(client.isSilent(milliseconds: 20), "2000 bytes are enough for twenty seconds")
+    pass(0.3, server)
+    #expect(client.readAnswer()?.status == 408)
+    #expect(server.handler.rejections == [.bodyTimeout])
+  }
+
+  @Test func aBodyThatComesFastEnoughMayTakeItsTime() throws {
+    let server = try server(bytesPerSecond: 100)
+    let client = try server.connect()
+    send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2600\r\n\r\n", server)
+    for _ in 0..<20 {
+      pass(1, server)
+      send(client, String(repeating: "x", count: 130), server)
+    }
+    #expect(client.readAnswer()?.body.count == 2600)
+  }
+
+  @Test func aClientThatTakesItsAnswerTooSlowlyIsCutOff() throws {
+    let handler = TestHandler(onRequest: { exchange in
+      exchange.beginResponse(status: 200)
+      exchange.endResponse(body: [UInt8](repeating: 0x78, count: 32 << 20).span)
+    })
+    let server = try server(bytesPerSecond: 240, handler)
+    let client = try server.connect(receiveBufferBytes: 4096)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(eventually { handler.requests.count == 1 })
+    server.tick()
+    pass(4.9, server)
+    #expect(server.listener.connectionCount == 1)
+    pass(0.2, server)
+    #expect(server.listener.connectionCount == 0)
   }
 
   @Test func aRefusedClientThatNeitherReadsNorClosesIsLeftAfterTwoSeconds() throws {

@@ -45,6 +45,8 @@ extension Configuration {
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
+    overload =
+      try reader.value("overload").map { value throws(DocumentError) in try Admission.Settings(value) } ?? Admission.Settings()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
     // Nobody outside is served by a gateway that does not record what it releases.
@@ -74,6 +76,7 @@ extension Configuration.Listen {
     headSecondsMaximum = try reader.optionalInteger("headSecondsMaximum", in: 1...600) ?? headSecondsMaximum
     bodySecondsMaximum = try reader.optionalInteger("bodySecondsMaximum", in: 1...600) ?? bodySecondsMaximum
     idleSecondsMaximum = try reader.optionalInteger("idleSecondsMaximum", in: 1...3600) ?? idleSecondsMaximum
+    bytesPerSecondMinimum = try reader.optionalInteger("bytesPerSecondMinimum", in: 0...1_000_000) ?? bytesPerSecondMinimum
     tls = try reader.value("tls").map { value throws(DocumentError) in try TLSServerSettings(value, folder: folder) }
     try reader.finish()
   }
@@ -85,6 +88,7 @@ extension Configuration.Listen {
     limits.headSecondsMaximum = headSecondsMaximum
     limits.bodySecondsMaximum = bodySecondsMaximum
     limits.idleSecondsMaximum = idleSecondsMaximum
+    limits.bytesPerSecondMinimum = bytesPerSecondMinimum
     return limits
   }
 }
@@ -212,5 +216,22 @@ extension Configuration.Limits {
     unauthenticatedPerMinute =
       try reader.optionalInteger("unauthenticatedPerMinute", in: 0...10_000_000) ?? unauthenticatedPerMinute
     try reader.finish()
+  }
+}
+
+extension Admission.Settings {
+  init(_ value: JSONValue) throws(DocumentError) {
+    self.init()
+    var reader = try ObjectReader(value)
+    requestsMaximum = try reader.optionalInteger("requestsMaximum", in: 1...1_000_000) ?? requestsMaximum
+    lagMillisecondsMaximum = try reader.optionalInteger("lagMillisecondsMaximum", in: 1...10_000) ?? lagMillisecondsMaximum
+    try reader.finish()
+  }
+
+  /// What one of so many loops may have of it.
+  func share(ofLoops count: Int) -> Admission.Settings {
+    var share = self
+    share.requestsMaximum = (requestsMaximum + count - 1) / count
+    return share
   }
 }

@@ -39,6 +39,7 @@ struct Configuration: Sendable {
   var dpop: DPoPSettings
   var ledger: Ledger
   var limits: Limits
+  var overload: Admission.Settings
   /// Plans, and which clients have them; without the policies' prices.
   var billing: PlanBook
 
@@ -51,6 +52,7 @@ struct Configuration: Sendable {
     var headSecondsMaximum = 10
     var bodySecondsMaximum = 30
     var idleSecondsMaximum = 75
+    var bytesPerSecondMinimum = 240
     /// Nil for plain TCP.
     var tls: TLSServerSettings?
   }

@@ -31,5 +31,10 @@ final class FrontDoor: RequestHandler {
     }
   }
 
+  func shed(_ exchange: Exchange) {
+    guard !gateway.owns(exchange), authorization.handles(path: exchange.path.string()) else { gateway.shed(exchange); return }
+    exchange.send(AuthorizationServer.overloaded)
+  }
+
   func reject(_ exchange: Exchange, _ rejection: HTTPRejection) { gateway.reject(exchange, rejection) }
 }

@@ -36,6 +36,7 @@ final class Service {
     tls = try ListenerTLS(configuration, time: backbone.time)
     adminToken = try AdminToken.readOrCreate(configuration.admin.tokenFile)
     loops = try EventLoopGroup(count: configuration.loops == 0 ? processorCount() : configuration.loops, time: backbone.time)
+    for loop in loops.loops { loop.admission.configure(configuration.overload.share(ofLoops: loops.loops.count)) }
     // A loop of its own: the admin listener answers also when the public loops are busy.
     adminLoop = try EventLoopGroup(count: 1, time: backbone.time)
     rotation = KeyRotation(
