@@ -22,9 +22,7 @@ def world(tmp_path_factory):
     gateway = Gateway(tmp_path_factory.mktemp("bad"), NoOperator)
     gateway.serve(
         recognition={"addressLookup": None, "operatorToken": None, "numberDirectory": None, "oneTimeCode": None},
-        upstreams={"*": {"url": f"http://127.0.0.1:{backend.port}", "timeoutMilliseconds": 1500, "answerBytesMaximum": 262144,
-                         # Each call is to meet the backend, whatever the ones before met.
-                         "health": {"answerFaultsMaximum": 1000000}}})
+        upstreams={"*": {"url": f"http://127.0.0.1:{backend.port}", "timeoutMilliseconds": 1500, "answerBytesMaximum": 262144}})
     gateway.backend_of_test = backend
     gateway.credential = gateway.token(ALICE, (IDENTIFIER,))
     yield gateway

@@ -4,8 +4,8 @@
 /// connection is tried (by `UpstreamWatch`), and when that works, one call at a time is let through: half-open. The first one decides.
 ///
 /// Whether connections can be made is no client's doing, so few faults suffice. Answers of 5xx, broken or late ones may be one
-/// client's doing, who asks for what its backend stumbles over; so it takes more of them, and answers of 5xx never take out a target
-/// when less than half would be left: a target that answers is better than none.
+/// client's doing, who asks for what its backend stumbles over; so it takes more of them, and they never take out a target when less
+/// than half would be left: or that client could shut the API for all others.
 struct CircuitBreaker {
   enum State: Equatable {
     case closed
@@ -16,22 +16,19 @@ struct CircuitBreaker {
 
   enum Fault: Equatable {
     case noConnection
-    /// A broken answer, or none in time.
-    case noAnswer
-    /// 5xx.
-    case serverError
+    /// 5xx, a broken answer, or none in time.
+    case badAnswer
   }
 
-  /// Longer than this no trial call holds up the next.
-  static let leaseNanoseconds: UInt64 = 10_000_000_000
+  /// Longer than this no trial call holds up the next, or a client with slow ones could keep the target out.
+  static let leaseNanoseconds: UInt64 = 1_000_000_000
 
   private let rules: UpstreamSettings.Health
   private(set) var state = State.closed
   /// How often it has opened.
   private(set) var ejections = 0
   private var connectFaults = 0
-  private var silentFaults = 0
-  private var answerFaults = 0
+  private(set) var answerFaults = 0
   /// Of the ejections those that came soon after one another.
   private var level = 0
   private var closedNanoseconds: UInt64 = 0
@@ -44,20 +41,19 @@ struct CircuitBreaker {
   /// A call met a fault. True when the state has changed.
   ///
   /// - Parameters:
-  ///   - mayLeave: enough others are left, so that answers of 5xx count too.
+  ///   - mayLeave: enough others are left, so that bad answers count too.
   ///   - jitter: 0 to 1: lengthens the time by up to a quarter, so that gateways do not come back all at once.
   mutating func failed(_ fault: Fault, at now: UInt64, mayLeave: Bool, jitter: Double) -> Bool {
     switch state {
     case .open: return false
     case .halfOpen:
-      if fault == .serverError, !mayLeave { return succeeded(at: now) }
+      if fault == .badAnswer, !mayLeave { return succeeded(at: now) }
       open(at: now, jitter)
       return true
     case .closed:
       count(fault)
       let isEnough =
-        connectFaults >= rules.connectFaultsMaximum || silentFaults >= rules.answerFaultsMaximum
-        || (mayLeave && answerFaults >= rules.answerFaultsMaximum)
+        connectFaults >= rules.connectFaultsMaximum || (mayLeave && answerFaults >= rules.answerFaultsMaximum)
       if isEnough { open(at: now, jitter) }
       return isEnough
     }
@@ -66,13 +62,8 @@ struct CircuitBreaker {
   private mutating func count(_ fault: Fault) {
     switch fault {
     case .noConnection: connectFaults += 1
-    case .noAnswer:
-      silentFaults += 1
+    case .badAnswer:
       answerFaults += 1
-      connectFaults = 0
-    case .serverError:
-      answerFaults += 1
-      silentFaults = 0
       connectFaults = 0
     }
   }
@@ -81,7 +72,7 @@ struct CircuitBreaker {
   mutating func succeeded(at now: UInt64) -> Bool {
     // The answer to a call from before it opened says nothing new.
     if case .open = state { return false }
-    (connectFaults, silentFaults, answerFaults) = (0, 0, 0)
+    (connectFaults, answerFaults) = (0, 0)
     guard case .halfOpen = state else { return false }
     state = .closed
     closedNanoseconds = now
@@ -103,7 +94,7 @@ struct CircuitBreaker {
   }
 
   private mutating func open(at now: UInt64, _ jitter: Double) {
-    (connectFaults, silentFaults, answerFaults) = (0, 0, 0)
+    (connectFaults, answerFaults) = (0, 0)
     let longest = UInt64(rules.ejectedMillisecondsMaximum) * 1_000_000
     if state == .closed {
       ejections += 1

@@ -58,7 +58,7 @@ extension Upstream {
   ) {
     let (isChanged, news) = state.withLock { state -> (Bool, String?) in
       guard let index = state.index(endpoint) else { return (false, nil) }
-      let mayLeave = state.mayLoseOne
+      let mayLeave = state.canDoWithout(index)
       let jitter = Double.random(in: 0..<1, using: &state.random)
       let isChanged = change(&state.members[index], mayLeave, jitter)
       endpoint.isSuspect.store(!state.members[index].breaker.isQuiet, ordering: .relaxed)

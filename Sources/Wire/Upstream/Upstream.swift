@@ -147,10 +147,10 @@ public final class Upstream: @unchecked Sendable {
 extension Upstream.State {
   func index(_ endpoint: UpstreamEndpoint) -> Int? { members.firstIndex { $0.endpoint === endpoint } }
 
-  /// Enough targets stay when one goes because of answers that it did give: half of all.
-  var mayLoseOne: Bool {
-    let present = members.filter { !$0.isDraining }
-    let healthy = present.count { $0.standing == .healthy }
-    return (healthy - 1) * 2 >= present.count
+  /// Enough are healthy without this one, so that bad answers can take it out: half of all.
+  func canDoWithout(_ index: Int) -> Bool {
+    let present = members.count { !$0.isDraining }
+    let others = members.indices.count { $0 != index && members[$0].standing == .healthy }
+    return others * 2 >= present
   }
 }

@@ -6,7 +6,7 @@ public enum UpstreamFailure: Error, Sendable, Equatable {
   case unreachable
   /// No target may be asked at the moment: each has failed and its time is not over. Nothing was sent.
   case ejected
-  /// Too many calls wait for a connection, or this one has waited too long. Nothing was sent.
+  /// Too many calls wait for a connection, this one has waited too long, or the system has no socket left. Nothing was sent.
   case overloaded
   /// No TLS connection: the handshake failed, or the certificate is not good for this backend. Nothing was sent.
   case untrusted(TLSFault)

@@ -2,6 +2,16 @@ import Bytes
 import CLinux
 import Glibc
 
+/// What a call has behind it when it is sent.
+struct UpstreamAttempt {
+  /// How often it was sent before.
+  var tries: UInt8 = 0
+  /// It has waited, or was sent before: the target has less than the whole time of the call, and that it is late is not its fault.
+  var isLate = false
+
+  var again: UpstreamAttempt { UpstreamAttempt(tries: tries + 1, isLate: true) }
+}
+
 /// How far a call came before it failed.
 enum UpstreamStage {
   /// Nothing was sent.
@@ -32,8 +42,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
   private var tag: UInt64 = 0
   private var phase = Phase.connecting
   private var call: (any UpstreamCall)?
-  /// How often the call was sent before.
-  private var tries: UInt8 = 0
+  private var attempt = UpstreamAttempt()
   private var buffer: ReadBuffer?
   private var chunks: ChunkedDecoder?
   private var parser: HeadParser
@@ -58,9 +67,9 @@ final class UpstreamConnection: Pollable, TimerTarget {
   // MARK: Connecting
 
   /// Connects to the first address that answers, then sends the call.
-  func open(_ call: any UpstreamCall, tries: UInt8, addresses: [SocketAddress]) {
+  func open(_ call: any UpstreamCall, _ attempt: UpstreamAttempt, addresses: [SocketAddress]) {
     self.call = call
-    self.tries = tries
+    self.attempt = attempt
     let dialer = Dialer(
       loop: loop, target: pool.target, addresses: addresses, secondsMaximum: pool.limits.connectSecondsMaximum,
       deadlineNanoseconds: call.deadlineNanoseconds, tell: { self.dialed($0) })
@@ -81,20 +90,20 @@ final class UpstreamConnection: Pollable, TimerTarget {
       guard let call else { close(nil); return }
       self.call = nil
       phase = .idle
-      _ = send(call, tries: tries)
+      _ = send(call, attempt)
     }
   }
 
   // MARK: Sending
 
   /// Sends a call on an open connection; false when the connection is closed and the call must go elsewhere.
-  func send(_ call: any UpstreamCall, tries: UInt8) -> Bool {
+  func send(_ call: any UpstreamCall, _ attempt: UpstreamAttempt) -> Bool {
     guard phase == .idle, let transport else { return false }
     // The loop may not have come yet to bytes that are there already; the next answer would begin with them. It costs a system call
     // for each call, also where the socket was read from in the same turn: a backend that sends too much sends it right then.
     guard !isReused || transport.isSilent else { close(nil); return false }
     self.call = call
-    self.tries = tries
+    self.attempt = attempt
     phase = .head
     hasAnswerBegun = false
     announcesMore = false
@@ -261,7 +270,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
     self.call = nil
     let pool = pool
     close(nil)
-    pool.wentStale(call, tries: tries)
+    pool.wentStale(call, attempt)
   }
 
   func becameDead() {
@@ -296,7 +305,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
     buffer = nil
     let pool = pool
     pool.closed(self)
-    if let failure, let call { pool.failed(call, failure, stage, tries: tries) }
+    if let failure, let call { pool.failed(call, failure, stage, attempt) }
   }
 
   /// How far the call has come.

@@ -35,17 +35,17 @@ final class UpstreamGroup: @unchecked Sendable {
 
   func send(_ call: any UpstreamCall) {
     budget.called()
-    if let only { only.send(call, tries: 0) } else { dispatch(call, tries: 0, avoiding: nil) }
+    if let only { only.send(call) } else { dispatch(call, UpstreamAttempt(), avoiding: nil) }
   }
 
   // MARK: The choice
 
-  private func dispatch(_ call: any UpstreamCall, tries: UInt8, avoiding avoided: UpstreamPool?) {
+  private func dispatch(_ call: any UpstreamCall, _ attempt: UpstreamAttempt, avoiding avoided: UpstreamPool?) {
     guard call.deadlineNanoseconds > loop.nowNanoseconds else { call.failed(.timedOut); return }
     if let pool = trial(for: call, avoiding: avoided) ?? choose(avoiding: avoided) {
-      pool.send(call, tries: tries)
+      pool.send(call, attempt)
     } else if isResolving || !ready.isEmpty {
-      line.append(call, tries: tries)
+      line.append(call, attempt)
     } else {
       call.failed(.ejected)
     }
@@ -77,30 +77,36 @@ final class UpstreamGroup: @unchecked Sendable {
   func answered(_ status: Int, by endpoint: UpstreamEndpoint) {
     // RFC 9110 §15.6.2: what is not implemented is no fault of the target's.
     guard status >= 500, status != 501 else { upstream.succeeded(endpoint, at: loop.nowNanoseconds); return }
-    upstream.met(.serverError, endpoint, "status \(status)", at: loop.nowNanoseconds)
+    upstream.met(.badAnswer, endpoint, "status \(status)", at: loop.nowNanoseconds)
   }
 
   /// A call failed at an endpoint: it goes to another one when that does no harm, or its caller is told.
   func failed(
-    _ call: any UpstreamCall, _ failure: UpstreamFailure, _ stage: UpstreamStage, tries: UInt8, in pool: UpstreamPool
+    _ call: any UpstreamCall, _ failure: UpstreamFailure, _ stage: UpstreamStage, _ attempt: UpstreamAttempt,
+    in pool: UpstreamPool
   ) {
     guard let seat = pool.seat else { return }
-    if let fault = Self.fault(failure, stage) { upstream.met(fault, seat.endpoint, failure.words, at: loop.nowNanoseconds) }
-    guard Self.isSafeToRepeat(call, failure, stage), Int(tries) < settings.retries.perCallMaximum,
+    if let fault = Self.fault(failure, stage, attempt) {
+      upstream.met(fault, seat.endpoint, failure.words, at: loop.nowNanoseconds)
+    }
+    guard Self.isSafeToRepeat(call, failure, stage), Int(attempt.tries) < settings.retries.perCallMaximum,
       call.deadlineNanoseconds > loop.nowNanoseconds, ready.contains(where: { $0 !== pool }), budget.take()
     else { call.failed(failure); return }
     seat.counts.countRetry()
-    dispatch(call, tries: tries + 1, avoiding: pool)
+    dispatch(call, attempt.again, avoiding: pool)
   }
 
   func takeRetry() -> Bool { budget.take() }
 
   /// What of a failure is the endpoint's; nil for what one call alone brought about.
-  private static func fault(_ failure: UpstreamFailure, _ stage: UpstreamStage) -> CircuitBreaker.Fault? {
+  private static func fault(
+    _ failure: UpstreamFailure, _ stage: UpstreamStage, _ attempt: UpstreamAttempt
+  ) -> CircuitBreaker.Fault? {
     switch failure {
     case .unreachable, .untrusted: .noConnection
-    case .timedOut: stage == .connecting ? .noConnection : .noAnswer
-    case .broken: .noAnswer
+    // With little time left when it was sent: many calls in line would make a slow target a dead one.
+    case .timedOut: attempt.isLate ? nil : stage == .connecting ? .noConnection : .badAnswer
+    case .broken: .badAnswer
     case .tooLarge, .ejected, .overloaded: nil
     }
   }
@@ -170,7 +176,7 @@ final class UpstreamGroup: @unchecked Sendable {
     // With none but trials left, who cannot be one fails. Otherwise those go for whom there is room: who goes back to the line would begin
     // to wait anew.
     while ready.isEmpty || ready.contains(where: \.hasRoom), let next = line.next() {
-      dispatch(next.call, tries: next.tries, avoiding: nil)
+      dispatch(next.call, next.attempt, avoiding: nil)
     }
   }
 

@@ -74,18 +74,18 @@ public final class UpstreamPool: @unchecked Sendable {
   var isEmpty: Bool { connections.isEmpty }
 
   /// Sends a call over a kept connection, a new one, or the next that becomes free. On the loop.
-  public func send(_ call: any UpstreamCall) { send(call, tries: 0) }
+  public func send(_ call: any UpstreamCall) { send(call, UpstreamAttempt()) }
 
-  func send(_ call: any UpstreamCall, tries: UInt8) {
+  func send(_ call: any UpstreamCall, _ attempt: UpstreamAttempt) {
     guard !isClosed else { call.failed(.unreachable); return }
     guard call.deadlineNanoseconds > loop.nowNanoseconds else { call.failed(.timedOut); return }
     // Before it is sent: it may have ended when sending returns.
     began()
     while let connection = idle.popLast() {
-      if connection.send(call, tries: tries) { return }
+      if connection.send(call, attempt) { return }
     }
     ended()
-    open(for: call, tries: tries)
+    open(for: call, attempt)
   }
 
   /// Closes all connections; calls that wait fail. For a pool that stands alone.
@@ -107,25 +107,25 @@ public final class UpstreamPool: @unchecked Sendable {
   func stopDraining() { isDraining = false }
 
   /// Makes a connection for the call, or lets it wait.
-  private func open(for call: any UpstreamCall, tries: UInt8) {
-    guard connections.count < limits.connectionsMaximum else { line.append(call, tries: tries); return }
+  private func open(for call: any UpstreamCall, _ attempt: UpstreamAttempt) {
+    guard connections.count < limits.connectionsMaximum else { line.append(call, attempt); return }
     switch resolver.addresses(at: loop.nowNanoseconds) {
-    case .known(let addresses): connect(call, tries, addresses)
+    case .known(let addresses): connect(call, attempt, addresses)
     case .failed: call.failed(.unreachable)
-    case .asked: line.append(call, tries: tries)
+    case .asked: line.append(call, attempt)
     case .unknown:
-      line.append(call, tries: tries)
+      line.append(call, attempt)
       resolve()
     }
   }
 
-  private func connect(_ call: any UpstreamCall, _ tries: UInt8, _ addresses: [SocketAddress]) {
+  private func connect(_ call: any UpstreamCall, _ attempt: UpstreamAttempt, _ addresses: [SocketAddress]) {
     let connection = UpstreamConnection(pool: self)
     connections[ObjectIdentifier(connection)] = connection
     seat?.group.opened()
     countConnections()
     began()
-    connection.open(call, tries: tries, addresses: addresses)
+    connection.open(call, attempt, addresses: addresses)
   }
 
   // MARK: Counting
@@ -153,15 +153,15 @@ public final class UpstreamPool: @unchecked Sendable {
   }
 
   /// A call gets no answer from this connection.
-  func failed(_ call: any UpstreamCall, _ failure: UpstreamFailure, _ stage: UpstreamStage, tries: UInt8) {
+  func failed(_ call: any UpstreamCall, _ failure: UpstreamFailure, _ stage: UpstreamStage, _ attempt: UpstreamAttempt) {
     ended()
     guard let seat else { call.failed(failure); return }
     seat.counts.countFailure()
-    seat.group.failed(call, failure, stage, tries: tries, in: self)
+    seat.group.failed(call, failure, stage, attempt, in: self)
   }
 
   /// A call that may be sent again met a kept connection that was dead. That says nothing about the backend.
-  func wentStale(_ call: any UpstreamCall, tries: UInt8) {
+  func wentStale(_ call: any UpstreamCall, _ attempt: UpstreamAttempt) {
     ended()
     if let seat {
       guard seat.group.takeRetry() else {
@@ -171,16 +171,16 @@ public final class UpstreamPool: @unchecked Sendable {
       }
       seat.counts.countRetry()
     }
-    open(for: call, tries: tries + 1)
+    open(for: call, attempt.again)
   }
 
   /// The connection can take another call.
   func freed(_ connection: UpstreamConnection) {
     if takesWaiting, let next = line.next() {
       began()
-      if !connection.send(next.call, tries: next.tries) {
+      if !connection.send(next.call, next.attempt) {
         ended()
-        open(for: next.call, tries: next.tries)
+        open(for: next.call, next.attempt)
       }
       return
     }
@@ -200,7 +200,7 @@ public final class UpstreamPool: @unchecked Sendable {
 
   /// Calls that wait get the connections that there may be.
   func serveWaiting() {
-    while takesWaiting, !isClosed, hasRoom, let next = line.next() { send(next.call, tries: next.tries) }
+    while takesWaiting, !isClosed, hasRoom, let next = line.next() { send(next.call, next.attempt) }
   }
 
   // MARK: Names
@@ -216,7 +216,7 @@ public final class UpstreamPool: @unchecked Sendable {
     resolver.learn(addresses, at: loop.nowNanoseconds)
     for entry in line.takeAll() {
       if entry.call.deadlineNanoseconds > loop.nowNanoseconds {
-        open(for: entry.call, tries: entry.tries)
+        open(for: entry.call, entry.attempt)
       } else {
         entry.call.failed(.timedOut)
       }

@@ -6,8 +6,7 @@ import Synchronization
 final class WaitingLine: TimerTarget {
   struct Entry {
     let call: any UpstreamCall
-    /// How often it was sent already.
-    let tries: UInt8
+    let attempt: UpstreamAttempt
     fileprivate let leavesNanoseconds: UInt64
   }
 
@@ -28,10 +27,11 @@ final class WaitingLine: TimerTarget {
   var isEmpty: Bool { entries.isEmpty }
 
   /// Lets a call wait; one too many fails.
-  func append(_ call: any UpstreamCall, tries: UInt8) {
+  func append(_ call: any UpstreamCall, _ attempt: UpstreamAttempt) {
     guard entries.count < countMaximum else { call.failed(.overloaded); return }
     let patience = waitNanoseconds.map { loop.nowNanoseconds + $0 } ?? .max
-    entries.append(Entry(call: call, tries: tries, leavesNanoseconds: min(patience, call.deadlineNanoseconds)))
+    let late = UpstreamAttempt(tries: attempt.tries, isLate: true)
+    entries.append(Entry(call: call, attempt: late, leavesNanoseconds: min(patience, call.deadlineNanoseconds)))
     shown.store(entries.count, ordering: .relaxed)
     // Not moved while it is on: calls that keep coming would move it ahead for ever.
     if timer.deadlineNanoseconds == nil { loop.timers.set(timer, at: loop.nowNanoseconds + TimerWheel.slotNanoseconds * 4) }
