@@ -29,6 +29,8 @@ public struct AdminDependencies: Sendable {
   public var consentMaster: (@Sendable () throws -> ConsentMasterState)?
   /// Of a running gateway; nil where none runs.
   public var certificates: (any CertificateControl)?
+  /// How it stands with the backends of a running gateway; nil where none runs.
+  public var upstreams: (@Sendable () -> [UpstreamState])?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
@@ -87,6 +89,7 @@ public struct AdminAPI: Sendable {
     ("POST", ["ledger", "retain"], { try await $0.retain($1) }),
     ("GET", ["certificates"], { api, _ in try api.listCertificates() }),
     ("POST", ["certificates", "reload"], { api, _ in try await api.reloadCertificates() }),
+    ("GET", ["upstreams"], { api, _ in try api.listUpstreams() }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("GET", ["usage", "statement"], { try await $0.usageStatement($1) }),
     ("GET", ["usage", "records"], { try await $0.usageRecords($1) }),

@@ -49,7 +49,7 @@ final class AccessToken {
   var buckets: [RateBucket?] = []
   var bucketsGeneration: UInt64 = .max
   var quota: QuotaCounters.ClientCounters?
-  /// The ledger's number for the client's calls, by operation.
+  /// The ledger's number for the client's calls, by the meter's place of the operation.
   var usageSlots: [UInt32?] = []
   /// Where this client's calls are counted on this loop, by the meter's place of the operation, which never changes.
   var meterRows: [CallRow?] = []

@@ -37,6 +37,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var upstreamStatus: Int?
   /// When the call went to its backend; monotonic.
   private var forwardedNanoseconds: UInt64 = 0
+  private var tracedAuthority: [UInt8] = []
   private var backendEndedNanoseconds: UInt64 = 0
   /// Nil where tracing is off.
   private var trace: CallTrace?
@@ -197,10 +198,9 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstreamBody))
     }
     guard let upstream = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
-    let milliseconds = upstream.timeoutMilliseconds ?? operation.timeoutMilliseconds
     forwardedNanoseconds = loop.loop.nowNanoseconds
-    deadlineNanoseconds = forwardedNanoseconds + UInt64(milliseconds) * 1_000_000
-    loop.pool(upstream).send(self)
+    deadlineNanoseconds = forwardedNanoseconds + gateway.timeoutsNanoseconds[operation.index]
+    upstream.send(self, on: loop.loop)
   }
 
   /// An operation of our own answers in the backend's place.
@@ -211,12 +211,14 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     }
   }
 
-  func appendRequest(to output: inout [UInt8]) {
-    guard let operation, let token, let request = gateway.forwards[operation.index] else { return }
-    request.append(
+  func appendRequest(to output: inout [UInt8], authority: [UInt8]) {
+    guard let token else { return }
+    if trace != nil { tracedAuthority = authority }
+    gateway.forwarding.append(
       exchange,
       ForwardRequest.Call(
-        correlator: correlator, client: token.claims.client, forwarded: forwardedFields, trace: trace),
+        authority: authority, correlator: correlator, client: token.claims.client, forwarded: forwardedFields,
+        trace: trace),
       query: upstreamQuery, body: upstreamBody, to: &output)
   }
 
@@ -256,16 +258,24 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   func failed(_ failure: UpstreamFailure) {
     if let operation { backendHasEnded(operation) }
     switch failure {
-    case .unreachable: refuse(APIError(.unavailable, "backend_unreachable"))
+    case .unreachable: refuse(unavailable("backend_unreachable"))
+    case .ejected: refuse(unavailable("backend_out"))
+    case .overloaded: refuse(unavailable("backend_busy"))
     case .untrusted(let fault):
       if let operation, let upstream = gateway.upstreams[operation.index] {
-        gateway.notices.untrusted(upstream.target, fault, at: loop.loop.nowNanoseconds)
+        gateway.notices.untrusted(upstream.name, fault, at: loop.loop.nowNanoseconds)
       }
-      refuse(APIError(.unavailable, "backend_untrusted"))
+      refuse(unavailable("backend_untrusted"))
     case .timedOut: refuse(APIError(.timeout, "backend_timeout"))
     case .tooLarge: refuse(APIError(.badGateway, "backend_answer_too_large"))
     case .broken: refuse(APIError(.badGateway, "backend_broken"))
     }
+  }
+
+  /// Nothing was sent to the backend; when to ask again is known.
+  private func unavailable(_ reason: StaticString) -> APIError {
+    let upstream = operation.flatMap { gateway.upstreams[$0.index] }
+    return APIError(.unavailable, reason, retryAfterSeconds: upstream?.retryAfterSeconds(at: loop.loop.nowNanoseconds) ?? 1)
   }
 
   /// A refusal goes to the ledger like an answer. What belongs to no operation, what a source without a token sends beyond its
@@ -362,7 +372,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       forwardedNanoseconds == 0
       ? nil
       : TracedCall.Upstream(
-        target: gateway.upstreams[operation.index]?.target, status: upstreamStatus, beganNanoseconds: forwardedNanoseconds,
+        authority: tracedAuthority, status: upstreamStatus, beganNanoseconds: forwardedNanoseconds,
         endedNanoseconds: backendEndedNanoseconds)
     let call = TracedCall(
       trace: trace, operation: operation, client: token?.claims.client.rawValue, correlator: correlator,
@@ -374,6 +384,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   private func reset() {
     forwardedNanoseconds = 0
+    tracedAuthority = []
     trace = nil
     operation = nil
     errorsWithoutOperation = nil

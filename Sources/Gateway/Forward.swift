@@ -10,16 +10,17 @@ import Wire
 /// of the client's passes except trace context and languages; what a client says about identity, or nominates in
 /// `Connection`, cannot reach the backend (A27, A28).
 struct ForwardRequest {
-  /// `Host` and the start of what never changes for an upstream, written once.
+  /// What never changes, written once.
   private let constantFields: [UInt8]
 
-  init(upstream: UpstreamTarget, gatewayHost: String) {
-    constantFields = Array(
-      " HTTP/1.1\r\nHost: \(upstream.authority)\r\nAccept: application/json\r\nX-Forwarded-Host: \(gatewayHost)\r\n".utf8)
+  init(gatewayHost: String) {
+    constantFields = Array("\r\nAccept: application/json\r\nX-Forwarded-Host: \(gatewayHost)\r\n".utf8)
   }
 
   /// What the head says of one call.
   struct Call {
+    /// `Host`: of the target that was chosen.
+    var authority: [UInt8]
     var correlator: [UInt8]
     var client: ClientID
     /// What `forwardedFields` gave for the client's connection.
@@ -33,6 +34,8 @@ struct ForwardRequest {
     output.append(0x20)
     output.append(exchange.path)
     output.append(contentsOf: query)
+    output.append(" HTTP/1.1\r\nHost: ")
+    output.append(contentsOf: call.authority)
     output.append(contentsOf: constantFields)
     field("x-correlator: ", call.correlator, &output)
     field("x-passerelle-client-id: ", call.client.rawValue, &output)

@@ -10,18 +10,20 @@ import Wire
 
 /// What a gateway is told.
 public struct GatewaySettings: Sendable {
-  /// A backend of an API.
-  public struct Upstream: Sendable, Hashable {
-    public var target: UpstreamTarget
-    /// Replaces the policy's time limit when set.
+  /// The backends of an API.
+  public struct Upstream: Sendable {
+    public var settings: UpstreamSettings
+    /// Replaces the policies' time limit when set.
     public var timeoutMilliseconds: Int?
-    /// Per loop.
-    public var connectionsMaximum: Int
+    /// By the operation's id, for some operations; comes before both.
+    public var operationTimeoutMilliseconds: [String: Int]
 
-    public init(target: UpstreamTarget, timeoutMilliseconds: Int? = nil, connectionsMaximum: Int = 256) {
-      self.target = target
+    public init(
+      settings: UpstreamSettings, timeoutMilliseconds: Int? = nil, operationTimeoutMilliseconds: [String: Int] = [:]
+    ) {
+      self.settings = settings
       self.timeoutMilliseconds = timeoutMilliseconds
-      self.connectionsMaximum = connectionsMaximum
+      self.operationTimeoutMilliseconds = operationTimeoutMilliseconds
     }
   }
 
@@ -106,16 +108,25 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   /// Calls that came when there was too much to do.
   let shed: CountedRefusals
   let notices: UpstreamNotices
-  let upstreams: [GatewaySettings.Upstream?]
+  /// By name in the configuration.
+  let upstreamsByName: [String: Upstream]
+  /// By the index of the operation, as all arrays below.
+  let upstreams: [Upstream?]
+  let timeoutsNanoseconds: [UInt64]
   let locals: [(any LocalOperation)?]
-  let forwards: [ForwardRequest?]
+  let forwarding: ForwardRequest
   /// Where the meter counts each operation.
   let meterPlaces: [Int]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
   private var loops: [LoopState?]
 
-  /// - Parameter loops: the loops on which exchanges will come.
-  public init(settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop]) {
+  /// - Parameters:
+  ///   - loops: the loops on which exchanges will come.
+  ///   - previous: the handler whose place this one takes, on the same loops: upstreams whose settings are the same go on with their
+  ///     connections and with what is known of their targets. Give it `retireUpstreams(keptBy:)` afterwards.
+  public init(
+    settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop], replacing previous: GatewayHandler? = nil
+  ) {
     self.settings = settings
     self.dependencies = dependencies
     let catalogue = dependencies.catalogue
@@ -135,13 +146,15 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     unauthenticated = UnauthenticatedRefusals(
       perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
     shed = CountedRefusals(event: "api.refused_overload", reason: "overload", status: 503, ledger: dependencies.ledger)
-    upstreams = catalogue.operationsByIndex.map {
-      $0.isServedHere ? nil : settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"]
+    upstreamsByName = Self.makeUpstreams(settings, dependencies, loops, previous)
+    upstreams = catalogue.operationsByIndex.map { [upstreamsByName] in
+      $0.isServedHere ? nil : upstreamsByName[$0.api.rawValue] ?? upstreamsByName["*"]
     }
+    timeoutsNanoseconds = catalogue.operationsByIndex.map { settings.timeoutNanoseconds(of: $0) }
     locals = catalogue.operationsByIndex.map {
       $0.isServedHere ? dependencies.localOperations[LocalOperationName(api: $0.api, operation: $0.id)] : nil
     }
-    forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
+    forwarding = ForwardRequest(gatewayHost: settings.host)
     meterPlaces = catalogue.operationsByIndex.map {
       dependencies.meter.place(
         of: CallMeter.OperationName(api: $0.api.rawValue, version: $0.version, operation: $0.id.rawValue))

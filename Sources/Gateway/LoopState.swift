@@ -5,7 +5,7 @@ import Ledger
 import Policy
 import Wire
 
-/// What the calls of one event loop share: memories, pools, and scratch space. Confined to its loop.
+/// What the calls of one event loop share: memories and scratch space. Confined to its loop.
 final class LoopState: @unchecked Sendable {
   let gateway: GatewayHandler
   let loop: EventLoop
@@ -16,7 +16,6 @@ final class LoopState: @unchecked Sendable {
   var entry = LedgerMembers()
   let meter: LoopMeter
   private var loads: [ClientID: ClientLoad] = [:]
-  private var pools: [UpstreamTarget: UpstreamPool] = [:]
 
   init(gateway: GatewayHandler, loop: EventLoop) {
     self.gateway = gateway
@@ -59,21 +58,12 @@ final class LoopState: @unchecked Sendable {
   /// What the entry of a call counts as.
   func usage(of token: AccessToken?, _ operation: OperationPolicy, status: Int, isRefused: Bool) -> UsageMark {
     guard let token else { return .nothing }
-    while token.usageSlots.count <= operation.index { token.usageSlots.append(nil) }
-    if token.usageSlots[operation.index] == nil {
-      token.usageSlots[operation.index] = gateway.dependencies.ledger.usage.slot(
+    let place = gateway.meterPlaces[operation.index]
+    while token.usageSlots.count <= place { token.usageSlots.append(nil) }
+    if token.usageSlots[place] == nil {
+      token.usageSlots[place] = gateway.dependencies.ledger.usage.slot(
         client: token.claims.client, api: operation.api.rawValue, operation: operation.id.rawValue)
     }
-    return UsageMark(slot: token.usageSlots[operation.index], status: status, isRefused: isRefused)
-  }
-
-  /// The pool of connections from this loop to a backend.
-  func pool(_ upstream: GatewaySettings.Upstream) -> UpstreamPool {
-    if let pool = pools[upstream.target] { return pool }
-    var limits = UpstreamLimits()
-    limits.connectionsMaximum = upstream.connectionsMaximum
-    let pool = UpstreamPool(loop: loop, target: upstream.target, limits: limits)
-    pools[upstream.target] = pool
-    return pool
+    return UsageMark(slot: token.usageSlots[place], status: status, isRefused: isRefused)
   }
 }

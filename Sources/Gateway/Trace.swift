@@ -51,7 +51,8 @@ struct TracedCall {
 
   /// The backend's part, when the call went to one.
   struct Upstream {
-    let target: UpstreamTarget?
+    /// Host and port as in `Host`, of the target that got the call last; empty when none did.
+    let authority: [UInt8]
     let status: Int?
     let beganNanoseconds: UInt64
     let endedNanoseconds: UInt64
@@ -93,13 +94,18 @@ struct TracedCall {
     return attributes
   }
 
+  /// An authority without a port is at its scheme's own, which is not told.
+  private static func server(_ authority: String) -> [(name: StaticString, value: FinishedSpan.Value)] {
+    guard !authority.hasSuffix("]"), let colon = authority.lastIndex(of: ":"), let port = Int(authority[colon...].dropFirst())
+    else { return [("server.address", .text(authority))] }
+    return [("server.address", .text(String(authority[..<colon]))), ("server.port", .integer(port))]
+  }
+
   private func attributes(of upstream: Upstream) -> [(name: StaticString, value: FinishedSpan.Value)] {
     var attributes: [(name: StaticString, value: FinishedSpan.Value)] = [
       ("http.request.method", .text(operation.method)), ("url.template", .text(operation.pathTemplate)),
     ]
-    if let target = upstream.target {
-      attributes += [("server.address", .text(target.host)), ("server.port", .integer(target.port))]
-    }
+    if !upstream.authority.isEmpty { attributes += Self.server(String(decoding: upstream.authority, as: UTF8.self)) }
     guard let status = upstream.status else {
       attributes.append(("error.type", .text(reason?.description ?? "_OTHER")))
       return attributes

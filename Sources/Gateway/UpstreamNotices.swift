@@ -10,13 +10,15 @@ final class UpstreamNotices: Sendable {
 
   init(tell: @escaping @Sendable (String) -> Void) { self.tell = tell }
 
-  /// - Parameter fault: OpenSSL's own words; nothing that the peer sent.
-  func untrusted(_ target: UpstreamTarget, _ fault: TLSFault, at now: UInt64) {
+  /// - Parameters:
+  ///   - upstream: its name in the configuration.
+  ///   - fault: OpenSSL's own words; nothing that the peer sent.
+  func untrusted(_ upstream: String, _ fault: TLSFault, at now: UInt64) {
     let isDue = told.withLock { told in
-      if let last = told[target.authority], now < last + Self.periodNanoseconds { return false }
-      told[target.authority] = now
+      if let last = told[upstream], now < last + Self.periodNanoseconds { return false }
+      told[upstream] = now
       return true
     }
-    if isDue { tell("upstream \(target.authority): \(fault); its calls are answered 503") }
+    if isDue { tell("upstream \(upstream): \(fault); its calls are answered 503") }
   }
 }

@@ -81,9 +81,8 @@ final class ClientCall: UpstreamCall {
     pool.send(ClientCall(request, deadlineNanoseconds: deadlineNanoseconds, pool: pool, isAlone: false, tell: tell))
   }
 
-  func appendRequest(to output: inout [UInt8]) {
-    let authority = pool?.target.authority ?? ""
-    var head = "\(request.method) \(request.target) HTTP/1.1\r\nHost: \(authority)\r\n"
+  func appendRequest(to output: inout [UInt8], authority: [UInt8]) {
+    var head = "\(request.method) \(request.target) HTTP/1.1\r\nHost: \(String(decoding: authority, as: UTF8.self))\r\n"
     if isAlone { head += "Connection: close\r\n" }
     for field in request.fields { head += "\(field.name): \(field.value)\r\n" }
     if !request.body.isEmpty || request.method != "GET" { head += "Content-Length: \(request.body.count)\r\n" }

@@ -20,6 +20,8 @@ final class Dialer: Pollable, TimerTarget {
   /// Set once TCP is connected and the handshake is under way.
   private var handshake: TLSTransport?
   private var tag: UInt64 = 0
+  /// This system has no socket left: that no address was reached is no fault of theirs.
+  private var isExhausted = false
   private lazy var timer = LoopTimer(self)
 
   /// - Parameters:
@@ -41,7 +43,7 @@ final class Dialer: Pollable, TimerTarget {
     while !addresses.isEmpty {
       if connect(to: addresses.removeFirst()) { return }
     }
-    end(.failed(.unreachable))
+    end(.failed(isExhausted ? .overloaded : .unreachable))
   }
 
   /// Gives up; nothing is told.
@@ -53,7 +55,7 @@ final class Dialer: Pollable, TimerTarget {
 
   private func connect(to address: SocketAddress) -> Bool {
     let descriptor = passerelle_tcp_socket(address.family)
-    guard descriptor >= 0 else { return false }
+    guard descriptor >= 0 else { isExhausted = true; return false }
     let result = address.withSystemAddress { Glibc.connect(descriptor, $0, $1) }
     guard result == 0 || errno == EINPROGRESS, let transport = makeTransport(descriptor) else {
       Glibc.close(descriptor)

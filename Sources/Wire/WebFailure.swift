@@ -17,7 +17,7 @@ public enum WebFailure: Error, Sendable, Hashable, CustomStringConvertible {
 
   init(_ failure: UpstreamFailure) {
     switch failure {
-    case .unreachable: self = .unreachable
+    case .unreachable, .ejected, .overloaded: self = .unreachable
     case .untrusted(let fault): self = .untrusted(fault)
     case .timedOut: self = .timedOut
     case .tooLarge: self = .tooLarge

@@ -15,7 +15,7 @@ enum Verbs {
   static var all: [any Verb.Type] {
     [
       DemoVerb.self, ServeVerb.self, CheckVerb.self, KeysVerb.self, CertificatesVerb.self, ClientsVerb.self, ConsentsVerb.self,
-      SubjectsVerb.self, PoliciesVerb.self,
+      SubjectsVerb.self, PoliciesVerb.self, UpstreamsVerb.self,
       AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
     ]
   }

@@ -128,7 +128,8 @@ def test_nothing_personal_is_told(demo):
     assert not re.search(r"33\d{9}|eyJ|correlator-of-mine", told)
     labels = {name for sample in Scrape(demo.admin_port).samples for name in sample.labels}
     assert labels <= {"api", "api_version", "operation", "client_id", "decision", "status_class", "reason", "limit", "result", "le",
-                      "grant_type", "flow", "error", "kind", "listener", "status", "version", "stream", "file", "loop"}
+                      "grant_type", "flow", "error", "kind", "listener", "status", "version", "stream", "file", "loop",
+                      "upstream", "target", "address"}
 
 
 def test_only_reading_and_what_http_refuses(demo):

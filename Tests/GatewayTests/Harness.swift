@@ -26,6 +26,7 @@ final class TestGateway: Sendable {
   let keys: KeyRing
   let stores: Stores
   let ledger: LedgerWriter
+  let catalogue: Catalogue
   let group: EventLoopGroup
   let listener: Listener
   /// The client's key for proofs.
@@ -41,19 +42,13 @@ final class TestGateway: Sendable {
     stores = Stores(
       database: try Database(path: folder + "/passerelle.sqlite", time: time), lookup: keys.lookup, sealing: keys.sealing)
     ledger = try LedgerWriter(directory: folder + "/ledger", time: time)
-    let catalogue = try Self.catalogue.get()
+    catalogue = try Self.catalogue.get()
     var settings = GatewaySettings(
       issuer: Self.issuer, audience: Self.issuer, host: "api.example", isSecure: true, upstreams: [:])
     adjustSettings(&settings.dpop)
     group = try EventLoopGroup(count: 2)
     let gateway = GatewayHandler(
-      settings: settings,
-      dependencies: GatewayDependencies(
-        catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
-        consents: ConsentRegister(
-          store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver()),
-        ledger: ledger, time: time, quotaUsed: [:]),
-      loops: group.loops)
+      settings: settings, dependencies: Self.dependencies(catalogue, keys, stores, ledger, time), loops: group.loops)
     listener = try Listener(address: "127.0.0.1", port: 0, group: group, handler: gateway)
     group.start()
     listener.start()
@@ -73,6 +68,25 @@ final class TestGateway: Sendable {
     ledger.close()
     stores.database.close()
     try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  private static func dependencies(
+    _ catalogue: Catalogue, _ keys: KeyRing, _ stores: Stores, _ ledger: LedgerWriter, _ time: ManualTime
+  ) -> GatewayDependencies {
+    GatewayDependencies(
+      catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
+      consents: ConsentRegister(
+        store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver()),
+      ledger: ledger, time: time, quotaUsed: [:])
+  }
+
+  /// Another handler on the same loops and stores, with backends.
+  func handler(upstreams: [String: GatewaySettings.Upstream], replacing previous: GatewayHandler? = nil) -> GatewayHandler {
+    let settings = GatewaySettings(
+      issuer: Self.issuer, audience: Self.issuer, host: "api.example", isSecure: true, upstreams: upstreams)
+    return GatewayHandler(
+      settings: settings, dependencies: Self.dependencies(catalogue, keys, stores, ledger, time), loops: group.loops,
+      replacing: previous)
   }
 
   /// The shipped policies, read once.

@@ -13,13 +13,13 @@ final class Backend: @unchecked Sendable {
   private let descriptor: Int32
   private let count = Mutex(0)
 
-  init(_ script: @escaping Script) throws {
-    descriptor = try Self.listen()
-    port = Self.port(of: descriptor)
+  init(host: String = "127.0.0.1", port: Int = 0, _ script: @escaping Script) throws {
+    descriptor = try Self.listen(host, port)
+    self.port = Self.port(of: descriptor)
     let thread = Thread { [descriptor, self] in
       while true {
         let accepted = accept(descriptor, nil, nil)
-        guard accepted >= 0 else { return }
+        guard accepted >= 0 else { Glibc.close(descriptor); return }
         let number = count.withLock { count in
           defer { count += 1 }
           return count
@@ -36,9 +36,11 @@ final class Backend: @unchecked Sendable {
   /// Connections that it has accepted.
   var connectionCount: Int { count.withLock { $0 } }
 
-  private static func listen() throws -> Int32 {
+  private static func listen(_ host: String = "127.0.0.1", _ port: Int = 0) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    let address = try #require(SocketAddress(ip: "127.0.0.1", port: 0))
+    var on: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+    let address = try #require(SocketAddress(ip: host, port: port))
     try #require(address.withSystemAddress { bind(descriptor, $0, $1) } == 0)
     try #require(Glibc.listen(descriptor, 128) == 0)
     return descriptor
@@ -105,7 +107,7 @@ final class TestCall: UpstreamCall, @unchecked Sendable {
     self.deadlineNanoseconds = deadlineNanoseconds
   }
 
-  func appendRequest(to output: inout [UInt8]) {
+  func appendRequest(to output: inout [UInt8], authority: [UInt8]) {
     appended.add(1, ordering: .relaxed)
     output += request
   }

@@ -164,6 +164,9 @@ final class RawClient: @unchecked Sendable {
     close()
   }
 
+  /// Ends both directions from another thread than the one that reads.
+  func finish() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
   /// Tells the peer that nothing more comes; reading goes on.
   func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 

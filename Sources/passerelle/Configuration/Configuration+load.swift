@@ -73,16 +73,6 @@ extension Configuration {
     }
     guard url.isSecure || url.isLoopback else { throw place.error("issuer wants https; http is for loopback alone") }
   }
-
-  private static func upstreams(
-    _ value: JSONValue?, _ root: JSONValue, folder: String
-  ) throws(DocumentError) -> [String: Upstream] {
-    guard let value else { throw root.error("\"upstreams\" is missing: where the calls of each API go") }
-    guard value.kind == .object else { throw value.error("upstreams wants an object: API name to { \"url\": ... }") }
-    var upstreams: [String: Upstream] = [:]
-    for member in value.keys { upstreams[member.name] = try Upstream(member.value, folder: folder) }
-    return upstreams
-  }
 }
 
 extension Configuration.Listen {
@@ -119,27 +109,6 @@ extension Configuration.Admin {
     host = try Configuration.listenHost(&reader, value) ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
     tls = try reader.value("tls").map { value throws(DocumentError) in try TLSServerSettings(value, folder: folder) }
-    try reader.finish()
-  }
-}
-
-extension Configuration.Upstream {
-  init(_ value: JSONValue, folder: String) throws(DocumentError) {
-    var reader = try ObjectReader(value)
-    let text = try reader.string("url")
-    guard let url = WebAddress(text), url.target == "/" else {
-      throw (value["url"] ?? value).error("url wants a scheme, a host and a port, such as http://127.0.0.1:9101, and no path")
-    }
-    if let element = reader.value("tls") {
-      guard url.isSecure else { throw element.error("tls is for an https url") }
-      tls = try Configuration.UpstreamTLS(element, folder: folder)
-    } else if url.isSecure {
-      tls = Configuration.UpstreamTLS()
-    }
-    host = url.host
-    port = url.port
-    timeoutMilliseconds = try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000)
-    connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...65_536) ?? connectionsMaximum
     try reader.finish()
   }
 }

@@ -71,17 +71,6 @@ struct Configuration: Sendable {
     var tls: TLSServerSettings?
   }
 
-  /// A backend.
-  struct Upstream: Sendable, Hashable {
-    var host: String
-    var port: Int
-    /// Replaces the policy's time limit; nil keeps it.
-    var timeoutMilliseconds: Int?
-    var connectionsMaximum = 256
-    /// Nil for a backend that is spoken to in the clear.
-    var tls: UpstreamTLS?
-  }
-
   /// Requests of the gateway's own to other servers.
   struct Outbound: Sendable {
     /// Authorities beside the system's, in PEM.

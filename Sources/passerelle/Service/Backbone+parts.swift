@@ -45,13 +45,18 @@ extension Backbone {
 
   private var consentLifetimeSeconds: Int64 { Int64(configuration.consent.lifetimeDays) * 86_400 }
 
-  /// - Parameter certificates: of the listeners; nil where none runs.
-  func adminAPI(certificates: (any CertificateControl)? = nil) -> AdminAPI {
+  /// - Parameters:
+  ///   - certificates: of the listeners; nil where none runs.
+  ///   - upstreams: how it stands with the backends; nil where no gateway runs.
+  func adminAPI(
+    certificates: (any CertificateControl)? = nil, upstreams: (@Sendable () -> [UpstreamState])? = nil
+  ) -> AdminAPI {
     var dependencies = AdminDependencies(
       catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
       tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
       consentLifetimeSeconds: consentLifetimeSeconds, plans: plans, retention: retention)
     dependencies.certificates = certificates
+    dependencies.upstreams = upstreams
     if let consentMaster { dependencies.consentMaster = { try consentMaster.state() } }
     return AdminAPI(dependencies)
   }
@@ -94,11 +99,7 @@ extension Configuration {
     var settings = GatewaySettings(
       issuer: issuer, audience: audience, host: String(issuer.drop { $0 != "/" }.dropFirst(2)),
       isSecure: WebAddress(issuer)?.isSecure == true,
-      upstreams: try upstreams.mapValues { upstream in
-        GatewaySettings.Upstream(
-          target: try upstream.makeTarget(), timeoutMilliseconds: upstream.timeoutMilliseconds,
-          connectionsMaximum: upstream.connectionsMaximum)
-      })
+      upstreams: try upstreams.mapValues { try $0.makeSettings() })
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
     settings.dpop = dpop
@@ -112,12 +113,5 @@ extension Configuration {
     options.segmentBytesMaximum = ledger.segmentBytesMaximum
     options.segmentSecondsMaximum = ledger.segmentSecondsMaximum
     return options
-  }
-}
-
-extension Configuration.Upstream {
-  fileprivate func makeTarget() throws -> UpstreamTarget {
-    guard let tls else { return UpstreamTarget(host: host, port: port) }
-    return UpstreamTarget(host: host, port: port, tls: try tls.context())
   }
 }

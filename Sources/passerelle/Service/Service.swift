@@ -50,6 +50,7 @@ final class Service {
     counting = LedgerPasses.counting(backbone)
     passes = try LedgerPasses.all(backbone, outbound, loop: adminLoop.loops[0])
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
+    try configuration.checkUpstreams(backbone.catalogue)
     var gatewaySettings = try configuration.makeGatewaySettings()
     gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     spans = try configuration.tracing.map { [adminLoop] in try SpanExporter($0, outbound, loop: adminLoop.loops[0]) }
@@ -63,7 +64,7 @@ final class Service {
       try Service.listen($0.listen.host, $0.listen.port, loops, door, $0.listen.serverLimits, tls.mutual)
     }
     let admin = AdminHandler(
-      api: backbone.adminAPI(certificates: tls),
+      api: backbone.adminAPI(certificates: tls, upstreams: { [gateway] in gateway.upstreamStates() }),
       health: Health(
         ledger: backbone.ledger, database: backbone.stores.database, draining: draining,
         details: { [streams, all = [counting] + passes] in streams.health + LedgerPasses.faults(all) }), token: adminToken,
@@ -92,6 +93,7 @@ final class Service {
     }
     let connections = ListenerMetrics(listeners: listeners, tls: tls)
     backbone.meters.registry.set("listeners") { connections.families() }
+    backbone.meters.registry.set("upstreams") { [gateway] in UpstreamMetrics.families(gateway.upstreamStates()) }
     backbone.meters.registry.set("streams") { [streams] in streams.metrics() }
     if let spans { backbone.meters.registry.set("spans") { spans.metrics() } }
     backbone.registerMetrics()

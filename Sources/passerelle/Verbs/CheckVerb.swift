@@ -19,6 +19,7 @@ enum CheckVerb: Verb {
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
     try Installation(configuration).check()
+    try configuration.checkUpstreams(catalogue)
     let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
     _ = try configuration.metrics.bearerTokenFile.map { try OutboundServices.token($0, key: "metrics.bearerTokenFile") }

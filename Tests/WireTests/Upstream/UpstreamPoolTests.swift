@@ -215,7 +215,7 @@ import Testing
       connection.answerAll(Self.ok)
     }
     let calls = (0..<4).map { _ in pool.send() }
-    #expect(calls[3].wait() == .failed(.unreachable))
+    #expect(calls[3].wait() == .failed(.overloaded))
     gate.signal()
     for call in calls[..<3] { #expect(call.wait() == .ok("ok")) }
     #expect(calls[3].sentCount == 0)

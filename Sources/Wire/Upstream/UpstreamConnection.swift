@@ -2,6 +2,25 @@ import Bytes
 import CLinux
 import Glibc
 
+/// What a call has behind it when it is sent.
+struct UpstreamAttempt {
+  /// How often it was sent before.
+  var tries: UInt8 = 0
+  /// It has waited, or was sent before: the target has less than the whole time of the call, and that it is late is not its fault.
+  var isLate = false
+
+  var again: UpstreamAttempt { UpstreamAttempt(tries: tries + 1, isLate: true) }
+}
+
+/// How far a call came before it failed.
+enum UpstreamStage {
+  /// Nothing was sent.
+  case connecting
+  /// Something was sent, and no byte of an answer has come.
+  case waiting
+  case answering
+}
+
 /// A connection to a backend: one call at a time. Confined to its loop.
 ///
 /// It is used again only after an answer that was complete by its own framing, with nothing behind it.
@@ -23,6 +42,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
   private var tag: UInt64 = 0
   private var phase = Phase.connecting
   private var call: (any UpstreamCall)?
+  private var attempt = UpstreamAttempt()
   private var buffer: ReadBuffer?
   private var chunks: ChunkedDecoder?
   private var parser: HeadParser
@@ -47,8 +67,9 @@ final class UpstreamConnection: Pollable, TimerTarget {
   // MARK: Connecting
 
   /// Connects to the first address that answers, then sends the call.
-  func open(_ call: any UpstreamCall, addresses: [SocketAddress]) {
+  func open(_ call: any UpstreamCall, _ attempt: UpstreamAttempt, addresses: [SocketAddress]) {
     self.call = call
+    self.attempt = attempt
     let dialer = Dialer(
       loop: loop, target: pool.target, addresses: addresses, secondsMaximum: pool.limits.connectSecondsMaximum,
       deadlineNanoseconds: call.deadlineNanoseconds, tell: { self.dialed($0) })
@@ -69,25 +90,26 @@ final class UpstreamConnection: Pollable, TimerTarget {
       guard let call else { close(nil); return }
       self.call = nil
       phase = .idle
-      _ = send(call)
+      _ = send(call, attempt)
     }
   }
 
   // MARK: Sending
 
   /// Sends a call on an open connection; false when the connection is closed and the call must go elsewhere.
-  func send(_ call: any UpstreamCall) -> Bool {
+  func send(_ call: any UpstreamCall, _ attempt: UpstreamAttempt) -> Bool {
     guard phase == .idle, let transport else { return false }
     // The loop may not have come yet to bytes that are there already; the next answer would begin with them. It costs a system call
     // for each call, also where the socket was read from in the same turn: a backend that sends too much sends it right then.
     guard !isReused || transport.isSilent else { close(nil); return false }
     self.call = call
+    self.attempt = attempt
     phase = .head
     hasAnswerBegun = false
     announcesMore = false
     request.removeAll(keepingCapacity: true)
     sent = 0
-    call.appendRequest(to: &request)
+    call.appendRequest(to: &request, authority: pool.authority)
     parser.reset(at: 0)
     loop.timers.set(timer, at: call.deadlineNanoseconds)
     write()
@@ -227,6 +249,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
     isReused = true
     if !isClean { close(nil) }
+    pool.answered(parser.status)
     call.answered(UpstreamAnswer(status: parser.status, bytes: buffer.bytes, fields: parser.fields, body: body))
     loop.buffers.give(buffer)
     if isClean, phase == .idle { pool.freed(self) }
@@ -247,7 +270,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
     self.call = nil
     let pool = pool
     close(nil)
-    pool.open(for: call)
+    pool.wentStale(call, attempt)
   }
 
   func becameDead() {
@@ -270,6 +293,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
   /// Closes; the call that is under way fails.
   func close(_ failure: UpstreamFailure?) {
     guard phase != .closed else { return }
+    let stage = stage
     phase = .closed
     loop.timers.cancel(timer)
     dialer?.cancel()
@@ -279,8 +303,15 @@ final class UpstreamConnection: Pollable, TimerTarget {
     self.call = nil
     if let buffer { loop.buffers.give(buffer) }
     buffer = nil
+    let pool = pool
     pool.closed(self)
-    if let failure { call?.failed(failure) }
+    if let failure, let call { pool.failed(call, failure, stage, attempt) }
+  }
+
+  /// How far the call has come.
+  private var stage: UpstreamStage {
+    if phase == .connecting { return .connecting }
+    return hasAnswerBegun ? .answering : .waiting
   }
 
   private func dropTransport() {
