@@ -1,8 +1,6 @@
-import Foundation
-
 /// JSON read in the plainest way, straight from the grammar of RFC 8259, to compare the real parser with: slow, and written
 /// without a look at it.
-indirect enum ReferenceJSON: Equatable {
+package indirect enum ReferenceJSON: Equatable {
   case object([(name: String, value: ReferenceJSON)])
   case array([ReferenceJSON])
   case string(String)
@@ -10,7 +8,7 @@ indirect enum ReferenceJSON: Equatable {
   case boolean(Bool)
   case null
 
-  static func == (left: ReferenceJSON, right: ReferenceJSON) -> Bool {
+  package static func == (left: ReferenceJSON, right: ReferenceJSON) -> Bool {
     switch (left, right) {
     case (.object(let a), .object(let b)):
       a.count == b.count && zip(a, b).allSatisfy { Array($0.name.utf8) == Array($1.name.utf8) && $0.value == $1.value }
@@ -25,7 +23,7 @@ indirect enum ReferenceJSON: Equatable {
   }
 
   /// Nil when it is not JSON, has a key twice, or is deeper than `depthMaximum`.
-  static func parse(_ bytes: [UInt8], depthMaximum: Int = 32) -> ReferenceJSON? {
+  package static func parse(_ bytes: [UInt8], depthMaximum: Int = 32) -> ReferenceJSON? {
     guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
     var reader = Reader(rest: Array(text.unicodeScalars)[...], depthMaximum: depthMaximum)
     reader.space()
