@@ -77,17 +77,17 @@ async def withdraw(installation, load, index, withdrawals):
         await asyncio.sleep(1)
 
 
-def steady(samples):
+def steady(samples, memory=MEMORY_BYTES):
     """Raises when the last quarter of the run holds more than the one before it."""
     quarter = max(1, len(samples) // 4)
     before, last = samples[-2 * quarter:-quarter], samples[-quarter:]
-    for index, (what, allowed) in enumerate((("bytes of memory", MEMORY_BYTES), ("descriptors", DESCRIPTORS))):
+    for index, (what, allowed) in enumerate((("bytes of memory", memory), ("descriptors", DESCRIPTORS))):
         earlier, later = (statistics.median(s[index] for s in part) for part in (before, last))
         if later > earlier + allowed:
             raise Wrong(f"{what}: {earlier:.0f} in the third quarter, {later:.0f} in the last")
 
 
-def run(folder, seconds, connections=32, share=0.7, faults=0.1, say=lambda text: None):
+def run(folder, seconds, connections=32, share=0.7, faults=0.1, memory=MEMORY_BYTES, say=lambda text: None):
     """Gives a summary; raises `Wrong`."""
     installation = Installation(folder, faults)
     # asyncio tells of each connection that a client has left by itself.
@@ -114,7 +114,7 @@ def run(folder, seconds, connections=32, share=0.7, faults=0.1, say=lambda text:
             raise Wrong(f"{len(wrong)} wrong answers, such as\n  " + "\n  ".join(wrong[:5]))
         if status != 0:
             raise Wrong(f"the gateway ended with {status} instead of draining; see {installation.log}")
-        steady(samples)
+        steady(samples, memory)
         calls = installation.examine(answers)
         statuses = {}
         for (_, status), count in load.statuses.items():
@@ -137,7 +137,7 @@ def main():
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="passerelle-soak-")
     try:
-        summary = run(folder, options.minutes * 60, options.connections, options.share, options.faults, lambda text: print(text, flush=True))
+        summary = run(folder, options.minutes * 60, options.connections, options.share, options.faults, say=lambda text: print(text, flush=True))
     except Wrong as wrong:
         sys.exit(f"WRONG: {wrong}\nthe data is kept in {folder}")
     rmtree(folder)

@@ -293,7 +293,7 @@ def check(tmp_path, authority, certificates, **more):
 
 def test_check_names_what_is_wrong(tmp_path, authority):
     good, late = authority.issue("good", HOSTS), authority.issue("late", HOSTS, days=(-9, -1))
-    soon, far = authority.issue("soon", HOSTS, days=(-9, 5)), authority.issue("far", ("far.test",))
+    soon, far = authority.issue("soon", HOSTS, days=(-9, 5.5)), authority.issue("far", ("far.test",))
     assert check(tmp_path, authority, [good]).returncode == 0
     assert "has expired" in check(tmp_path, authority, [late]).stdout
     assert "expires in 5 days" in check(tmp_path, authority, [soon]).stdout
