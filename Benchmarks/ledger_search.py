@@ -66,6 +66,8 @@ def measure(options, folder):
     with open(config, "w") as file:
         json.dump({"issuer": "http://127.0.0.1:8080", "data": "data", "keys": "keys", "upstreams": {},
                    "policies": os.path.join(REPOSITORY, "policies")}, file)
+    if not is_there:
+        subprocess.run([BINARY, "keys", "generate", "--config", config], check=True, capture_output=True)
     begun = time.monotonic()
     if not is_there:
         subprocess.run([MAKER, ledger, str(options.entries), *(["--short"] if options.short else [])], check=True)

@@ -21,7 +21,7 @@ public struct Month: Hashable, Comparable, Sendable, CustomStringConvertible {
   init(containing hour: Int) { self.init(containing: Timestamp(seconds: Int64(hour) * 3600)) }
 
   /// The first hour, since 1970 UTC.
-  public var startHour: Int { Int(Timestamp(rfc3339: description + "-01T00:00:00Z")!.seconds) / 3600 }
+  public var startHour: Int { Timestamp.days(year: year, month: month, day: 1) * 24 }
   /// The first hour of the month after.
   public var endHour: Int { next.startHour }
   public var days: Int { (endHour - startHour) / 24 }
@@ -29,8 +29,11 @@ public struct Month: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   private init(year: Int, month: Int) { (self.year, self.month) = (year, month) }
 
+  /// `2026-11`; years before 0 and after 9999, which only zones of times at the ends can lead to, have their sign and all their digits.
   public var description: String {
-    String(repeating: "0", count: 4 - min(4, String(year).count)) + "\(year)-" + (month < 10 ? "0" : "") + "\(month)"
+    let digits = String(year.magnitude)
+    return (year < 0 ? "-" : "") + String(repeating: "0", count: 4 - min(4, digits.count)) + digits + (month < 10 ? "-0" : "-")
+      + "\(month)"
   }
   public static func < (left: Month, right: Month) -> Bool { (left.year, left.month) < (right.year, right.month) }
 }

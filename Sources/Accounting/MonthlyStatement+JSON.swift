@@ -9,6 +9,7 @@ extension MonthlyStatement {
     writer.field("client_id", client.rawValue)
     if let clientName { writer.field("client_name", clientName) }
     writer.field("month", month.description)
+    writer.field("begun", hasBegun)
     writer.field("final", isFinal)
     writer.field("made_at", madeAt.rfc3339)
     writer.field("counted_up_to", Int(countedUpTo))

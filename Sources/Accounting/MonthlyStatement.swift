@@ -43,6 +43,8 @@ public struct MonthlyStatement: Sendable, Equatable {
   public let countedUpTo: UInt64
   /// The month is over: nothing is added any more.
   public var isFinal: Bool { Int(madeAt.seconds) / 3600 >= month.endHour }
+  /// False for a month to come, of which there is nothing.
+  public var hasBegun: Bool { Int(madeAt.seconds) / 3600 >= month.startHour }
   public let operations: [Operation]
   public let lines: [Line]
   /// One for each day of the month.

@@ -172,7 +172,10 @@ struct AdminRequest: Sendable {
 
 /// A refusal of the admin API.
 enum AdminError: Error {
+  /// No such path.
   case notFound
+  /// What the path or a selector names is not there; the text says what.
+  case missing(String)
   case methodNotAllowed
   case unauthenticated
   case invalid(String)
@@ -181,13 +184,21 @@ enum AdminError: Error {
 
   var response: HTTPResponse {
     switch self {
-    case .notFound: Self.answer(404, "NOT_FOUND", "There is nothing here by that name.")
+    case .notFound: Self.answer(404, "NOT_FOUND", "The admin API has no such path.")
+    case .missing(let what): Self.answer(404, "NOT_FOUND", what)
     case .methodNotAllowed: Self.answer(405, "METHOD_NOT_ALLOWED", "This path does not take that method.")
     case .unauthenticated: Self.answer(401, "UNAUTHENTICATED", "The admin API wants its bearer token.")
     case .invalid(let reason): Self.answer(400, "INVALID_ARGUMENT", reason)
     case .conflict(let reason): Self.answer(409, "CONFLICT", reason)
     case .failed(let reason): Self.answer(503, "UNAVAILABLE", reason)
     }
+  }
+
+  static func noClient(_ id: String) -> AdminError { .missing("There is no client \(id).") }
+  static func noConsent(_ id: String) -> AdminError { .missing("There is no consent \(id).") }
+  /// A number is told masked, as everywhere.
+  static func noSubscriber(_ text: String) -> AdminError {
+    .missing("There is no subscriber \((MSISDN(tel: text) ?? MSISDN(e164: text)).map { "\($0)" } ?? text) here.")
   }
 
   private static func answer(_ status: Int, _ code: String, _ message: String) -> HTTPResponse {

@@ -13,15 +13,17 @@ public final class AdminHandler: RequestHandler {
 
   /// - Parameters:
   ///   - token: the bearer token of the admin API.
+  ///   - isSecure: the listener has TLS.
   ///   - others: paths beside it, each of which knows itself who is entitled to it.
   public init(
-    api: AdminAPI, health: Health, token: String, others: [String: @Sendable (HTTPRequest) async -> HTTPResponse] = [:]
+    api: AdminAPI, health: Health, token: String, isSecure: Bool = false,
+    others: [String: @Sendable (HTTPRequest) async -> HTTPResponse] = [:]
   ) {
     self.others = others
     self.api = api
     self.health = health
     self.token = Array(token.utf8)
-    auditor = AuditorSite(api: api, token: token)
+    auditor = AuditorSite(api: api, token: token, isSecure: isSecure)
   }
 
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }

@@ -71,6 +71,7 @@ extension AdminAPI {
   /// `POST /admin/v1/certificates/reload`: each listener takes the files as they are now, or keeps what it has; 409 when one kept it.
   func reloadCertificates() async throws -> HTTPResponse {
     let outcomes = try certificateControl().reload()
+    guard !outcomes.isEmpty else { throw AdminError.conflict("no listener has TLS: there are no certificates to read again") }
     let faults = outcomes.compactMap { outcome in outcome.fault.map { "\(outcome.listener): \($0)" } }
     try await dependencies.ledger.append(
       LedgerEntry(

@@ -75,7 +75,7 @@ extension AdminAPI {
 
   private func client(_ text: String) throws -> ClientRecord {
     guard let id = ClientID(rawValue: text), let record = try dependencies.stores.clients.client(id) else {
-      throw AdminError.notFound
+      throw AdminError.noClient(text)
     }
     return record
   }

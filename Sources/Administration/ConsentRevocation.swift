@@ -12,7 +12,7 @@ extension AdminAPI {
   private static let concurrentMaximum = 32
 
   /// `POST /admin/v1/consents/revoke` with `{"subject" | "client_id" | "purpose", "reason", "channel", "dry_run", "after"}`: withdraws
-  /// a portion of the consents that stand and that all the given selectors name. Each is an event and an entry of its own.
+  /// a portion of the consents that stand, or wait for a consent master, and that all the given selectors name. Each is an event and an entry of its own.
   ///
   /// The answer says how many, with the first ids, and as `next` where to go on; without `next` there are no more. What was withdrawn
   /// is not found again, so that a caller that was interrupted begins anew and does the rest.
@@ -23,7 +23,6 @@ extension AdminAPI {
     filter.client = try body.optionalString("client_id").map(Self.clientID)
     filter.purpose = try body.optionalString("purpose").map(Self.purpose)
     filter.after = try body.optionalString("after").map(Self.after)
-    filter.status = "granted"
     let isDryRun = try body.boolean("dry_run", default: false)
     let reason = try Self.reason(isDryRun ? body.optionalString("reason") ?? "" : body.string("reason"))
     let channel = try body.optionalString("channel").map(Self.channel) ?? "operator"
@@ -37,7 +36,11 @@ extension AdminAPI {
       filter.subject = pseudonym
     }
     filter.limit = isDryRun ? Self.countedMaximum : Self.revokedMaximum
-    let rows = try await dependencies.consents.search(filter)
+    let rows = try await dependencies.consents.withdrawable(filter)
+    // An imported consent may be of a client that is not registered here yet.
+    if rows.isEmpty, let client = filter.client, try dependencies.stores.clients.client(client) == nil {
+      throw AdminError.noClient(client.rawValue)
+    }
     let ids = rows.map(\.id)
     if !isDryRun { try await revoke(rows, reason: reason, channel: channel) }
     return Self.revoked(ids, next: ids.count == filter.limit ? ids.last : nil)

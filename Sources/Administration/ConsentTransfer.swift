@@ -1,7 +1,6 @@
 import Bytes
 import Consent
 import Identifiers
-import JOSE
 import Ledger
 import Policy
 import Store
@@ -49,7 +48,7 @@ extension AdminAPI {
       throw AdminError.conflict("A consent master says how it stands with consents: import records there.")
     }
     guard lines.count <= Self.importedMaximum else { throw AdminError.invalid("\(Self.importedMaximum) lines at most at once") }
-    var outcomes: [(line: Int, outcome: ImportOutcome)] = []
+    var result = ConsentImportResult()
     var portion: [(line: Int, record: TransferredConsent)] = []
     for element in lines {
       var reader = try ObjectReader(element)
@@ -60,18 +59,18 @@ extension AdminAPI {
         let record = try TransferredConsent(record, self)
         // Lines about one record are taken one after the other; others share the writer's and the ledger's commits.
         if portion.count == Self.importedAtOnce || portion.contains(where: { $0.record.isAboutTheSame(as: record) }) {
-          outcomes += try await take(portion, isDryRun: isDryRun)
+          try await take(portion, isDryRun: isDryRun, into: &result)
           portion = []
         }
         portion.append((line, record))
       } catch let error as DocumentError {
-        outcomes.append((line, .refused(error.reason)))
+        result.refused.append((line, error.reason))
       } catch let error as ImportRefusal {
-        outcomes.append((line, .refused(error.reason)))
+        result.refused.append((line, error.reason))
       }
     }
-    outcomes += try await take(portion, isDryRun: isDryRun)
-    return Self.answer(outcomes.sorted { $0.line < $1.line })
+    try await take(portion, isDryRun: isDryRun, into: &result)
+    return HTTPResponse.json(200, result.json())
   }
 
   private enum ImportOutcome: Sendable {
@@ -80,37 +79,10 @@ extension AdminAPI {
     case refused(String)
   }
 
-  private static func answer(_ outcomes: [(line: Int, outcome: ImportOutcome)]) -> HTTPResponse {
-    var (added, known) = (0, 0)
-    var refused: [(line: Int, reason: String)] = []
-    for (line, outcome) in outcomes {
-      switch outcome {
-      case .added: added += 1
-      case .known: known += 1
-      case .refused(let reason): refused.append((line, reason))
-      }
-    }
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.field("added", added)
-    writer.field("known", known)
-    writer.key("refused")
-    writer.beginArray()
-    for (line, reason) in refused {
-      writer.beginObject()
-      writer.field("line", line)
-      writer.field("reason", reason)
-      writer.endObject()
-    }
-    writer.endArray()
-    writer.endObject()
-    return HTTPResponse.json(200, writer.bytes)
-  }
-
   private func take(
-    _ portion: [(line: Int, record: TransferredConsent)], isDryRun: Bool
-  ) async throws -> [(line: Int, outcome: ImportOutcome)] {
-    try await withThrowingTaskGroup(of: (line: Int, outcome: ImportOutcome).self) { group in
+    _ portion: [(line: Int, record: TransferredConsent)], isDryRun: Bool, into result: inout ConsentImportResult
+  ) async throws {
+    let outcomes = try await withThrowingTaskGroup(of: (line: Int, outcome: ImportOutcome).self) { group in
       for (line, record) in portion {
         group.addTask { [self] in
           do { return (line, try await take(record, isDryRun: isDryRun) ? .added : .known) } catch let error as ImportRefusal {
@@ -118,7 +90,14 @@ extension AdminAPI {
           }
         }
       }
-      return try await group.reduce(into: []) { $0.append($1) }
+      return try await group.reduce(into: [(line: Int, outcome: ImportOutcome)]()) { $0.append($1) }
+    }
+    for (line, outcome) in outcomes {
+      switch outcome {
+      case .added: result.added += 1
+      case .known: result.known += 1
+      case .refused(let reason): result.refused.append((line, reason))
+      }
     }
   }
 
@@ -140,7 +119,7 @@ extension AdminAPI {
     guard !missing.isEmpty, !isDryRun else { return !missing.isEmpty }
     if subject == nil, case .number(let number) = record.subject { subject = try await stores.subjects.findOrCreate(number) }
     guard let subject else { return false }
-    let id = here?.id ?? record.id ?? ConsentID(rawValue: Random.token(byteCount: 16))!
+    let id = here?.id ?? record.id ?? .random()
     let last = record.events[record.events.count - 1]
     let entry = LedgerEntry(
       event: "consent.imported", clientID: record.client.rawValue, subject: subject.rawValue, scopes: last.scopes.map(\.rawValue),

@@ -29,7 +29,7 @@ extension AdminAPI {
   /// `GET /admin/v1/consents/{id}`: the record and its whole history.
   func showConsent(_ request: AdminRequest) throws -> HTTPResponse {
     guard let id = ConsentID(rawValue: request.id), let row = try dependencies.stores.consents.record(id) else {
-      throw AdminError.notFound
+      throw AdminError.noConsent(request.id)
     }
     var writer = JSONWriter()
     write(row, events: try dependencies.stores.consents.events(of: id), to: &writer)
@@ -51,7 +51,7 @@ extension AdminAPI {
     let channel = try body.optionalString("channel").map(Self.channel) ?? "operator"
     let named = try body.optionalStrings("categories")
     try body.finish()
-    guard let registration = try dependencies.stores.clients.client(client) else { throw AdminError.invalid("No such client.") }
+    guard let registration = try dependencies.stores.clients.client(client) else { throw AdminError.noClient(client.rawValue) }
     guard registration.purposes.contains(purpose) else { throw AdminError.invalid("The client may not name that purpose.") }
     guard scopes.apiScopes.isSubset(of: registration.scopes) else {
       throw AdminError.invalid("The client may not ask for that scope.")
@@ -73,7 +73,7 @@ extension AdminAPI {
   /// `POST /admin/v1/consents/{id}/revoke`: withdrawal by the operator for the subscriber. It holds for the next call.
   func revokeConsent(_ request: AdminRequest) async throws -> HTTPResponse {
     guard let id = ConsentID(rawValue: request.id), try dependencies.stores.consents.record(id) != nil else {
-      throw AdminError.notFound
+      throw AdminError.noConsent(request.id)
     }
     var (reason, channel) = ("operator", "operator")
     if !request.body.isEmpty {
@@ -100,7 +100,7 @@ extension AdminAPI {
     let reason = try Self.reason(body.string("reason"))
     let channel = try body.optionalString("channel").map(Self.channel)
     try body.finish()
-    guard try dependencies.stores.clients.client(client) != nil else { throw AdminError.invalid("No such client.") }
+    guard try dependencies.stores.clients.client(client) != nil else { throw AdminError.noClient(client.rawValue) }
     let row = try await dependencies.consents.object(
       subject: try await dependencies.stores.subjects.findOrCreate(number), client: client, purpose: purpose, actor: "operator",
       reason: reason, channel: channel)

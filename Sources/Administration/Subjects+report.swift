@@ -11,7 +11,7 @@ extension AdminAPI {
     try request.allow("subject")
     guard let text = request.query["subject"] else { throw AdminError.invalid("subject is missing") }
     guard let subject = try pseudonym(text), let number = try dependencies.stores.subjects.number(of: subject) else {
-      throw AdminError.notFound
+      throw AdminError.noSubscriber(text)
     }
     try await dependencies.ledger.append(LedgerEntry(event: "subject.reported", subject: subject.rawValue))
     // A long ledger takes its time; the loop goes on meanwhile.

@@ -66,7 +66,7 @@ extension AdminAPI {
   /// A subscriber whose number is known here.
   private func known(_ text: String) throws -> SubjectPseudonym {
     guard let subject = try pseudonym(text), try dependencies.stores.subjects.number(of: subject) != nil else {
-      throw AdminError.notFound
+      throw AdminError.noSubscriber(text)
     }
     return subject
   }

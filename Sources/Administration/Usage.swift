@@ -17,12 +17,14 @@ extension AdminAPI {
     filter.operation = request.query["operation"]
     filter.fromHour = try request.query["from"].map(Self.hour)
     filter.toHour = try request.query["to"].map(Self.hour)
+    if let from = filter.fromHour, let to = filter.toHour, from > to { throw AdminError.invalid("from is after to") }
     guard let period = UsagePeriod(rawValue: request.query["by"] ?? "day") else {
       throw AdminError.invalid("by wants hour, day or month")
     }
     // Reading the ledger and a year of rows takes its time; the loop goes on meanwhile.
     return try await Self.offLoop { [dependencies, filter] in
       _ = try dependencies.usage.advance()
+      try Self.checkClient(filter.client, dependencies)
       return HTTPResponse.json(200, UsageReport.json(try dependencies.accounts.report(filter, by: period), by: period))
     }
   }
@@ -39,7 +41,7 @@ extension AdminAPI {
       _ = try dependencies.usage.advance()
       do {
         return format.answer(try dependencies.accounts.statement(of: client, month: month, at: dependencies.time.now()))
-      } catch AccountingError.unknownClient { throw AdminError.notFound }
+      } catch AccountingError.unknownClient { throw AdminError.noClient(client.rawValue) }
     }
   }
 
@@ -50,9 +52,16 @@ extension AdminAPI {
     let month = try Self.month(request)
     return try await Self.offLoop { [dependencies] in
       _ = try dependencies.usage.advance()
+      try Self.checkClient(client, dependencies)
       let records = UsageRecords(dependencies.accounts, month: month, at: dependencies.time.now())
       return HTTPResponse.json(200, try records.json(client: client))
     }
+  }
+
+  /// - Throws: `AdminError` for a client that is not registered and has used nothing.
+  private static func checkClient(_ client: ClientID?, _ dependencies: AdminDependencies) throws {
+    guard let client, try dependencies.stores.clients.client(client) == nil else { return }
+    guard try dependencies.stores.usage.clients().contains(client) else { throw AdminError.noClient(client.rawValue) }
   }
 
   /// `POST /admin/v1/usage/rebuild`: counts the whole ledger anew. Its entry comes first.

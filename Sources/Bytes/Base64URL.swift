@@ -51,18 +51,33 @@ public enum Base64URL {
   public static func decode(_ text: Span<UInt8>, into bytes: inout [UInt8]) -> Bool {
     bytes.removeAll(keepingCapacity: true)
     guard text.count % 4 != 1 else { return false }
-    bytes.reserveCapacity(text.count * 3 / 4)
-    var (word, bits): (UInt32, Int) = (0, 0)
-    for index in text.indices {
-      let value = values[Int(text[index])]
-      guard value != 0xFF else { return false }
-      word = word << 6 | UInt32(value)
-      bits += 6
-      if bits >= 8 {
-        bits -= 8
-        bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(bits)))
-      }
+    bytes.append(contentsOf: repeatElement(0, count: text.count * 3 / 4))
+    return values.withUnsafeBufferPointer { values in
+      bytes.withUnsafeMutableBufferPointer { bytes in unsafe decode(text, unsafe values, unsafe bytes) }
     }
-    return word & ((1 << UInt32(bits)) - 1) == 0
+  }
+
+  /// Four characters give three bytes; two or three at the end give one or two.
+  private static func decode(
+    _ text: Span<UInt8>, _ values: UnsafeBufferPointer<UInt8>, _ bytes: UnsafeMutableBufferPointer<UInt8>
+  ) -> Bool {
+    // What is not of the alphabet has its highest bits set, and is looked at once, at the end.
+    var (all, index, place): (UInt8, Int, Int) = (0, 0, 0)
+    while index + 4 <= text.count {
+      let (a, b) = unsafe (values[Int(text[index])], values[Int(text[index + 1])])
+      let (c, d) = unsafe (values[Int(text[index + 2])], values[Int(text[index + 3])])
+      all |= a | b | c | d
+      unsafe bytes[place] = a << 2 | b >> 4
+      unsafe bytes[place + 1] = b << 4 | c >> 2
+      unsafe bytes[place + 2] = c << 6 | d
+      (index, place) = (index + 4, place + 3)
+    }
+    guard index < text.count else { return all < 64 }
+    let (a, b) = unsafe (values[Int(text[index])], values[Int(text[index + 1])])
+    unsafe bytes[place] = a << 2 | b >> 4
+    guard index + 2 < text.count else { return (all | a | b) < 64 && b & 15 == 0 }
+    let c = unsafe values[Int(text[index + 2])]
+    unsafe bytes[place + 1] = b << 4 | c >> 2
+    return (all | a | b | c) < 64 && c & 3 == 0
   }
 }

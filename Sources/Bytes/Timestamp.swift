@@ -98,7 +98,8 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
   }
 
-  private static func days(year: Int, month: Int, day: Int) -> Int {
+  /// Days since 1970 UTC of a day of the proleptic Gregorian calendar; any year.
+  public static func days(year: Int, month: Int, day: Int) -> Int {
     let y = month <= 2 ? year - 1 : year
     let era = (y >= 0 ? y : y - 399) / 400
     let yearOfEra = y - era * 400

@@ -32,6 +32,7 @@ public final class ConsentMemory: @unchecked Sendable {
     let record: ConsentRecord?
     let stamp: UInt64
     let hash: UInt64
+    let subjectHash: UInt64
     /// Monotonic; from before the question.
     let askedNanoseconds: UInt64
   }
@@ -91,10 +92,13 @@ public final class ConsentMemory: @unchecked Sendable {
   /// - Throws: whatever keeps the record from being known; the call is then refused.
   public func ask(_ question: ConsentQuestion, time: any TimeSource) async throws -> ConsentAnswer {
     let asked = time.monotonicNanoseconds()
-    let (key, hash) = (question.key, question.key.changeHash)
+    let key = question.key
     do {
       let found = try await register.find(key)
-      remember(Entry(record: found.record, stamp: found.stamp, hash: hash, askedNanoseconds: asked), key)
+      remember(
+        Entry(
+          record: found.record, stamp: found.stamp, hash: key.changeHash, subjectHash: key.subject.changeHash,
+          askedNanoseconds: asked), key)
       return decided(question, found.record, register.source.word, time.now())
     } catch {
       guard let validity = register.source.validity, let entry = known(key),
@@ -116,12 +120,13 @@ public final class ConsentMemory: @unchecked Sendable {
   /// What is remembered, or can be had at once.
   private func entry(_ key: ConsentKey, _ monotonic: UInt64) throws -> Entry? {
     if let entry = known(key), isBelieved(entry, monotonic) { return entry }
-    let hash = key.changeHash
+    let (hash, subjectHash) = (key.changeHash, key.subject.changeHash)
     // The stamp comes before the reading: a change in between is then seen at the next question.
-    let stamp = register.changes.stamp(hash)
+    let stamp = register.changes.stamp(hash, subjectHash)
     guard case .known(let row) = try register.source.look(key) else { return nil }
     let entry = Entry(
-      record: row.map { ConsentRecord($0, register.catalogue) }, stamp: stamp, hash: hash, askedNanoseconds: monotonic)
+      record: row.map { ConsentRecord($0, register.catalogue) }, stamp: stamp, hash: hash, subjectHash: subjectHash,
+      askedNanoseconds: monotonic)
     remember(entry, key)
     return entry
   }
@@ -133,11 +138,13 @@ public final class ConsentMemory: @unchecked Sendable {
 
   /// What is remembered and has not changed since, however old.
   private func known(_ key: ConsentKey) -> Entry? {
-    if let entry = young[key] { return entry.stamp == register.changes.stamp(entry.hash) ? entry : nil }
-    guard let entry = old[key], entry.stamp == register.changes.stamp(entry.hash) else { return nil }
+    if let entry = young[key] { return isUnchanged(entry) ? entry : nil }
+    guard let entry = old[key], isUnchanged(entry) else { return nil }
     remember(entry, key)
     return entry
   }
+
+  private func isUnchanged(_ entry: Entry) -> Bool { entry.stamp == register.changes.stamp(entry.hash, entry.subjectHash) }
 
   private func remember(_ entry: Entry, _ key: ConsentKey) {
     if young.count >= generationCountMaximum {

@@ -20,12 +20,14 @@ extension ConsentRegister {
 
   /// The record, and the stamp under which it is true.
   func find(_ key: ConsentKey) async throws -> (record: ConsentRecord?, stamp: UInt64) {
-    let hash = key.changeHash
+    let (hash, subjectHash) = (key.changeHash, key.subject.changeHash)
     for _ in 0..<Self.attemptsMaximum {
-      let stamp = changes.stamp(hash)
+      let stamp = changes.stamp(hash, subjectHash)
       let row = try await source.row(key, stamp: stamp)
       // An answer may have been on its way while its record changed.
-      if source.validity == nil || changes.stamp(hash) == stamp { return (row.map { ConsentRecord($0, catalogue) }, stamp) }
+      if source.validity == nil || changes.stamp(hash, subjectHash) == stamp {
+        return (row.map { ConsentRecord($0, catalogue) }, stamp)
+      }
     }
     throw ConsentError.unsettled
   }

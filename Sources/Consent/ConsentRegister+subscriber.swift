@@ -1,6 +1,5 @@
 import Bytes
 import Identifiers
-import JOSE
 import Policy
 import Store
 
@@ -12,10 +11,22 @@ extension ConsentRegister {
   /// By id, at most `filter.limit` rows: of one subscriber as it is, of others what the store here has. With a consent master that is
   /// what was decided here.
   public func search(_ filter: ConsentFilter) async throws -> [ConsentRow] {
+    try await search(filter) { filter.status == nil || filter.status == $0.status(at: now) }
+  }
+
+  /// The same of what there is to withdraw, whatever `filter.status` says: also what was agreed to and waits for a consent master.
+  public func withdrawable(_ filter: ConsentFilter) async throws -> [ConsentRow] {
+    var filter = filter
+    // Agreed to is granted in the store here, whether or not a master has taken it.
+    filter.status = "granted"
+    return try await search(filter) { $0.isWithdrawable(at: now) }
+  }
+
+  private func search(_ filter: ConsentFilter, _ isWanted: (ConsentRow) -> Bool) async throws -> [ConsentRow] {
     guard source.word != nil, let subject = filter.subject else { return try store.search(filter) }
     let rows = try await records(of: subject).sorted { $0.id < $1.id }.filter { row in
-      (filter.client.map { $0 == row.client } ?? true) && (filter.purpose.map { $0 == row.purpose } ?? true)
-        && (filter.status.map { $0 == row.status(at: now) } ?? true) && (filter.after.map { $0 < row.id } ?? true)
+      (filter.client.map { $0 == row.client } ?? true) && (filter.purpose.map { $0 == row.purpose } ?? true) && isWanted(row)
+        && (filter.after.map { $0 < row.id } ?? true)
     }
     return Array(rows.prefix(max(0, min(filter.limit, ConsentFilter.limitMaximum))))
   }
@@ -29,7 +40,7 @@ extension ConsentRegister {
   ) async throws -> ConsentRow {
     try await append(
       ConsentEventRow(
-        consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
+        consent: .random(), subject: subject, client: client, purpose: purpose,
         legalBasis: LegalBasis.legitimateInterest.rawValue, kind: "granted", at: time.now(), flow: "subscriber",
         actor: "subscriber", reason: reason))
   }

@@ -1,6 +1,5 @@
 import Bytes
 import Identifiers
-import JOSE
 import Policy
 import Store
 
@@ -91,16 +90,33 @@ public final class ConsentRegister: Sendable {
   @discardableResult
   public func append(_ event: ConsentEventRow) async throws -> ConsentRow {
     let row = try await write(event)
-    do { try await observer.consentChanged(ConsentChange(event: event, row: row)) } catch {
-      guard event.kind == "granted" else { throw ConsentError.withdrawnButNotRecorded }
-      _ = try await write(
-        ConsentEventRow(
-          consent: row.id, subject: row.subject, client: row.client, purpose: row.purpose, kind: "revoked", at: time.now(),
-          flow: event.flow, actor: "gateway", reason: "ledger_failed"))
-      throw ConsentError.notRecorded
+    do { try await conclude(event, row) } catch {
+      // It is in the store, whatever became of the rest: a consent master has to learn it.
+      source.wake()
+      throw error
     }
     await source.took(event)
     return row
+  }
+
+  /// What follows from an event that is in the store: the end of what rests on it, and its entry.
+  private func conclude(_ event: ConsentEventRow, _ row: ConsentRow) async throws {
+    try await endRefreshTokens(event, row)
+    do { try await observer.consentChanged(ConsentChange(event: event, row: row)) } catch {
+      guard event.kind == "granted" else { throw ConsentError.withdrawnButNotRecorded }
+      let revocation = ConsentEventRow(
+        consent: row.id, subject: row.subject, client: row.client, purpose: row.purpose, kind: "revoked", at: time.now(),
+        flow: event.flow, actor: "gateway", reason: "ledger_failed")
+      try await endRefreshTokens(revocation, write(revocation))
+      throw ConsentError.notRecorded
+    }
+  }
+
+  /// A later consent is for other grants: what was withdrawn is not refreshed back to life. Grants that rest on a master's record
+  /// have its id and not that of the record here.
+  private func endRefreshTokens(_ event: ConsentEventRow, _ row: ConsentRow) async throws {
+    guard event.kind == "revoked" || event.kind == "objected" else { return }
+    for id in Set([row.id, event.consent]) { try await refreshTokens.end(consent: id, subject: row.subject) }
   }
 
   /// Consent that an operator enters for a subscriber, with the reason and the channel over which it came (`shop`, `letter`, ...).
@@ -110,7 +126,7 @@ public final class ConsentRegister: Sendable {
   ) async throws -> ConsentRow {
     try await append(
       ConsentEventRow(
-        consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
+        consent: .random(), subject: subject, client: client, purpose: purpose,
         kind: "granted", at: time.now(), scopes: scopes, categories: categories.sorted(), shownScopes: scopes,
         shownCategories: catalogue.categories(of: scopes), flow: channel, actor: "operator", reason: reason,
         expiresAt: expiresAt))
@@ -138,7 +154,7 @@ public final class ConsentRegister: Sendable {
   ) async throws -> ConsentRow {
     try await append(
       ConsentEventRow(
-        consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subject, client: client, purpose: purpose,
+        consent: .random(), subject: subject, client: client, purpose: purpose,
         legalBasis: LegalBasis.legitimateInterest.rawValue, kind: "objected", at: time.now(), flow: channel ?? actor,
         actor: actor,
         reason: reason))
@@ -155,18 +171,15 @@ public final class ConsentRegister: Sendable {
       changes.changed(ConsentKey(subject: subject, client: client, purpose: purpose).changeHash)
     }
     if let row, added.contains(where: { $0.kind == "revoked" || $0.kind == "objected" }) {
-      try await refreshTokens.end(consent: row.id)
+      try await refreshTokens.end(consent: row.id, subject: subject)
     }
   }
 
   /// The store first, then the board, on the writer's thread: a caller that is busy holds no withdrawal up. Who asks after this
   /// has returned gets the new record.
   private func write(_ event: ConsentEventRow) async throws -> ConsentRow {
-    let row = try await store.append(event) { [changes] in
+    try await store.append(event) { [changes] in
       changes.changed(ConsentKey(subject: event.subject, client: event.client, purpose: event.purpose).changeHash)
     }
-    // A later consent is for other grants: what was withdrawn is not refreshed back to life.
-    if event.kind == "revoked" || event.kind == "objected" { try await refreshTokens.end(consent: row.id) }
-    return row
   }
 }

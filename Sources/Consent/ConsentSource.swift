@@ -14,7 +14,7 @@ public struct ConsentKey: Hashable, Sendable {
     self.purpose = purpose
   }
 
-  /// Its place on the change board.
+  /// Its place on the change board. It has its subject's, too (`subject.changeHash`): a change there is one of all about the subject.
   public var changeHash: UInt64 { ChangeBoard.hash(subject.rawValue, client.rawValue, purpose.rawValue) }
 }
 
@@ -38,6 +38,8 @@ public protocol ConsentSource: Sendable {
   /// A change is in the store here, and its entry in the ledger. Returns once the source's answers include it, or when that takes
   /// longer than somebody can wait.
   func took(_ event: ConsentEventRow) async
+  /// Changes may be in the store here that the source has to learn; it does not wait for that.
+  func wake()
   /// True once the source knows all that was decided here about the subscriber; false when that takes too long.
   func isSettled(_ subject: SubjectPseudonym) async throws -> Bool
 }
@@ -84,5 +86,6 @@ struct RegisterSource: ConsentSource {
   }
 
   func took(_ event: ConsentEventRow) async {}
+  func wake() {}
   func isSettled(_ subject: SubjectPseudonym) async throws -> Bool { true }
 }

@@ -18,8 +18,10 @@ public struct ConsentMasterSettings: Sendable {
   /// Shown in the Authorization field; nil shows none.
   public var bearerToken: String?
   public var timeoutMilliseconds = 1000
-  /// Look-ups under way at a time; one more fails at once.
+  /// Look-ups under way at a time.
   public var requestsMaximum = 64
+  /// Look-ups that wait for one of those to end, each within its own time; one more fails at once.
+  public var waitingMaximum: Int { requestsMaximum * 16 }
   public var rememberedSeconds = 10
   public var overdueSeconds = 0
 
@@ -75,14 +77,19 @@ public struct MasterConnection: Sendable {
   /// Of an answer: some thousand records.
   static let answerBytesMaximum = 4 << 20
 
-  private let client: KeptWebClient
+  private let questions: KeptWebClient
+  /// Of its own: many questions do not keep the master from learning of a withdrawal.
+  private let news: KeptWebClient
   private let path: String
   private let fields: [(name: String, value: String)]
   private let timeoutMilliseconds: Int
 
   public init(_ settings: ConsentMasterSettings, tls: TLSClientContext, loop: EventLoop) {
-    client = KeptWebClient(
-      loop: loop, address: settings.address, tls: tls, connectionsMaximum: settings.requestsMaximum + 1,
+    questions = KeptWebClient(
+      loop: loop, address: settings.address, tls: tls, connectionsMaximum: settings.requestsMaximum,
+      waitingMaximum: settings.waitingMaximum, answerBytesMaximum: Self.answerBytesMaximum)
+    news = KeptWebClient(
+      loop: loop, address: settings.address, tls: tls, connectionsMaximum: 1, waitingMaximum: 1,
       answerBytesMaximum: Self.answerBytesMaximum)
     var target = settings.address.target[...]
     while target.hasSuffix("/") { target = target.dropLast() }
@@ -97,14 +104,14 @@ public struct MasterConnection: Sendable {
   public func records(
     _ number: MSISDN, subject: SubjectPseudonym, client: ClientID?, purpose: Purpose?
   ) async throws(MasterFailure) -> [ConsentRow] {
-    let answer = try await post("/v1/records", MasterFormat.question(number, client: client, purpose: purpose))
+    let answer = try await post(questions, "/v1/records", MasterFormat.question(number, client: client, purpose: purpose))
     guard answer.status == 200 else { throw .unavailable("status \(answer.status)") }
     return try MasterFormat.rows(answer.body, number, subject: subject, client: client, purpose: purpose)
   }
 
   /// Tells one change.
   func tell(_ item: ConsentOutboxItem, _ number: MSISDN) async throws(MasterFailure) {
-    let status = try await post("/v1/events", MasterFormat.event(item, number)).status
+    let status = try await post(news, "/v1/events", MasterFormat.event(item, number)).status
     switch status {
     case 200..<300: return
     // What another attempt may mend, or an operator: nothing is wrong with the change itself.
@@ -113,7 +120,9 @@ public struct MasterConnection: Sendable {
     }
   }
 
-  private func post(_ path: String, _ body: [UInt8]) async throws(MasterFailure) -> HTTPResponse {
+  private func post(
+    _ client: KeptWebClient, _ path: String, _ body: [UInt8]
+  ) async throws(MasterFailure) -> HTTPResponse {
     do {
       return try await client.send(
         "POST", self.path + path, fields: fields, body: body, timeoutMilliseconds: timeoutMilliseconds)

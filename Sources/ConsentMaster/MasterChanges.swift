@@ -44,7 +44,7 @@ public struct MasterChanges: Sendable {
         if let record = change.record {
           changes.changed(ConsentKey(subject: subject, client: record.client, purpose: record.purpose).changeHash)
         } else {
-          changes.changedEverything()
+          changes.changed(subject.changeHash)
         }
         entries.append(
           LedgerEntry(

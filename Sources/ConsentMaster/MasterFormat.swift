@@ -1,4 +1,5 @@
 import Bytes
+import Consent
 import Identifiers
 import Store
 
@@ -33,6 +34,7 @@ enum MasterFormat {
       records.count <= (client == nil ? recordsMaximum : 1)
     else { throw .malformed("no records of version \(version)") }
     var rows: [ConsentRow] = []
+    var (ids, keys) = (Set<ConsentID>(), Set<ConsentKey>())
     for record in records {
       guard record["subject"]?.string.flatMap({ MSISDN(tel: $0) }) == number else {
         throw .malformed("a record of another subscriber")
@@ -41,9 +43,10 @@ enum MasterFormat {
       guard client.map({ $0 == row.client }) ?? true, purpose.map({ $0 == row.purpose }) ?? true else {
         throw .malformed("a record of another client or purpose")
       }
-      guard !rows.contains(where: { $0.client == row.client && $0.purpose == row.purpose }) else {
+      guard keys.insert(ConsentKey(subject: subject, client: row.client, purpose: row.purpose)).inserted else {
         throw .malformed("two records of one client and purpose")
       }
+      guard ids.insert(row.id).inserted else { throw .malformed("two records with one id") }
       rows.append(row)
     }
     return rows

@@ -7,11 +7,14 @@ import Wire
 
 /// Tells the master what was decided here: each change once it is durable, those of one record in their order, again and again until
 /// it takes them. Nothing is given up, also not what it refuses: until an operator has settled it, that record waits and the others go on.
+/// So they do when the master fails over one record alone.
 ///
 /// Works on its loop; `wake` and `delivered` are for any thread.
 public final class MasterOutbox: TimerTarget, @unchecked Sendable {
   /// Between attempts while the master cannot be reached.
   static let pauseMilliseconds = 500...30_000
+  /// Between attempts at what it fails over, for as long as it takes others.
+  static let failedMilliseconds: ClosedRange<Int64> = 500...30_000
   /// Between attempts at what it refuses.
   static let refusedSeconds: ClosedRange<Int64> = 30...3600
   private static let tickNanoseconds: UInt64 = 20_000_000
@@ -50,6 +53,8 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
   private var isBusy = false
   private var isWoken = false
   private var waiters: [Waiter] = []
+  /// Those that were put off and wait still: as long as there are any, there is a problem to look at.
+  private var putOffNumbers: Set<Int> = []
   private var pauseMilliseconds = MasterOutbox.pauseMilliseconds.lowerBound
   private lazy var retryTimer = LoopTimer(self)
   private lazy var waitTimer = LoopTimer(self)
@@ -90,7 +95,7 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
       loop.execute { [self] in
         let deadline = loop.nowNanoseconds + UInt64(timeoutMilliseconds) * 1_000_000
         waiters.append(Waiter(wanted: wanted, deadlineNanoseconds: deadline, continuation: continuation))
-        release(failed: false)
+        release()
         work()
       }
     }
@@ -99,7 +104,7 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
   // MARK: On the loop
 
   public func timerFired(_ timer: LoopTimer) {
-    if timer === waitTimer { return release(failed: false) }
+    if timer === waitTimer { return release() }
     work()
   }
 
@@ -118,27 +123,49 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
     }
   }
 
-  /// Everything that is due, until there is nothing or the master cannot be reached.
+  /// Everything that is due, until there is nothing or the master cannot be reached. What fails is put off, so that the change of
+  /// another record has its turn; when that fails, too, it is the master, and everything waits.
   private func tellAll() async {
+    var hasFailed = false
     while !isStopped.load(ordering: .acquiring) {
       do {
         guard let item = try store.next() else { return try rest() }
-        try await tell(item)
-        release(failed: false)
+        do {
+          try await tell(item)
+          hasFailed = false
+          release()
+        } catch {
+          note("\(error)")
+          let delay = min(Self.failedMilliseconds.lowerBound << min(Int64(item.attempts), 10), Self.failedMilliseconds.upperBound)
+          try await putOff(item, milliseconds: delay)
+          guard !hasFailed else { return pause() }
+          hasFailed = true
+        }
       } catch {
         note("\(error)")
-        release(failed: true)
-        loop.setTimer(retryTimer, afterNanoseconds: UInt64(pauseMilliseconds) * 1_000_000)
-        pauseMilliseconds = min(pauseMilliseconds * 2, Self.pauseMilliseconds.upperBound)
-        // Who wakes us now waits for the timer: that is what the pause is for.
-        isWoken = false
-        return
+        return pause()
       }
     }
   }
 
+  private func pause() {
+    release(isHopeless: { _ in true })
+    loop.setTimer(retryTimer, afterNanoseconds: UInt64(pauseMilliseconds) * 1_000_000)
+    pauseMilliseconds = min(pauseMilliseconds * 2, Self.pauseMilliseconds.upperBound)
+    // Who wakes us now waits for the timer: that is what the pause is for.
+    isWoken = false
+  }
+
+  private func putOff(_ item: ConsentOutboxItem, milliseconds: Int64) async throws {
+    putOffNumbers.insert(item.number)
+    try await store.putOff(
+      item.number, dueAt: Timestamp(microseconds: time.now().microseconds + milliseconds * 1000))
+    let key = ConsentKey(subject: item.event.subject, client: item.event.client, purpose: item.event.purpose)
+    release { $0 == .record(key) || $0 == .subject(key.subject) }
+  }
+
   private func rest() throws {
-    release(failed: false)
+    release()
     guard let due = try store.nextDue() else { return }
     let microseconds = due.microseconds - time.now().microseconds
     loop.setTimer(retryTimer, afterNanoseconds: UInt64(max(1000, microseconds)) * 1000)
@@ -146,19 +173,24 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
 
   private func tell(_ item: ConsentOutboxItem) async throws {
     let event = item.event
-    guard let number = try subjects.number(of: event.subject) else { return try await store.taken(item.number) }
+    guard let number = try subjects.number(of: event.subject) else { return try await taken(item) }
     do throws(MasterFailure) { try await connection.tell(item, number) } catch {
       guard case .refused = error else { throw error }
       let delay = min(Self.refusedSeconds.lowerBound << min(Int64(item.attempts), 10), Self.refusedSeconds.upperBound)
-      try await store.putOff(item.number, dueAt: time.now().adding(seconds: delay))
+      try await putOff(item, milliseconds: delay * 1000)
       note("\(error): event \(event.consent.rawValue)-\(item.number)")
       return
     }
-    try await store.taken(item.number)
+    try await taken(item)
     // What its answers say from now on is something else than before.
     changes.changed(ConsentKey(subject: event.subject, client: event.client, purpose: event.purpose).changeHash)
     pauseMilliseconds = Self.pauseMilliseconds.lowerBound
-    problem.withLock { $0 = nil }
+  }
+
+  private func taken(_ item: ConsentOutboxItem) async throws {
+    try await store.taken(item.number)
+    putOffNumbers.remove(item.number)
+    if putOffNumbers.isEmpty { problem.withLock { $0 = nil } }
   }
 
   private func note(_ text: String) {
@@ -170,11 +202,11 @@ public final class MasterOutbox: TimerTarget, @unchecked Sendable {
   }
 
   /// Lets go of those whose change has arrived, whose time is over, or for whom there is no hope now.
-  private func release(failed: Bool) {
+  private func release(isHopeless: (Wanted) -> Bool = { _ in false }) {
     guard !waiters.isEmpty else { return }
     let now = loop.nowNanoseconds
     waiters.removeAll { waiter in
-      let isDone = failed || waiter.deadlineNanoseconds <= now || isDelivered(waiter.wanted)
+      let isDone = isHopeless(waiter.wanted) || waiter.deadlineNanoseconds <= now || isDelivered(waiter.wanted)
       if isDone { waiter.continuation.resume() }
       return isDone
     }

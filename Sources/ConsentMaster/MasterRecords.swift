@@ -75,10 +75,11 @@ public final class MasterRecords: ConsentSource {
 
   public func rows(of subject: SubjectPseudonym) async throws -> [ConsentRow] {
     guard let number = try subjects.number(of: subject) else { return [] }
+    // Before the master is asked: what leaves the outbox meanwhile, the master had before it answered.
+    var waiting = Dictionary(grouping: try store.waiting(subject: subject), by: ConsentKey.init)
     let rows = try await connection.records(number, subject: subject, client: nil, purpose: nil)
-    return try rows.compactMap { row in
-      Self.narrowed(row, by: try store.waiting(subject: subject, client: row.client, purpose: row.purpose))
-    }
+    let known = rows.compactMap { row in Self.shown(row, by: waiting.removeValue(forKey: ConsentKey(row)) ?? []) }
+    return known + waiting.values.compactMap { Self.shown(nil, by: $0) }
   }
 
   /// What gives more than before counts once the master has it; what takes away counts already.
@@ -87,6 +88,8 @@ public final class MasterRecords: ConsentSource {
     guard event.kind == "granted" else { return }
     await outbox.delivered(ConsentKey(subject: event.subject, client: event.client, purpose: event.purpose))
   }
+
+  public func wake() { outbox.wake() }
 
   public func isSettled(_ subject: SubjectPseudonym) async throws -> Bool {
     outbox.wake()
@@ -97,7 +100,7 @@ public final class MasterRecords: ConsentSource {
   private func begin(_ question: Question) -> Step {
     underWay.withLock { questions in
       if questions[question] != nil { return .wait }
-      guard questions.count < settings.requestsMaximum else { return .refuse }
+      guard questions.count < settings.requestsMaximum + settings.waitingMaximum else { return .refuse }
       questions[question] = []
       return .ask
     }
@@ -112,6 +115,17 @@ public final class MasterRecords: ConsentSource {
       let rows = try await connection.records(number, subject: key.subject, client: key.client, purpose: key.purpose)
       return .success(Self.narrowed(rows.first, by: waiting))
     } catch { return .failure(error) }
+  }
+
+  /// The record as people look at it: what was agreed to here and waits for the master is `pending`, so that they see it and can
+  /// withdraw it. Pure.
+  static func shown(_ row: ConsentRow?, by waiting: [ConsentEventRow]) -> ConsentRow? {
+    let narrowed = narrowed(row, by: waiting)
+    guard let last = waiting.last, narrowed?.status(at: last.at) != "granted",
+      var awaited = waiting.reduce(row, { ConsentRow.adding($1, to: $0) }), awaited.status == "granted"
+    else { return narrowed }
+    awaited.status = "pending"
+    return awaited
   }
 
   /// A record without what these events take away from it; what they would add does not count yet. Pure.
@@ -139,6 +153,11 @@ public final class MasterRecords: ConsentSource {
     if let end = after.expiresAt { narrowed.expiresAt = min(row.expiresAt ?? end, end) }
     return narrowed
   }
+}
+
+extension ConsentKey {
+  fileprivate init(_ event: ConsentEventRow) { self.init(subject: event.subject, client: event.client, purpose: event.purpose) }
+  fileprivate init(_ row: ConsentRow) { self.init(subject: row.subject, client: row.client, purpose: row.purpose) }
 }
 
 private func max(_ one: Timestamp?, _ other: Timestamp?) -> Timestamp? {

@@ -49,6 +49,8 @@ final class AccessToken {
   var buckets: [RateBucket?] = []
   var bucketsGeneration: UInt64 = .max
   var quota: QuotaCounters.ClientCounters?
+  /// The ledger's number for the client's calls, by operation.
+  var usageSlots: [UInt32?] = []
   /// What the client has under way on this loop.
   var load: ClientLoad?
   /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the token.

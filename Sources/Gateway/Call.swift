@@ -284,7 +284,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       requestBytes: exchange.body.count, responseBytes: answer.count)
     gateway.record.write(facts, correlator: correlator, into: &loop.entry)
     let members = loop.entry.bytes
-    loop.ledger.append(members: members.span, ticket: self, wakes: false)
+    let usage = loop.usage(of: token, operation, status: status, isRefused: verdict == .refused)
+    loop.ledger.append(members: members.span, usage: usage, ticket: self, wakes: false)
   }
 
   // MARK: From the ledger to the client

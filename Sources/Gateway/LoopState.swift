@@ -37,6 +37,17 @@ final class LoopState: @unchecked Sendable {
     return load
   }
 
+  /// What the entry of a call counts as.
+  func usage(of token: AccessToken?, _ operation: OperationPolicy, status: Int, isRefused: Bool) -> UsageMark {
+    guard let token else { return .nothing }
+    while token.usageSlots.count <= operation.index { token.usageSlots.append(nil) }
+    if token.usageSlots[operation.index] == nil {
+      token.usageSlots[operation.index] = gateway.dependencies.ledger.usage.slot(
+        client: token.claims.client, api: operation.api.rawValue, operation: operation.id.rawValue)
+    }
+    return UsageMark(slot: token.usageSlots[operation.index], status: status, isRefused: isRefused)
+  }
+
   /// The pool of connections from this loop to a backend.
   func pool(_ upstream: GatewaySettings.Upstream) -> UpstreamPool {
     if let pool = pools[upstream.target] { return pool }

@@ -18,6 +18,13 @@ public struct KeyFileError: Error, CustomStringConvertible, Equatable {
 public enum KeyFile {
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+  /// - Throws: `KeyFileError` when it cannot be told whether the file is there: what cannot be reached is not missing.
+  static func isMissing(_ path: String) throws(KeyFileError) -> Bool {
+    guard access(path, F_OK) != 0 else { return false }
+    guard errno == ENOENT else { throw KeyFileError(file: path, reason: text(errno)) }
+    return true
+  }
+
   /// The names in a folder; none when it cannot be read.
   static func names(in directory: String) -> [String] {
     guard let stream = opendir(directory) else { return [] }

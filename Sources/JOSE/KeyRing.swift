@@ -2,7 +2,8 @@ import Bytes
 import Glibc
 import Synchronization
 
-/// The keys of one installation, in one directory (mode 0700, every file 0600): made at the first start, loaded afterwards.
+/// The keys of one installation, in one directory (mode 0700, every file 0600): made at the first start, loaded afterwards. Never made
+/// anew beside data that was kept with them: with another key no consent and no objection would be found.
 ///
 /// | file | what it is |
 /// |---|---|
@@ -12,7 +13,7 @@ import Synchronization
 /// | `signing-rs256.pem` | signs ID tokens for clients that are registered for RS256, which OpenID Connect wants every server to have |
 /// | `audit.pem` | seals the segments of the ledger (ES256) |
 /// | `pairwise.key` | makes the `sub` that each client sees (32 bytes, base64url) |
-/// | `subject-lookup.key` | finds a subscriber's row by number |
+/// | `subject-lookup.key` | finds a subscriber's row by number; keys the MAC of the index of searches |
 /// | `subject-sealing.key` | seals what must be read again: numbers, waiting authorization requests |
 ///
 /// Safe to use from any thread.
@@ -49,22 +50,85 @@ public final class KeyRing: Sendable {
     self.time = time
   }
 
-  /// Loads the keys of a directory; what is missing is generated.
+  /// Loads the keys of a directory; what is missing is generated. For a first start: nothing was kept with them yet.
   ///
   /// - Throws: `KeyFileError` when the directory cannot be made, or a file cannot be read, is readable by others, or is not a
   ///   key. Nothing is overwritten then.
   public static func openOrCreate(directory: String, time: any TimeSource = SystemTime()) throws(KeyFileError) -> KeyRing {
     try KeyFile.makeDirectory(directory)
+    return try load(directory, .make, time)
+  }
+
+  /// Loads the keys of a directory with which data was kept. A key that is missing is an error, but for the two that every rotation makes
+  /// anew, the next one and the one for RS256.
+  ///
+  /// - Parameter isReading: no file is written; of those two, what is missing is made in memory alone.
+  /// - Throws: `KeyFileError` when a key is missing, or a file cannot be read, is readable by others, or is not a key.
+  public static func open(
+    directory: String, isReading: Bool = false, time: any TimeSource = SystemTime()
+  ) throws(KeyFileError) -> KeyRing {
+    // Named as a whole, not by its first file.
+    if try KeyFile.isMissing(directory) { throw KeyFileError(file: directory, reason: missing) }
+    return try load(directory, isReading ? .pretend : .renew, time)
+  }
+
+  /// What is wrong with the files of a directory, one by one. Writes nothing.
+  ///
+  /// - Parameter isFirstStart: what is missing is no fault.
+  public static func faults(in directory: String, isFirstStart: Bool) -> [KeyFileError] {
+    func fault(_ read: () throws(KeyFileError) -> Void) -> KeyFileError? {
+      do throws(KeyFileError) {
+        try read()
+        return nil
+      } catch { return error }
+    }
+    if !isFirstStart, let fault = fault({ () throws(KeyFileError) in _ = try isThere(directory, .renew) }) { return [fault] }
+    let absent: Absent = isFirstStart ? .make : .renew
+    let signing = ["signing.pem", "audit.pem"].map { directory + "/" + $0 }
+    let renewed = ["signing-next.pem", "signing-rs256.pem"].map { directory + "/" + $0 }
+    let secrets = ["pairwise.key", "subject-lookup.key", "subject-sealing.key"].map { directory + "/" + $0 }
+    return signing.compactMap { file in
+      fault { () throws(KeyFileError) in if try isThere(file, absent) { _ = try SigningKey.load(file: file) } }
+    }
+      + renewed.compactMap { file in
+        fault { () throws(KeyFileError) in if try isThere(file, .make) { _ = try SigningKey.load(file: file) } }
+      }
+      + secrets.compactMap { file in
+        fault { () throws(KeyFileError) in if try isThere(file, absent) { _ = try storedSecret(file) } }
+      }
+  }
+
+  /// What becomes of a key whose file is not there.
+  private enum Absent {
+    /// It is made.
+    case make
+    /// It is made when rotations make it anyway, and an error otherwise.
+    case renew
+    /// The same, and nothing is written.
+    case pretend
+  }
+
+  private static let missing = "is missing although there is data: restore it from the backup"
+
+  private static func load(_ directory: String, _ absent: Absent, _ time: any TimeSource) throws(KeyFileError) -> KeyRing {
     let (current, next) = (directory + "/signing.pem", directory + "/signing-next.pem")
     let signing = SigningKeys(
-      current: try signingKey(current), next: try signingKey(next), rsa: try signingKey(directory + "/signing-rs256.pem", .rs256),
+      current: try signingKey(current, absent), next: try signingKey(next, absent, isRenewed: true),
+      rsa: try signingKey(directory + "/signing-rs256.pem", absent, .rs256, isRenewed: true),
       retired: try RetiredKey.all(in: directory),
       since: try KeyFile.changed(current))
     return KeyRing(
-      directory: directory, signing: signing, pairwise: HMACKey(try secret(directory + "/pairwise.key")),
-      lookup: HMACKey(try secret(directory + "/subject-lookup.key")),
-      sealing: SealingKey(try secret(directory + "/subject-sealing.key")),
-      audit: try signingKey(directory + "/audit.pem"), time: time)
+      directory: directory, signing: signing, pairwise: HMACKey(try secret(directory + "/pairwise.key", absent)),
+      lookup: HMACKey(try secret(directory + "/subject-lookup.key", absent)),
+      sealing: SealingKey(try secret(directory + "/subject-sealing.key", absent)),
+      audit: try signingKey(directory + "/audit.pem", absent), time: time)
+  }
+
+  /// False when the file is missing and may be made.
+  private static func isThere(_ file: String, _ absent: Absent, isRenewed: Bool = false) throws(KeyFileError) -> Bool {
+    guard try KeyFile.isMissing(file) else { return true }
+    guard absent == .make || isRenewed else { throw KeyFileError(file: file, reason: missing) }
+    return false
   }
 
   /// The key that signs now.
@@ -92,7 +156,10 @@ public final class KeyRing: Sendable {
   }
 
   /// The published key with this identifier; nil when there is none. There is no default key.
-  public func verificationKey(kid: String) -> VerificationKey? { published.first { $0.kid == kid } }
+  public func verificationKey(kid: String) -> VerificationKey? {
+    let now = time.now()
+    return signing.withLock { $0.published(kid: kid, at: now) }
+  }
 
   /// The published keys as a JWK set (RFC 7517 §5), public parts only.
   public func jwks() -> [UInt8] { JWKSet(keys: published).json() }
@@ -138,11 +205,11 @@ public final class KeyRing: Sendable {
   }
 
   private static func signingKey(
-    _ file: String, _ algorithm: SignatureAlgorithm = .es256
+    _ file: String, _ absent: Absent, _ algorithm: SignatureAlgorithm = .es256, isRenewed: Bool = false
   ) throws(KeyFileError) -> SigningKey {
-    if KeyFile.exists(file) { return try SigningKey.load(file: file) }
+    if try isThere(file, absent, isRenewed: isRenewed) { return try SigningKey.load(file: file) }
     let key = try generate(algorithm)
-    try key.save(to: file)
+    if absent != .pretend { try key.save(to: file) }
     return key
   }
 
@@ -152,14 +219,16 @@ public final class KeyRing: Sendable {
     }
   }
 
-  private static func secret(_ file: String) throws(KeyFileError) -> [UInt8] {
-    if KeyFile.exists(file) {
-      let text = try KeyFile.read(file)
-      guard let bytes = Base64URL.decode(String(decoding: text, as: UTF8.self).trimmingNewlines()), bytes.count == 32 else {
-        throw KeyFileError(file: file, reason: "is not 32 bytes in base64url")
-      }
-      return bytes
+  private static func storedSecret(_ file: String) throws(KeyFileError) -> [UInt8] {
+    let text = try KeyFile.read(file)
+    guard let bytes = Base64URL.decode(String(decoding: text, as: UTF8.self).trimmingNewlines()), bytes.count == 32 else {
+      throw KeyFileError(file: file, reason: "is not 32 bytes in base64url")
     }
+    return bytes
+  }
+
+  private static func secret(_ file: String, _ absent: Absent) throws(KeyFileError) -> [UInt8] {
+    if try isThere(file, absent) { return try storedSecret(file) }
     let bytes = Random.bytes(32)
     try KeyFile.write(Array((Base64URL.encode(bytes) + "\n").utf8), to: file)
     return bytes

@@ -16,6 +16,8 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   case malformed(segment: String, offset: Int, reason: String)
   /// The ledger does not hold what was counted before: entries were removed or replaced.
   case rolledBack(reason: String)
+  /// There is no entry with this number.
+  case noEntry(UInt64)
 
   public var description: String {
     switch self {
@@ -27,6 +29,7 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case .closed: "the ledger is closed"
     case .malformed(let segment, let offset, let reason): "\(segment): byte \(offset): \(reason)"
     case .rolledBack(let reason): "the ledger is not what it was: \(reason)"
+    case .noEntry(let sequence): "there is no entry \(sequence) in the ledger"
     }
   }
 }

@@ -83,6 +83,7 @@ enum TextKey: String, CaseIterable, Sendable {
   case myStatusExpired = "my.status.expired"
   case myStatusObjected = "my.status.objected"
   case myStatusPending = "my.status.pending"
+  case myStatusAwaited = "my.status.awaited"
   case myEventRequested = "my.event.requested"
   case myEventGranted = "my.event.granted"
   case myEventDenied = "my.event.denied"

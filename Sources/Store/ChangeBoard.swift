@@ -29,6 +29,12 @@ public final class ChangeBoard: @unchecked Sendable {
     shards[Self.index(hash)].load(ordering: .acquiring) &+ everything.load(ordering: .acquiring)
   }
 
+  /// The same of what lies under two keys; it rises when either changes.
+  public func stamp(_ one: UInt64, _ other: UInt64) -> UInt64 {
+    shards[Self.index(one)].load(ordering: .acquiring) &+ shards[Self.index(other)].load(ordering: .acquiring)
+      &+ everything.load(ordering: .acquiring)
+  }
+
   /// Whatever was remembered under this key is out of date.
   public func changed(_ hash: UInt64) {
     shards[Self.index(hash)].wrappingAdd(1, ordering: .acquiringAndReleasing)

@@ -11,16 +11,18 @@ public final class KeptWebClient: @unchecked Sendable {
 
   /// - Parameters:
   ///   - address: host, port and whether TLS is spoken; its path is not used.
-  ///   - connectionsMaximum: at a time; as many requests again may wait for one.
+  ///   - connectionsMaximum: at a time.
+  ///   - waitingMaximum: requests that wait for one of them, each within its own time; one more fails at once.
   public init(
-    loop: EventLoop, address: WebAddress, tls: TLSClientContext, connectionsMaximum: Int, answerBytesMaximum: Int
+    loop: EventLoop, address: WebAddress, tls: TLSClientContext, connectionsMaximum: Int, waitingMaximum: Int,
+    answerBytesMaximum: Int
   ) {
     self.loop = loop
     (host, port) = (address.host, address.port)
     var limits = UpstreamLimits()
     limits.connectionsMaximum = connectionsMaximum
     limits.idleConnectionsMaximum = connectionsMaximum
-    limits.queueMaximum = connectionsMaximum
+    limits.queueMaximum = waitingMaximum
     // Below what servers keep: most close after a minute or somewhat less.
     limits.idleSecondsMaximum = 30
     limits.answerBytesMaximum = answerBytesMaximum

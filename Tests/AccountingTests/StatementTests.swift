@@ -75,6 +75,9 @@ struct StatementTests {
   func final() throws {
     #expect(try !Self.statement(at: "2026-11-30T23:59:59Z").isFinal)
     #expect(try Self.statement(at: "2026-12-01T00:00:00Z").isFinal)
+    for (time, hasBegun) in [("2026-10-31T23:59:59Z", false), ("2026-11-01T00:00:00Z", true), ("2027-01-01T00:00:00Z", true)] {
+      #expect(try Self.statement(at: time).hasBegun == hasBegun)
+    }
   }
 
   @Test("after a change of plan the same usage is rated anew, and the digest of the prices tells")
@@ -104,6 +107,31 @@ struct StatementTests {
     }
     for text in ["2026-13", "2026-00", "2026-1", "2026-11-01", "26-11", ""] { #expect(Month(text) == nil, "\(text)") }
     #expect(Month("2026-12")?.next.description == "2027-01")
+  }
+
+  @Test("the months at both ends of what a time can say are months")
+  func ends() throws {
+    let last = try #require(Month("9999-12"))
+    #expect(last.days == 31 && last.endHour == last.startHour + 31 * 24 && last.next.description == "10000-01")
+    for (text, month) in [
+      ("9999-12-31T23:59:59-23:59", "10000-01"), ("0000-01-01T00:00:00+00:01", "-0001-12"), ("0000-01-01T00:00:00Z", "0000-01"),
+    ] {
+      let time = try #require(Timestamp(rfc3339: text))
+      #expect(Month(containing: time).description == month)
+      let hour = Int(time.seconds / 3600)
+      #expect(Month(containing: hour).startHour <= hour)
+      // All that the admin API takes as a beginning or an end.
+      let filter = UsageFilter(fromHour: hour, toHour: hour)
+      for period in ["hour", "day", "month"] {
+        #expect(try Self.accounts().report(filter, by: UsagePeriod(rawValue: period)!).isEmpty)
+      }
+    }
+    for text in ["9999-12", "0000-01"] {
+      let month = try #require(Month(text))
+      let statement = try Self.accounts().statement(of: RatingTests.client, month: month, at: Timestamp(seconds: 0))
+      #expect(statement.days.count == 31 && !statement.json.isEmpty && !statement.csv.isEmpty)
+      #expect(try UsageRecords(Self.accounts(), month: month, at: Timestamp(seconds: 0)).json(client: nil) == Array("[]".utf8))
+    }
   }
 
   @Test("CSV has lines and totals, and no cell is a formula")

@@ -18,7 +18,18 @@ struct AuditorSessionsTests {
 
   private func opened(_ answer: AuditorSessions.SignIn) -> String? {
     guard case .opened(let session) = answer else { return nil }
-    return String(session.cookie.prefix { $0 != ";" })
+    return String(AuditorSessions(token: "", time: time).cookie(of: session).prefix { $0 != ";" })
+  }
+
+  @Test("over TLS the cookie comes back over TLS alone")
+  func secure() throws {
+    for isSecure in [false, true] {
+      let sessions = AuditorSessions(token: "right-token-of-the-api", time: time, isSecure: isSecure)
+      guard case .opened(let session) = sessions.signIn("right-token-of-the-api", from: "a") else {
+        Issue.record("not opened"); return
+      }
+      for cookie in [sessions.cookie(of: session), sessions.noCookie] { #expect(cookie.hasSuffix("; Secure") == isSecure) }
+    }
   }
 
   @Test("a session ends after half an hour, and two cookies are none")

@@ -53,6 +53,19 @@ private let granted = """
     }
   }
 
+  @Test func twoRecordsWithOneIDAreNoAnswer() throws {
+    let other = granted.replacing("dpv:FraudPreventionAndDetection", "dpv:Marketing")
+    func all(_ records: String) throws -> [ConsentRow] {
+      try MasterFormat.rows(
+        Array("{\"version\": 1, \"records\": [\(records)]}".utf8), number, subject: subject, client: nil, purpose: nil)
+    }
+    #expect(try all(granted + "," + other.replacing("m-1", "m-2")).count == 2)
+    #expect(throws: MasterFailure.malformed("two records with one id")) { try all(granted + "," + other) }
+    #expect(throws: MasterFailure.malformed("two records of one client and purpose")) {
+      try all(granted + "," + granted.replacing("m-1", "m-2"))
+    }
+  }
+
   @Test func aChangeNamesWhatChangedAndNothingElse() throws {
     func changes(_ inner: String) throws -> [MasterFormat.Change] {
       try MasterFormat.changes(Array("{\"version\": 1, \"changes\": [\(inner)]}".utf8))

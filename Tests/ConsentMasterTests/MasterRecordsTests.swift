@@ -60,6 +60,31 @@ private let (serial, model) = (CategoryID(rawValue: "device-serial-number")!, Ca
     #expect(MasterRecords.narrowed(known, by: [event("granted", basis: "legitimate_interest")])?.objectedAt == now)
   }
 
+  @Test func whatWasAgreedToAndWaitsIsThereToBeWithdrawn() throws {
+    let waiting = [event("granted", "a:b", [serial])]
+    for known in [nil, row("revoked"), row("denied")] {
+      let shown = try #require(MasterRecords.shown(known, by: waiting))
+      #expect(shown.status == "pending" && shown.isAwaited && shown.isWithdrawable(at: now))
+      #expect(shown.scopes.map(\.rawValue) == ["a:b"] && shown.categories == [serial])
+      #expect(shown.id == known?.id ?? ConsentID(rawValue: "c-1")!)
+      // And it gives nothing meanwhile.
+      #expect(MasterRecords.narrowed(known, by: waiting)?.status != "granted")
+    }
+    // What has run out by then and was agreed to again.
+    var past = row()
+    past.expiresAt = now
+    #expect(MasterRecords.shown(past, by: waiting)?.status == "pending")
+  }
+
+  @Test func whatWaitsAndWasWithdrawnIsNotAwaited() throws {
+    let waiting = [event("granted", "a:b", [serial]), event("revoked", after: 2)]
+    let shown = try #require(MasterRecords.shown(nil, by: waiting))
+    #expect(shown.status == "revoked" && !shown.isAwaited && !shown.isWithdrawable(at: now))
+    #expect(MasterRecords.shown(row(), by: [event("granted", "a:d", [serial])])?.status == "granted")
+    #expect(MasterRecords.shown(row("pending"), by: [])?.isWithdrawable(at: now) == true)
+    #expect(MasterRecords.shown(nil, by: [event("denied")])?.isWithdrawable(at: now) != true)
+  }
+
   @Test func withNothingOnItsWayTheMastersWordStands() {
     #expect(MasterRecords.narrowed(row(), by: []) == row())
     #expect(MasterRecords.narrowed(nil, by: []) == nil)

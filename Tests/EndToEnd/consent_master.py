@@ -19,7 +19,8 @@ def moment(**later):
 
 
 class ConsentMaster:
-    """`behaviour` is what it does instead of answering: a number of seconds to wait, a status, or a body."""
+    """`behaviour` is what it does instead of answering: a number of seconds to wait, a status, a body, or a function of what was sent
+    that gives one of these."""
 
     def __init__(self, tls=None):
         master = self
@@ -72,6 +73,7 @@ class ConsentMaster:
             return 401, {}
         assert body["version"] == 1 and body["subject"].startswith("tel:+")
         behaviour = self.behaviour if path == PATH + "/v1/records" else self.event_behaviour
+        behaviour = behaviour(body) if callable(behaviour) else behaviour
         if path == PATH + "/v1/records":
             self.asked.append((body["subject"], body.get("client_id"), body.get("purpose")))
         if isinstance(behaviour, (int, float)) and behaviour < 100:

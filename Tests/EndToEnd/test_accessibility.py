@@ -7,8 +7,6 @@ import os
 import pytest
 
 from harness import ALICE, BOB, CAROL
-from operator_server import Operator
-from real_gateway import Gateway
 from test_browser import (BROWSER, DRIVER, consent_page, follow, on_the_network, open_browser, open_request, prepare_my_data, press, screenshot,
                           set_width)
 
@@ -35,20 +33,6 @@ def browser(driver, request):
     set_width(driver, 360)
     driver.mode = request.param
     return driver
-
-
-@pytest.fixture(scope="module")
-def operator():
-    server = Operator()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory, operator):
-    gateway = Gateway(tmp_path_factory.mktemp("codes"), operator).serve()
-    yield gateway
-    gateway.stop()
 
 
 def examine(browser, name):

@@ -207,12 +207,44 @@ def test_usage_records_after_tmf635(billed):
 
 @pytest.mark.parametrize("words, status", [
     (("usage", "statement", "--month", MONTH), 2), (("usage", "statement", "--client", "demo-all"), 2),
-    (("usage", "statement", "--client", "demo-all", "--month", "2026-13"), 1),
+    (("usage", "statement", "--client", "demo-all", "--month", "2026-13"), 2),
     (("usage", "statement", "--client", "demo-all", "--month", MONTH, "--format", "pdf"), 2),
     (("usage", "statement", "--client", "nobody", "--month", MONTH), 1), (("usage", "export", "--month", MONTH, "--format", "x"), 2),
     (("usage", "what"), 2)])
 def test_wrong_usage(billed, words, status):
     assert billed.command(*words, check=False).returncode == status
+
+
+@pytest.mark.parametrize("words", [
+    ("usage", "statement", "--client", "demo-all", "--month", "9999-12"), ("usage", "export", "--month", "9999-12"),
+    ("usage", "statement", "--client", "demo-all", "--month", "0000-01"), ("usage", "export", "--month", "0000-01"),
+    ("usage", "report", "--from", "9999-12-31T23:59:59-23:59"), ("usage", "report", "--from", "0000-01-01T00:00:00+23:59"),
+    ("usage", "report", "--to", "9999-12-31T23:59:59-23:59", "--by", "month"), ("audit", "search", "--from", "9999-12-31T23:59:59-23:59"),
+    ("audit", "search", "--to", "0000-01-01T00:00:00+23:59")])
+def test_the_ends_of_time_are_answered(billed, words):
+    assert billed.command(*words).returncode == 0
+
+
+def test_the_ends_of_time_do_not_end_the_gateway(tmp_path):
+    demo = Demo(tmp_path).start()
+    try:
+        for path in ("/usage?from=9999-12-31T23:59:59-23:59", "/usage?from=0000-01-01T00:00:00%2B23:59&by=month",
+                     "/usage/statement?client_id=demo-all&month=9999-12", "/usage/statement?client_id=demo-all&month=0000-01&format=html",
+                     "/usage/records?month=9999-12", "/usage?to=9999-12-31T23:59:59-23:59"):
+            answer = requests.get(f"{demo.description['admin']['url']}/admin/v1{path}", timeout=10,
+                                  headers={"Authorization": "Bearer " + demo.description["admin"]["token"]})
+            assert answer.status_code == 200, (path, answer.text)
+        assert demo.process.poll() is None
+    finally:
+        demo.stop()
+
+
+def test_a_month_to_come_says_so(billed):
+    words = ("usage", "statement", "--client", "demo-all", "--month", "2999-01")
+    assert "the month has not begun" in billed.command(*words).stdout
+    document = json.loads(billed.command(*words, "--format", "json").stdout)
+    assert document["begun"] is False and document["final"] is False and document["lines"] == []
+    assert "The month has not begun." in billed.command(*words, "--format", "html").stdout
 
 
 # Usage equals the ledger.

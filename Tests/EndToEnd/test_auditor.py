@@ -189,7 +189,8 @@ def test_one_calls_whole_story(demo, auditor):
     other, = auditor.rows(correlator="story-2<b>")
     assert f"/auditor/entry?seq={other[0]}" in page
     assert demo.json("audit", "search", "--event", "admin.entry_read")[-1]["detail"]["seq"] == row[0]
-    assert auditor.get("/auditor/entry", seq="999999").status_code == 404
+    absent = auditor.get("/auditor/entry", seq="18446744073709551615")
+    assert absent.status_code == 404 and "There is no entry 18446744073709551615." in absent.text
     assert auditor.get("/auditor/entry", seq="x").status_code == 400
     token = next(r for r in auditor.rows(event="token.issued", subject=ALICE))
     assert f"/auditor/entry?seq={row[0]}" in auditor.get("/auditor/entry", seq=token[0]).text, "from the token to its calls"
@@ -228,3 +229,11 @@ def test_a_broken_ledger_is_called_broken(tmp_path):
         assert "BROKEN" in visitor.get().text
     finally:
         demo.stop()
+
+
+def test_what_lies_at_the_ends_of_time_is_looked_up_like_everything_else(auditor):
+    for times in ({"from": "9999-12-31T23:59:59-23:59"}, {"to": "0000-01-01T00:00:00+23:59"}, {"from": "9999-12-31", "to": "0000-01-01"}):
+        assert "No entry." in auditor.search(**times)
+    for month in ("9999-12", "0000-01"):
+        assert auditor.get("/auditor/statement", client_id="demo-all", month=month).status_code == 200
+    assert auditor.get("/auditor").status_code == 200

@@ -1,6 +1,7 @@
 """The commands: bad input gets one clear line and the right exit status, and leaves nothing half-written."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ import pytest
 import requests
 
 from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, TYPE, Demo, free_port
+from reading_gateway import ReadingGateway, eventually
 
 
 def run(*words, **options):
@@ -67,6 +69,41 @@ def test_configuration_mistakes_are_named_by_file_and_line(tmp_path):
     failed(run("check", "--config", str(tmp_path / "none.json")), "No such file")
     assert run("check", "--config", configuration(tmp_path)).returncode == 0
     assert not (tmp_path / "data").exists() and not (tmp_path / "keys").exists(), "check writes nothing"
+
+
+def test_a_listener_has_an_address_and_a_port_of_its_own(tmp_path):
+    def check(**changes):
+        return run("check", "--config", configuration(tmp_path, **changes))
+
+    path = str(tmp_path / "passerelle.json")
+    for listener in ("listen", "admin"):
+        failed(check(**{listener: {"host": "localhost", "port": 8443}}), path + ":", "host wants an address such as 127.0.0.1")
+    failed(check(listen={"port": 9000}, admin={"port": 9000}), path + ":", "admin and listen both want port 9000")
+    failed(check(listen={"host": "0.0.0.0", "port": 9000}, admin={"host": "127.0.0.1", "port": 9000}), "both want port 9000")
+    for listen, admin in [({"port": 0}, {"port": 0}), ({"host": "127.0.0.2", "port": 9000}, {"port": 9000}), ({"host": "::1"}, {})]:
+        assert check(listen=listen, admin=admin).returncode == 0
+
+
+def test_a_file_that_cannot_be_used_is_said_with_the_key_that_names_it(tmp_path):
+    def check(**changes):
+        return run("check", "--config", configuration(tmp_path, **changes))
+
+    failed(check(logos="nowhere"), "logos: ", "nowhere: No such file")
+    (tmp_path / "logos").mkdir()
+    (tmp_path / "logos" / "bank.png").write_text("no picture")
+    failed(check(logos="logos"), "logos: ", "bank.png: neither a PNG")
+    token = tmp_path / "token"
+    lookup = {"url": "http://127.0.0.1:9/ask", "bearerTokenFile": "token"}
+    master = {"url": "http://127.0.0.1:9", "timeoutMilliseconds": 10}
+    for settings, key in [({"recognition": {"addressLookup": lookup}}, "recognition.addressLookup.bearerTokenFile: "),
+                          ({"recognition": {"numberDirectory": lookup}}, "recognition.numberDirectory.bearerTokenFile: "),
+                          ({"consent": {"master": master | {"bearerTokenFile": "token"}}}, "consent.master.bearerTokenFile: "),
+                          ({"consent": {"master": master | {"pushTokenFile": "token"}}}, "consent.master.pushTokenFile: ")]:
+        token.unlink(missing_ok=True)
+        failed(check(**settings), key, str(token))
+        token.write_text("two words")
+        token.chmod(0o600)
+        failed(check(**settings), key, "one word in ASCII")
 
 
 def test_comments_and_trailing_commas_are_read(tmp_path):
@@ -134,12 +171,41 @@ def test_commands_act_on_the_files_when_no_gateway_runs(tmp_path):
     assert demo.json("consents", "show", consent["id"])["status"] == "revoked"
     assert demo.json("audit", "search", "--event", "consent.revoked")[0]["consent_id"] == consent["id"]
     assert demo.json("audit", "verify")["ok"] is True
-    failed(demo.command("consents", "revoke", "no-such", check=False), "nothing here by that name")
+    failed(demo.command("consents", "revoke", "no-such", check=False), "There is no consent no-such.")
     failed(demo.command("token", "issue", "--client", "nobody", "--scope", IDENTIFIER, check=False), "No such client")
     tokens = demo.command("token", "issue", "--client", "demo-all", "--scope", f"{PURPOSE} {IDENTIFIER}", "--count", "3").stdout
     assert len(tokens.split()) == 3
     inspected = json.loads(demo.command("token", "inspect", tokens.split()[0], "--json").stdout)
     assert inspected["signature"] == "good" and inspected["claims"]["client_id"] == "demo-all"
+
+
+@pytest.mark.parametrize("words, text", [
+    ("audit search --decision permitted", "--decision wants allowed, refused, failed"),
+    ("audit search --event api.cal", "there is no event api.cal, and there was none; did you mean api.call?"),
+    ("audit search --api device-identifer", "did you mean device-identifier?"),
+    ("audit search --operation retrieve", "there is no operation retrieve"),
+    ("audit export --client demo-al", "there is no client demo-al, and there was none; did you mean demo-all?"),
+    ("audit search --client é", "--client wants"), ("audit tail --event x", "there is no event x"),
+    ("audit export --from 2026-02-01 --to 2026-01-01", "--from is after --to"),
+    ("usage report --from 2026-02-01 --to 2026-01-01", "--from is after --to"), ("usage report --from tomorrow", "--from wants the form"),
+    ("usage report --by week", "--by wants hour, day, month"), ("usage report --client é", "--client wants"),
+    ("usage export --month 2026-13", "--month wants the form"), ("consents list --status grante", "did you mean granted?"),
+    ("consents list --purpose fraud", "--purpose wants"), ("consents list --subject tel:x", "--subject wants"),
+    ("consents list --limit 0", "--limit wants"), ("consents list --after é", "--after wants"),
+    ("consents revoke x --channel Über", "--channel wants")])
+def test_values_that_cannot_be_are_wrong_usage(demo, words, text):
+    failed(demo.command(*words.split(), check=False), text, status=2)
+
+
+@pytest.mark.parametrize("words, text", [
+    ("usage report --client nobody", "There is no client nobody."), ("usage export --month 2026-11 --client nobody", "There is no client nobody."),
+    ("usage statement --month 2026-11 --client nobody", "There is no client nobody."),
+    ("consents revoke --client nobody --dry-run", "There is no client nobody."), ("clients show nobody", "There is no client nobody."),
+    ("consents show no-such", "There is no consent no-such."), ("subjects show --subject tel:+33639990000", "There is no subscriber +33*****00 here."),
+    ("audit prove 999999", "there is no entry 999999"),
+    ("certificates reload", "no listener has TLS: there are no certificates to read again")])
+def test_what_is_not_there_is_named(demo, words, text):
+    failed(demo.command(*words.split(), check=False), text)
 
 
 def test_a_client_is_registered_from_a_file_and_mistakes_are_told(tmp_path):
@@ -150,13 +216,23 @@ def test_a_client_is_registered_from_a_file_and_mistakes_are_told(tmp_path):
         path = str(tmp_path / "client.json")
         json.dump(registration, open(path, "w"))
         assert demo.json("clients", "add", path)["client_id"] == "new-one"
-        failed(demo.command("clients", "add", path, check=False), "registered already")
+        failed(demo.command("clients", "add", path, check=False), path + ": ", "registered already")
         for change, text in [({"client_nam": "x"}, "client_name"), ({"scope": "no:such"}, "no:such"),
                              ({"redirect_uris": ["javascript:alert(1)"]}, "redirect_uri")]:
             json.dump(registration | {"client_id": "other"} | change, open(path, "w"))
-            failed(demo.command("clients", "add", path, check=False), text)
+            failed(demo.command("clients", "add", path, check=False), path + ":", text)
     finally:
         demo.stop()
+
+
+def test_sighup_without_tls_says_that_there_is_nothing_to_read(tmp_path):
+    gateway = ReadingGateway(tmp_path).start()
+    try:
+        gateway.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: "no listener has TLS" in (tmp_path / "stderr").read_text())
+        assert gateway.ready()["status"] == "ready"
+    finally:
+        gateway.stop()
 
 
 def test_a_stop_right_after_the_start_is_not_lost(tmp_path):

@@ -39,7 +39,8 @@ def test_a_full_disk_releases_nothing_and_is_recovered_from(tmp_path):
     demo.stop()
     demo.process = subprocess.Popen(
         [BINARY, "demo", "--data", demo.data, "--port", str(demo.port), "--admin-port", str(demo.admin_port), "--backend-port",
-         str(demo.backend_port)], stdout=subprocess.PIPE, text=True, preexec_fn=limited)
+         str(demo.backend_port)], stdout=subprocess.PIPE, stderr=open(os.path.join(demo.folder, "full.stderr"), "w"), text=True,
+        preexec_fn=limited)
     wait_ready(demo.process)
     admin = demo.description["admin"]["url"]
     session = requests.Session()
@@ -73,4 +74,9 @@ def test_a_full_disk_releases_nothing_and_is_recovered_from(tmp_path):
         assert [demo.call(ten_a_day).status_code for _ in range(11)] == [200] * 10 + [429]
     finally:
         demo.stop()
+    # Said at both edges. Who lifts the limit may find the disk full once more.
+    said = [line for line in open(os.path.join(demo.folder, "full.stderr")) if line.startswith("the ledger can")]
+    assert said and len(said) % 2 == 0 and len(said) < 10
+    assert all("cannot be written" in line and "503" in line for line in said[::2])
+    assert set(said[1::2]) == {"the ledger can be written again\n"}
     assert demo.json("audit", "verify")["ok"] is True

@@ -12,8 +12,6 @@ import requests
 
 from harness import (ALICE, BINARY, BOB, CAROL, DAVE, ERIN, IDENTIFIER, PURPOSE, REPOSITORY, TYPE, Demo, free_port, refused,
                      wait_ready)
-from operator_server import Operator
-from real_gateway import Gateway
 
 
 class Person:
@@ -328,20 +326,6 @@ def test_an_objection_holds_at_once_and_can_be_taken_back(interest):
 
 
 # One-time codes.
-
-@pytest.fixture(scope="module")
-def operator():
-    server = Operator()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory, operator):
-    gateway = Gateway(tmp_path_factory.mktemp("codes"), operator).serve()
-    yield gateway
-    gateway.stop()
-
 
 def test_a_code_opens_the_pages_for_one_browser(gateway, operator):
     gateway.grant(BOB)

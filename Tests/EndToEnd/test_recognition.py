@@ -20,13 +20,6 @@ WEBHOOK_FIELDS = {"phoneNumber", "link", "clientName", "purpose", "expiresIn", "
 
 
 @pytest.fixture(scope="module")
-def operator():
-    server = Operator()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def installation(tmp_path_factory, operator):
     gateway = Gateway(tmp_path_factory.mktemp("recognition"), operator)
     yield gateway

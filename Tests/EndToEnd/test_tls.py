@@ -199,6 +199,16 @@ def test_commands_reach_an_admin_listener_with_tls(gateway):
         assert stream.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
+def test_the_auditors_cookie_goes_over_tls_alone(gateway):
+    token = open(os.path.join(gateway.folder, "data", "admin-token")).read().strip()
+    origin = f"https://admin.test:{gateway.admin_port}"
+    words = ["curl", "-sS", "-i", "--cacert", gateway.authority.file, "--resolve", f"admin.test:{gateway.admin_port}:127.0.0.1",
+             "-H", "Origin: " + origin, "--data-urlencode", "admin-token=" + token, origin + "/auditor/sign-in"]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=20)
+    cookie, = [line for line in result.stdout.splitlines() if line.lower().startswith("set-cookie:")]
+    assert cookie.endswith("; Secure") and "HttpOnly" in cookie
+
+
 def test_curl(gateway):
     words = ["curl", "-sS", "--cacert", gateway.authority.file, "-w", " %{http_code} %{ssl_verify_result}", gateway.issuer + "/jwks"]
     for options in ([], ["--tlsv1.3"], ["--tls-max", "1.2"]):

@@ -29,6 +29,50 @@ import Testing
     #expect(second.sealing.open(first.sealing.seal([7], context: []), context: []) == [7])
   }
 
+  /// Fail closed: with another key no objection and no consent would be found.
+  @Test(arguments: ["signing.pem", "audit.pem", "pairwise.key", "subject-lookup.key", "subject-sealing.key"])
+  func aMissingKeyIsNotMadeAnewBesideData(_ file: String) throws {
+    _ = try KeyRing.openOrCreate(directory: directory)
+    let path = directory + "/" + file
+    try FileManager.default.removeItem(atPath: path)
+    for isReading in [false, true] {
+      #expect(throws: KeyFileError(file: path, reason: "is missing although there is data: restore it from the backup")) {
+        try KeyRing.open(directory: directory, isReading: isReading)
+      }
+    }
+    #expect(KeyRing.faults(in: directory, isFirstStart: false).map(\.file) == [path])
+    #expect(KeyRing.faults(in: directory, isFirstStart: true).isEmpty)
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func aMissingFolderOfKeysIsNotMadeAnewBesideData() throws {
+    #expect(throws: KeyFileError.self) { try KeyRing.open(directory: directory) }
+    #expect(KeyRing.faults(in: directory, isFirstStart: false).map(\.file) == [directory])
+    #expect(!FileManager.default.fileExists(atPath: directory))
+  }
+
+  /// A link that leads to itself stands for what cannot be reached: root may read all else.
+  @Test func aKeyThatCannotBeReachedIsNotMissing() throws {
+    _ = try KeyRing.openOrCreate(directory: directory)
+    let path = directory + "/subject-lookup.key"
+    try FileManager.default.removeItem(atPath: path)
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: path)
+    let fault = KeyFileError(file: path, reason: "Too many levels of symbolic links")
+    #expect(throws: fault) { try KeyRing.openOrCreate(directory: directory) }
+    #expect(throws: fault) { try KeyRing.open(directory: directory) }
+    #expect(KeyRing.faults(in: directory, isFirstStart: true) == [fault])
+  }
+
+  @Test(arguments: ["signing-next.pem", "signing-rs256.pem"]) func whatRotationsMakeIsMadeAnew(_ file: String) throws {
+    let first = try KeyRing.openOrCreate(directory: directory)
+    try FileManager.default.removeItem(atPath: directory + "/" + file)
+    #expect(KeyRing.faults(in: directory, isFirstStart: false).isEmpty)
+    #expect(try KeyRing.open(directory: directory, isReading: true).current.kid == first.current.kid)
+    #expect(!FileManager.default.fileExists(atPath: directory + "/" + file))
+    _ = try KeyRing.open(directory: directory)
+    #expect(FileManager.default.fileExists(atPath: directory + "/" + file))
+  }
+
   @Test func anOpenKeyFileStopsTheStartAndNothingIsOverwritten() throws {
     _ = try KeyRing.openOrCreate(directory: directory)
     for file in ["signing.pem", "pairwise.key"] {

@@ -1,6 +1,7 @@
 import Bytes
 import Foundation
 import Ledger
+import Synchronization
 import Testing
 
 @Suite("A failing disk")
@@ -200,5 +201,25 @@ struct FaultTests {
     _ = try? writer.appendNow(call(4))
     #expect(try writer.appendNow(call(5)) >= 5)
     #expect(try folder.verify().fault != nil)
+  }
+
+  @Test("a fault is told once, and so is its end")
+  func told() throws {
+    let (folder, disk) = (Folder(), Disk())
+    let heard = Mutex<[String?]>([])
+    let writer = try LedgerWriter(
+      directory: folder.ledger, time: time, faults: disk, told: { fault in heard.withLock { $0.append(fault) } })
+    try writer.appendNow(call(0))
+    #expect(heard.withLock { $0.isEmpty })
+    for _ in 0..<2 {
+      disk.set { $0.write = .fails(errno: ENOSPC) }
+      for _ in 0..<3 { #expect(throws: LedgerError.self) { try writer.appendNow(call(1)) } }
+      disk.heal()
+      try writer.appendNow(call(2))
+    }
+    writer.close()
+    let found = heard.withLock { $0 }
+    #expect(found.map { $0 == nil } == [false, true, false, true])
+    #expect(found[0]?.contains("No space left") == true)
   }
 }

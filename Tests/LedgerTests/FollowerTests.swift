@@ -38,6 +38,41 @@ struct FollowerTests {
     #expect(count == 10)
   }
 
+  @Test("what was read ahead and was not durable is read again: it may have been cut, and written anew")
+  func readAhead() throws {
+    let folder = try ledger(5)
+    var durable: UInt64 = 3
+    let follower = LedgerFollower(directory: folder.ledger, from: .start, durableSequence: { durable })
+    var found: [String?] = []
+    func read() throws {
+      while let row = try follower.next() { found.append(row.entry.correlator) }
+    }
+    // The end of what is durable is reached without another look at the file.
+    for _ in 0..<3 { found.append(try follower.next()?.entry.correlator) }
+    let lines = folder.lines(folder.segments[0])
+    folder.write(
+      lines: lines[..<3] + lines[3...].map { $0.replacing("correlator-", with: "written-anew-") }, folder.segments[0])
+    durable = 5
+    try read()
+    #expect(found == ["correlator-0", "correlator-1", "correlator-2", "written-anew-3", "written-anew-4"])
+  }
+
+  @Test("a place that does not fit gives nothing twice")
+  func misplaced() throws {
+    let folder = try ledger(10)
+    let end = LedgerPlace.end(of: folder.ledger)
+    for place in [
+      LedgerPlace(sequence: 7, segment: folder.segments[0], offset: 0), LedgerPlace(sequence: 7, segment: "", offset: 0),
+      LedgerPlace(sequence: 7, segment: folder.segments[0], offset: 5),
+    ] {
+      let follower = LedgerFollower(directory: folder.ledger, from: place)
+      var found: [UInt64] = []
+      while let row = try follower.next() { found.append(row.sequence) }
+      #expect(found == [8, 9, 10] && follower.place == end)
+    }
+    #expect(try LedgerFollower(directory: folder.ledger, from: LedgerPlace(sequence: 99, segment: "", offset: 0)).next() == nil)
+  }
+
   @Test("segments that are gone are passed over, and so are lines that are no entries")
   func gaps() throws {
     let folder = try ledger(40, options: LedgerOptions(segmentBytesMaximum: 3000))

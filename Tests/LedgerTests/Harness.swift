@@ -162,8 +162,8 @@ final class FakeLoop: @unchecked Sendable {
   }
 
   /// On the queue.
-  func append(_ number: Int, _ bytes: [UInt8], wakes: Bool = true) {
-    lane.append(members: bytes.span, ticket: Ticket(number, self), wakes: wakes)
+  func append(_ number: Int, _ bytes: [UInt8], usage: UsageMark = .unknown, wakes: Bool = true) {
+    lane.append(members: bytes.span, usage: usage, ticket: Ticket(number, self), wakes: wakes)
   }
 
   func run(_ body: () -> Void) { queue.sync(execute: body) }

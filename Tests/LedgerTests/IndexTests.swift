@@ -1,7 +1,9 @@
 import Bytes
+import Dispatch
 import Foundation
 import JOSE
 import Store
+import Synchronization
 import Testing
 
 @testable import Ledger
@@ -59,6 +61,18 @@ struct IndexTests {
     var states: [LedgerIndex.State] = []
     try index.check { states.append($1) }
     return states
+  }
+
+  @Test("several at once make the same index, each whole")
+  func atOnce() throws {
+    let (folder, index) = try Self.filled()
+    let faults = Mutex<[String]>([])
+    DispatchQueue.concurrentPerform(iterations: 8) { _ in
+      do { try index.rebuild { _, _ in } } catch { faults.withLock { $0.append("\(error)") } }
+    }
+    #expect(faults.withLock { $0 } == [])
+    #expect(try states(index).allSatisfy { $0 == .good })
+    try agree(folder, index)
   }
 
   @Test("a search by index finds what a search without it finds, and makes what it lacks")

@@ -93,6 +93,19 @@ struct RetentionTests {
     // Without its mark the beginning is missing.
     try FileManager.default.removeItem(atPath: kept.folder.ledger + "/" + RetentionMark.fileName)
     #expect(try check().isRight == false)
+    // And the bill is not counted from the rest.
+    func stands() throws {
+      for key in [nil, kept.key.verificationKey] {
+        #expect(throws: LedgerError.self) { try projection.rebuild(key: key) }
+      }
+      #expect(try usage.rows(UsageFilter()) == before)
+    }
+    try stands()
+    // A mark that cannot be read is not a mark that is not there: this link leads to itself.
+    let mark = kept.folder.ledger + "/" + RetentionMark.fileName
+    try FileManager.default.createSymbolicLink(atPath: mark, withDestinationPath: mark)
+    #expect(RetentionMark.read(kept.folder.ledger, key: kept.key.verificationKey) == .forged)
+    try stands()
   }
 
   @Test("what is not sealed, not counted, or the newest stays")
@@ -146,6 +159,17 @@ struct RetentionTests {
     try kept.retention(20).run()
     for (name, bytes) in copies.dropFirst() { kept.folder.write(bytes, name) }
     #expect(try kept.fault() == nil)
+    // Usage too is checked and counted anew behind what the mark has given up, all of it or a part of it.
+    let usage = SQLiteUsageStore(database: try Database(path: kept.folder.database, time: kept.clock))
+    let projection = UsageProjection(directory: kept.folder.ledger, store: usage)
+    let key = kept.key.verificationKey
+    for count in [copies.count, copies.count - 1] {
+      for (name, bytes) in copies.suffix(count) { kept.folder.write(bytes, name) }
+      try projection.rebuild(key: key)
+      let report = try UsageCheck.run(directory: kept.folder.ledger, store: usage, key: key)
+      #expect(report.isRight && report.position == kept.writer.lastSequence)
+      try? FileManager.default.removeItem(atPath: kept.folder.ledger + "/" + copies[0].0)
+    }
     #expect(try kept.retention(20).run().segments.isEmpty)
     #expect(!kept.folder.segments.contains(copies[1].0))
   }

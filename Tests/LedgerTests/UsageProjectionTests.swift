@@ -9,14 +9,23 @@ import Testing
 @Suite("Usage from the ledger")
 struct UsageProjectionTests {
   struct Fixture {
-    let folder = Folder()
+    let folder: Folder
     let clock = ManualTime(Timestamp(rfc3339: "2026-03-10T12:30:00Z")!)
     let writer: LedgerWriter
     let usage: SQLiteUsageStore
 
     init() throws {
+      folder = Folder()
       writer = try LedgerWriter(directory: folder.ledger, time: clock, options: LedgerOptions(segmentBytesMaximum: 20_000))
       usage = SQLiteUsageStore(database: try Database(path: folder.database, time: clock))
+    }
+
+    /// The same ledger and store, opened again.
+    init(_ other: Fixture) throws {
+      folder = other.folder
+      clock.set(other.clock.now())
+      usage = other.usage
+      writer = try LedgerWriter(directory: folder.ledger, time: clock)
     }
 
     func projection(_ store: (any UsageStore)? = nil) -> UsageProjection {
@@ -150,6 +159,83 @@ struct UsageProjectionTests {
     #expect(try fixture.rows() == rows)
     let position = try fixture.usage.position()
     #expect(try fixture.folder.verify(expected: [position]).fault != nil, "verification says so too")
+    // Nor is a ledger that ends before what was counted counted anew.
+    #expect(throws: LedgerError.self) {
+      try UsageProjection(directory: fixture.folder.ledger, store: fixture.usage, durableSequence: { 9 }).rebuild()
+    }
+    #expect(try fixture.rows() == rows)
+  }
+
+  // MARK: What the writer counts itself
+
+  /// Calls as a loop hands them over, and what else the ledger holds in between.
+  private func writeLive(_ count: Int, _ fixture: Fixture, known: Bool = true) throws {
+    let loop = FakeLoop(fixture.writer)
+    for number in 0..<count {
+      let (client, status) = ("client-\(number % 3)", [200, 204, 403, 404, 502].randomElement()!)
+      let decision = status == 403 ? "refused" : status == 200 || status == 204 || status == 404 ? "allowed" : "failed"
+      let slot = fixture.writer.usage.slot(
+        client: ClientID(rawValue: client)!, api: "device-identifier", operation: "retrieveIdentifier")
+      let mark = UsageMark(slot: known ? slot : nil, status: status, isRefused: decision == "refused")
+      let entry = call(number, client: client, decision: decision, status: status)
+      loop.run { loop.append(number, members(entry), usage: mark) }
+      if number % 7 == 0 { try fixture.writer.appendNow(LedgerEntry(event: "token.issued", clientID: "client-1", status: 200)) }
+      #expect(loop.wait(for: number + 1))
+      fixture.clock.advance(seconds: 300)
+    }
+  }
+
+  private func live(_ fixture: Fixture, directory: String? = nil, _ store: (any UsageStore)? = nil) -> UsageProjection {
+    UsageProjection(
+      directory: directory ?? fixture.folder.ledger, store: store ?? fixture.usage,
+      durableSequence: { [writer = fixture.writer] in writer.lastSequence }, live: fixture.writer.usage)
+  }
+
+  @Test("what the writer counts is what a recount gives, and no file is read for it")
+  func liveCount() throws {
+    let fixture = try Fixture()
+    let projection = live(fixture, directory: "/nowhere")
+    for count in [1, 30, 12] {
+      try writeLive(count, fixture)
+      try projection.advance()
+      #expect(try fixture.rows() == fixture.recount())
+      #expect(try fixture.usage.position().sequence == fixture.writer.lastSequence)
+    }
+    let checked = try UsageCheck.run(
+      directory: fixture.folder.ledger, store: fixture.usage, key: SigningKey.generate(.es256).verificationKey)
+    #expect(checked.isRight && checked.callCount == 43)
+  }
+
+  @Test("what the writer cannot tell of, and what a store lost, is counted from the files")
+  func liveFallsBack() throws {
+    let fixture = try Fixture()
+    try writeLive(10, fixture)
+    try writeLive(3, fixture, known: false)
+    #expect(throws: LedgerError.self) { try live(fixture, directory: "/nowhere").advance() }
+    try live(fixture).advance()
+    #expect(try fixture.rows() == fixture.recount())
+    for _ in 0..<15 {
+      try writeLive(Int.random(in: 0..<6), fixture)
+      _ = try? live(fixture, Dying(fixture.usage)).advance()
+    }
+    try live(fixture).advance()
+    #expect(try fixture.rows() == fixture.recount())
+    try fixture.write(20)
+    try live(fixture).advance()
+    #expect(try fixture.rows() == fixture.recount(), "calls that came over no lane")
+  }
+
+  @Test("it begins where the ledger stood when the writer opened it")
+  func liveAfterARestart() throws {
+    let fixture = try Fixture()
+    try writeLive(10, fixture)
+    fixture.writer.close()
+    try fixture.projection().advance()
+    withExtendedLifetime(fixture.writer) {}
+    let again = try Fixture(fixture)
+    try writeLive(10, again)
+    try live(again, directory: "/nowhere").advance()
+    #expect(try again.rows() == again.recount())
   }
 
   @Test("passes count by themselves, and finishing counts the rest")

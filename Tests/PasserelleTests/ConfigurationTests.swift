@@ -87,7 +87,8 @@ import Wire
       """
       "listen": { "tls": { "certificates": [\(Self.pair)], "minimumVersion": "1.3", "sessionMinutes": 5,
         "clientCertificates": { "caFile": "ca", "mode": "required" } } },
-      "mutualTLS": { "url": "https://mtls.example", "listen": { "tls": { "certificates": [\(Self.pair)], "clientCertificates": { "caFile": "ca" } } } }
+      "mutualTLS": { "url": "https://mtls.example", "listen": { "port": 8444, "tls": {
+        "certificates": [\(Self.pair)], "clientCertificates": { "caFile": "ca" } } } }
       """)
     let tls = try #require(configuration.listen.tls)
     #expect(tls.isModernOnly && tls.sessionSeconds == 300 && tls.clientCertificates?.isRequired == true)
@@ -105,6 +106,10 @@ import Wire
     (#""listen": { "tls": { "certificates": [\#(pair)], "clientCertificates": {} } }"#, "caFile"),
     (#""listen": { "tls": { "certificates": [\#(pair)], "clientCertificates": { "caFile": "x", "mode": "none" } } }"#, "mode"),
     (#""mutualTLS": { "url": "https://m.example" }"#, "listen"),
+    (
+      #""mutualTLS": {"url": "https://m.example", "listen": {"tls": {"certificates": [\#(pair)], "clientCertificates": {"caFile": "x"}}}}"#,
+      "mutualTLS.listen and listen both want port 8080"
+    ), (#""listen": { "host": "localhost" }"#, "host wants an address"),
     (#""mutualTLS": { "url": "http://m.example", "listen": {} }"#, "https"),
     (#""mutualTLS": { "url": "https://m.example/", "listen": {} }"#, "slash"),
     (#""mutualTLS": { "url": "https://m.example", "listen": { "tls": { "certificates": [\#(pair)] } } }"#, "clientCertificates"),

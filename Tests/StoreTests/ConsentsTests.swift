@@ -129,6 +129,42 @@ struct ConsentsTests {
     consent.actor = "subscriber"
     row = try await append(consent)
     #expect(row.objectedAt == nil && row.status == "expired" && row.withdrawnAt != nil)
+    _ = try await append(event("granted", fixture, scopes: "c"))
+    #expect(try await append(event("objected", fixture)).status == "objected")
+    row = try await append(consent)
+    #expect(
+      row.status == "pending" && !row.isAwaited && !row.isWithdrawable(at: fixture.now()), "what was agreed to before is over")
+  }
+
+  @Test("an id that is another record's is refused, and that record stays as it is")
+  func foreignID() async throws {
+    let fixture = try Fixture()
+    let consents = fixture.stores.consents
+    let row = try await consents.append(event("granted", fixture, scopes: "a"))
+    let other = ClientID(rawValue: "client-2")!
+    await #expect(throws: StoreError.constraint("consents.id is another record's")) {
+      try await consents.append(event("revoked", fixture, client: other))
+    }
+    #expect(try consents.record(row.id) == row)
+    #expect(try consents.events(of: row.id).map(\.kind) == ["granted"])
+    #expect(try consents.record(subject: subject, client: other, purpose: purpose) == nil)
+  }
+
+  @Test(
+    "with a consent master, whose ids may be anything, a new record has an id of its own and each withdrawal waits for the master"
+  )
+  func masterIDs() async throws {
+    let fixture = try Fixture()
+    let consents = SQLiteConsentStore(database: fixture.database, hasMaster: true)
+    let clients = ["client-1", "client-2"].map { ClientID(rawValue: $0)! }
+    for client in clients { try await consents.append(event("revoked", fixture, id: "m-1", client: client)) }
+    let rows = try clients.map { try #require(try consents.record(subject: subject, client: $0, purpose: purpose)) }
+    #expect(rows.map(\.status) == ["revoked", "revoked"])
+    #expect(Set(rows.map(\.id)).union([ConsentID(rawValue: "m-1")!]).count == 3)
+    for client in clients {
+      let waiting = try fixture.stores.consentOutbox.waiting(subject: subject, client: client, purpose: purpose)
+      #expect(waiting.map(\.kind) == ["revoked"])
+    }
   }
 
   @Test("a grant of nothing is a denial")

@@ -26,8 +26,6 @@ final class AuditorSessions: Sendable {
       guard let text else { return false }
       return ConstantTime.equals(Array(text.utf8).span, Array(formToken.utf8).span)
     }
-
-    var cookie: String { AuditorSessions.cookie(value, seconds: AuditorSessions.lifetimeSeconds) }
   }
 
   enum SignIn {
@@ -50,11 +48,14 @@ final class AuditorSessions: Sendable {
 
   private let token: [UInt8]
   private let time: any TimeSource
+  private let isSecure: Bool
   private let state = Mutex(State())
 
-  init(token: String, time: any TimeSource) {
+  /// - Parameter isSecure: cookies go over TLS alone.
+  init(token: String, time: any TimeSource, isSecure: Bool = false) {
     self.token = Array(token.utf8)
     self.time = time
+    self.isSecure = isSecure
   }
 
   /// Opens a session for who shows the token. Beyond the attempts of a minute the right one opens nothing either.
@@ -99,12 +100,15 @@ final class AuditorSessions: Sendable {
 
   func end(_ session: Session) { state.withLock { $0.sessions[Self.digest("session", session.value)] = nil } }
 
-  /// The `Set-Cookie` value that takes the cookie away.
-  static var noCookie: String { cookie("", seconds: 0) }
+  /// The `Set-Cookie` value of a session.
+  func cookie(of session: Session) -> String { cookie(session.value, seconds: Self.lifetimeSeconds) }
 
-  private static func cookie(_ value: String, seconds: Int) -> String {
-    // Not Secure: the admin listener speaks HTTP, on loopback unless configured.
-    "\(cookieName)=\(value); Path=/auditor; Max-Age=\(seconds); HttpOnly; SameSite=Strict"
+  /// The `Set-Cookie` value that takes the cookie away.
+  var noCookie: String { cookie("", seconds: 0) }
+
+  private func cookie(_ value: String, seconds: Int) -> String {
+    // Without TLS, on loopback unless configured, a Secure cookie would not come back.
+    "\(Self.cookieName)=\(value); Path=/auditor; Max-Age=\(seconds); HttpOnly; SameSite=Strict" + (isSecure ? "; Secure" : "")
   }
 
   private static func digest(_ use: String, _ value: String) -> Digest32 { SHA256.digest(Array("auditor-\(use):\(value)".utf8)) }

@@ -21,7 +21,7 @@ extension AuditorSite {
         try LedgerVolume.read(directory: directory, key: key).lastSeal
       )
     }
-    guard let story = found else { throw AdminError.notFound }
+    guard let story = found else { throw AdminError.missing("There is no entry \(sequence).") }
     try await dependencies.ledger.append(
       LedgerEntry(
         event: "admin.entry_read", subject: story.entry.entry.subject, detail: [LedgerEntry.Detail("seq", "\(sequence)")]))
@@ -34,7 +34,7 @@ extension AuditorSite {
         sealed
           ? "Its segment is sealed: passerelle audit prove \(sequence) makes a proof that holds without the ledger."
           : "Its segment is not sealed yet; the chain of hashes holds it in its place."),
-      "before": .text("\(sequence > 1 ? sequence - 1 : 1)"), "after": .text("\(sequence + 1)"),
+      "before": .text("\(sequence > 1 ? sequence - 1 : 1)"), "after": .text("\(sequence &+ 1)"),
     ])
     return page(200, "Entry \(sequence)", content, session: session)
   }

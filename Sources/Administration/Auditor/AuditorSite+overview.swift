@@ -38,8 +38,11 @@ extension AuditorSite {
       filter: LedgerFilter(decision: "refused", from: from, limit: Self.refusalsMaximum),
       bytesMaximum: Self.refusalsBytesMaximum, secondsMaximum: 2
     ).run()
+    let volume = try await AdminAPI.offLoop { [dependencies] in
+      try LedgerVolume.read(directory: dependencies.ledger.directory, key: dependencies.keys.audit.verificationKey)
+    }
     let content = Self.body.render([
-      "search": .markup(searchForm(SearchForm(), session)), "ledger": .markup(try ledgerFacts()),
+      "search": .markup(searchForm(SearchForm(), session)), "ledger": .markup(ledgerFacts(volume)),
       "verify": .markup(Self.verifyForm.render(["token": .text(session.formToken)])),
       "chart": .markup(usage.chart.render()), "clients": .markup(clientRows(usage, Month(containing: now))),
       "refusalsNote": .text(note(refusals, from)), "reasons": .markup(reasonRows(refusals.rows)),
@@ -49,9 +52,8 @@ extension AuditorSite {
 
   // MARK: The ledger
 
-  private func ledgerFacts() throws -> Markup {
+  private func ledgerFacts(_ volume: LedgerVolume) -> Markup {
     let ledger = dependencies.ledger
-    let volume = try LedgerVolume.read(directory: ledger.directory, key: dependencies.keys.audit.verificationKey)
     var facts = [
       (
         "Entries",

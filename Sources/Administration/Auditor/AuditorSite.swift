@@ -19,10 +19,11 @@ final class AuditorSite: Sendable {
   let sessions: AuditorSessions
   let verification = LedgerVerificationState()
 
-  init(api: AdminAPI, token: String) {
+  /// - Parameter isSecure: the listener has TLS.
+  init(api: AdminAPI, token: String, isSecure: Bool) {
     self.api = api
     dependencies = api.dependencies
-    sessions = AuditorSessions(token: token, time: dependencies.time)
+    sessions = AuditorSessions(token: token, time: dependencies.time, isSecure: isSecure)
   }
 
   static func handles(path: String) -> Bool { path == Self.path || path.hasPrefix(Self.path + "/") }
@@ -41,8 +42,8 @@ final class AuditorSite: Sendable {
       case .invalid(let reason):
         return message(400, "That cannot be looked up", reason.prefix(1).uppercased() + reason.dropFirst() + ".")
       case .conflict(let reason), .failed(let reason): return message(503, "Not now", reason)
-      case .notFound, .methodNotAllowed, .unauthenticated:
-        return message(404, "Not found", "There is nothing here by that name.")
+      case .missing(let what): return message(404, "Not found", what)
+      case .notFound, .methodNotAllowed, .unauthenticated: return message(404, "Not found", "There is no such page.")
       }
     } catch let error as LedgerError {
       return message(503, "Not now", "\(error).".prefix(1).uppercased() + "\(error).".dropFirst())
@@ -96,7 +97,7 @@ final class AuditorSite: Sendable {
         throw error
       }
       var answer = HTTPResponse.redirect(to: Self.path, status: 303)
-      answer.fields.append(("set-cookie", session.cookie))
+      answer.fields.append(("set-cookie", sessions.cookie(of: session)))
       return answer
     case .wrong:
       try await dependencies.ledger.append(entry("refused", "wrong_token"))
@@ -112,7 +113,7 @@ final class AuditorSite: Sendable {
   private func signOut(_ session: AuditorSessions.Session) -> HTTPResponse {
     sessions.end(session)
     var answer = signInPage(200, notice: "You are signed out.")
-    answer.fields.append(("set-cookie", AuditorSessions.noCookie))
+    answer.fields.append(("set-cookie", sessions.noCookie))
     return answer
   }
 

@@ -38,7 +38,9 @@ enum StatementPage {
       "heading": .text("Statement for \(statement.month)"),
       "client": .text(statement.clientName.map { "\($0) (\(statement.client))" } ?? statement.client.rawValue),
       "standing": .text(
-        statement.isFinal ? "The whole month, made \(made)." : "So far: the month is not over. Made \(made)."),
+        statement.isFinal
+          ? "The whole month, made \(made)."
+          : statement.hasBegun ? "So far: the month is not over. Made \(made)." : "The month has not begun. Made \(made)."),
       "totals": .markup(Markup(statement.totals.map(total))),
       "lines": .markup(list(statement.lines.map(line), none: "Nothing is charged.")),
       "chart": .markup(chart(statement).render()),

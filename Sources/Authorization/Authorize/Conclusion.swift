@@ -1,7 +1,6 @@
 import Bytes
 import Consent
 import Identifiers
-import JOSE
 import Store
 import Wire
 
@@ -25,7 +24,13 @@ struct Conclusion: Sendable {
           throw Refusal(.accessDenied, "nothing that was asked for was agreed to")
         }
         try await record(shown, scopes: agreed, categories: ticked)
-        return try await visit.coverage(subscriber)
+        let coverage = try await visit.coverage(subscriber)
+        // Agreed to, and in force only once a consent master has taken it: that is not a no.
+        let awaits = server.dependencies.consents.sourceWord != nil && !agreed.isEmpty
+        guard !awaits || !coverage.covered.intersection(agreed).isEmpty else {
+          throw .unavailable("the consent master has not taken yet what was agreed to")
+        }
+        return coverage
       case .deny(let shown):
         try await record(shown, scopes: [], categories: [])
         throw Refusal(.accessDenied, "the subscriber did not agree")
@@ -69,7 +74,7 @@ struct Conclusion: Sendable {
   private func record(_ shown: ShownPage, scopes: ScopeSet, categories: Set<CategoryID>) async throws(Refusal) {
     let (request, offer) = (interaction.request, interaction.offer)
     let event = ConsentEventRow(
-      consent: ConsentID(rawValue: Random.token(byteCount: 16))!, subject: subscriber.pseudonym, client: visit.client.id,
+      consent: .random(), subject: subscriber.pseudonym, client: visit.client.id,
       purpose: request.purpose, kind: scopes.isEmpty ? "denied" : "granted", at: server.dependencies.time.now(), scopes: scopes,
       categories: categories.sorted(), shownScopes: offer.scopes, shownCategories: shown.categories.sorted(),
       flow: request.flowWord, pageVersion: shown.version, language: shown.language, textDigest: shown.textDigest.hex,

@@ -31,10 +31,10 @@ extension MyData {
     switch act {
     case .withdraw(let id):
       let rows = try await orUnavailable { try await dependencies.consents.records(of: subject) }
-      guard let row = rows.first(where: { $0.id == id }), isGranted(row) else { return .nothing }
+      guard let row = rows.first(where: { $0.id == id }), isWithdrawable(row) else { return .nothing }
       return try await change { _ = try await dependencies.consents.revoke(row, actor: "subscriber", reason: Self.reason) }
     case .withdrawAll:
-      let rows = try await orUnavailable { try await dependencies.consents.records(of: subject) }.filter(isGranted)
+      let rows = try await orUnavailable { try await dependencies.consents.records(of: subject) }.filter(isWithdrawable)
       var result = MyActResult.nothing
       for row in rows {
         let one = try await change {
@@ -58,7 +58,7 @@ extension MyData {
     }
   }
 
-  private func isGranted(_ row: ConsentRow) -> Bool { row.status(at: dependencies.time.now()) == "granted" }
+  private func isWithdrawable(_ row: ConsentRow) -> Bool { row.isWithdrawable(at: dependencies.time.now()) }
 
   /// True when the client is known, the purpose is one of its own or has a record, and an objection is there or is not, as wanted.
   private func record(

@@ -37,9 +37,12 @@ public struct MyRecord: Sendable {
   public var isGranted: Bool { status == "granted" }
   public var isObjected: Bool { consent?.objectedAt != nil }
   public var mayObject: Bool { otherBases.contains(.legitimateInterest) && !isObjected }
-  /// Something may be used now.
+  /// Agreed to, and not in force yet: the operator's consent master has not taken it.
+  public var isAwaited: Bool { consent?.isAwaited == true }
+  public var isWithdrawable: Bool { isGranted || isAwaited }
+  /// Something may be used now, or once the consent master knows of it.
   public var isCurrent: Bool {
-    if isGranted { return true }
+    if isWithdrawable { return true }
     return otherBases.contains { $0 != .legitimateInterest || !(isObjected || status == "revoked") }
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import Glibc
 import JOSE
+import Synchronization
 
 /// Makes the index of a closed segment from its lines. Belongs to one thread.
 struct IndexBuilder {
@@ -8,6 +9,7 @@ struct IndexBuilder {
   private var blocks: [UInt64] = []
   private var header: IndexHeader
   private let key: HMACKey
+  private static let made = Atomic<Int>(0)
 
   /// Reads the segment.
   ///
@@ -96,8 +98,9 @@ struct IndexBuilder {
     let folder = IndexFormat.folder(of: directory)
     guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw Self.failure(folder) }
     let path = IndexFormat.path(directory, segment: segment)
-    // Of this process and no other: several may make the same index at once, and each is good.
-    let temporary = "\(folder)/.\(segment)\(IndexFormat.suffix).\(getpid())"
+    // Of this process and this making: several may make the same index at once, and each is good.
+    let number = Self.made.add(1, ordering: .relaxed).newValue
+    let temporary = "\(folder)/.\(segment)\(IndexFormat.suffix).\(getpid())-\(number)"
     unlink(temporary)
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Self.failure(temporary) }

@@ -32,6 +32,9 @@ public final class LedgerFollower {
   /// Behind the entry that `next` gave last.
   public private(set) var place: LedgerPlace
   private var segment: SegmentReader?
+  /// What was durable when the segment was opened. Its reader reads ahead: a line behind this one may have been cut since, and another
+  /// written in its place, and is read from the file again.
+  private var durable: UInt64 = 0
   private var tape = JSONTape()
 
   /// - Parameter durableSequence: the last entry that is durable; what `head.json` says, unless the writer itself is there to be asked.
@@ -45,19 +48,28 @@ public final class LedgerFollower {
   ///
   /// - Throws: `LedgerError.cannotOpen` when the folder or a segment cannot be read.
   public func next() throws(LedgerError) -> LedgerRow? {
-    let durable = durableSequence()
+    if place.sequence >= durable {
+      // In this order: what is read from here on is read after it was asked what is durable.
+      segment = nil
+      durable = durableSequence()
+    }
+    if let row = try nextDurable() { return row }
+    // Whatever is missing up to there is looked for again the next time.
+    (segment, durable) = (nil, 0)
+    return nil
+  }
+
+  private func nextDurable() throws(LedgerError) -> LedgerRow? {
     while place.sequence < durable {
       guard let segment = try opened() else { return nil }
       switch try segment.advance() {
       case .line:
-        guard let frame = LedgerLine.frame(of: segment.line), (try? tape.parse(segment.line)) != nil,
-          let row = LedgerRow(line: segment.line, tape: tape)
+        // An entry that was given, or that stands where another ledger's entries stood, is not given (again).
+        guard let frame = LedgerLine.frame(of: segment.line), frame.sequence > place.sequence,
+          (try? tape.parse(segment.line)) != nil, let row = LedgerRow(line: segment.line, tape: tape)
         else { continue }
-        guard frame.sequence <= durable else {
-          // Numbers were left out, and this one may still be taken back: it is read again when it is durable.
-          self.segment = try SegmentReader(directory: directory, name: segment.name, from: segment.lineStart)
-          return nil
-        }
+        // Numbers were left out, and this one may still be taken back.
+        guard frame.sequence <= durable else { return nil }
         place = LedgerPlace(sequence: frame.sequence, segment: segment.name, offset: segment.lineEnd)
         return row
       case .end, .overlong:
@@ -69,6 +81,11 @@ public final class LedgerFollower {
 
   private func opened() throws(LedgerError) -> SegmentReader? {
     if let segment { return segment }
+    // The usual case, without a look at a folder that may be long.
+    if !place.segment.isEmpty, let reader = try? SegmentReader(directory: directory, name: place.segment, from: place.offset) {
+      segment = reader
+      return reader
+    }
     let segments = try Segments.list(directory)
     if segments.contains(place.segment) {
       segment = try SegmentReader(directory: directory, name: place.segment, from: place.offset)

@@ -37,10 +37,12 @@ public final class LedgerReader {
     }
   }
 
-  /// True when the segment of the place was removed by retention and the place was its end: the next segment says by its first entry
-  /// whether it follows.
+  /// True when the segment of the place was removed by retention, or given up by it, and the place was its end: the next segment says by
+  /// its first entry whether it follows.
   private static func isAtRemovedEnd(_ directory: String, _ position: LedgerPosition) throws(LedgerError) -> Bool {
-    let segments = try Segments.list(directory)
+    var segments = try Segments.list(directory)
+    // A place without an offset is that of a mark: what the mark has given up is no part of the ledger, whether its files went yet or not.
+    if position.offset == 0 { segments.removeAll { (Segments.firstSequence(of: $0) ?? .max) <= position.sequence } }
     guard let first = segments.first, !segments.contains(position.segment) else { return false }
     return Segments.firstSequence(of: first) == position.sequence + 1
   }

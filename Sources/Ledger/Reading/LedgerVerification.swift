@@ -80,7 +80,7 @@ public enum LedgerVerification {
       case .forged:
         segment = RetentionMark.fileName
         segments = []
-        fault(0, 1, "it is not by the audit key")
+        fault(0, 1, RetentionMark.forgedReason)
       case .mark(let mark):
         report.retention = mark
         report.head = LedgerPosition(sequence: mark.last, segment: mark.segment, offset: 0, hash: mark.hash)

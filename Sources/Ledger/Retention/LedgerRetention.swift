@@ -119,7 +119,7 @@ public final class LedgerRetention: Sendable {
     case .none: return nil
     case .mark(let mark): return mark
     case .forged:
-      throw LedgerError.malformed(segment: RetentionMark.fileName, offset: 0, reason: "it is not by the audit key")
+      throw LedgerError.malformed(segment: RetentionMark.fileName, offset: 0, reason: RetentionMark.forgedReason)
     }
   }
 

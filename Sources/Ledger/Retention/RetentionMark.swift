@@ -68,13 +68,15 @@ public struct RetentionMark: Sendable, Equatable {
     /// Nothing was ever removed.
     case none
     case mark(RetentionMark)
-    /// There is one, and it is not by the audit key.
+    /// There is one, and it is not by the audit key, or cannot be read. Only a file that is not there is no mark.
     case forged
   }
 
+  static let forgedReason = "it is not by the audit key, or cannot be read"
+
   public static func read(_ directory: String, key: VerificationKey) -> Found {
     let descriptor = open(directory + "/" + fileName, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return .none }
+    guard descriptor >= 0 else { return errno == ENOENT ? .none : .forged }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 8192)
     let count = Glibc.read(descriptor, &bytes, bytes.count)

@@ -16,7 +16,7 @@ public struct InclusionProof: Sendable, Equatable {
   public static func make(directory: String, sequence: UInt64, key: VerificationKey) throws(LedgerError) -> InclusionProof {
     let segments = try Segments.list(directory)
     guard let segment = segments.last(where: { (Segments.firstSequence(of: $0) ?? .max) <= sequence }) else {
-      throw .rolledBack(reason: "there is no entry \(sequence)")
+      throw .noEntry(sequence)
     }
     guard let text = SealFiles.read(directory, segment: segment), let seal = Seal(text: text, key: key) else {
       throw .malformed(
@@ -29,7 +29,7 @@ public struct InclusionProof: Sendable, Equatable {
       if seal.first + UInt64(leaves.count) == sequence { line = reader.line.bytes() }
       leaves.append(MerkleTree.leaf(reader.line))
     }
-    guard let line, leaves.count == seal.leafCount else { throw .rolledBack(reason: "there is no entry \(sequence)") }
+    guard let line, leaves.count == seal.leafCount else { throw .noEntry(sequence) }
     let path = MerkleTree.path(of: Int(sequence - seal.first), in: leaves[...])
     return InclusionProof(line: line, sequence: sequence, path: path, seal: seal.text)
   }

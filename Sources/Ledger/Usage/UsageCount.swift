@@ -13,7 +13,7 @@ struct UsageCount {
   private var firstHour: Int?
 
   /// - Parameter key: the audit key, by which retention signs for what it removed; nil where nothing can have been removed.
-  /// - Throws: `LedgerError` when a mark of retention is not by the key.
+  /// - Throws: `LedgerError` when a mark of retention is not by the key or cannot be read.
   init(directory: String, key: VerificationKey?) throws(LedgerError) {
     self.directory = directory
     switch key.map({ RetentionMark.read(directory, key: $0) }) ?? .none {
@@ -22,16 +22,23 @@ struct UsageCount {
       isShortened = true
       position = LedgerPosition(sequence: mark.last, segment: mark.segment, offset: 0, hash: mark.hash)
     case .forged:
-      throw .malformed(segment: RetentionMark.fileName, offset: 0, reason: "it is not by the audit key")
+      throw .malformed(segment: RetentionMark.fileName, offset: 0, reason: RetentionMark.forgedReason)
     }
   }
 
   /// Goes on to an entry, and checks the chain on the way.
   ///
-  /// - Throws: `LedgerError` when the ledger is damaged or ends before that entry.
+  /// - Throws: `LedgerError` when the ledger is damaged, lacks its beginning without a mark, or ends before that entry.
   mutating func read(upTo last: UInt64) throws(LedgerError) {
     let reader = try LedgerReader(directory: directory, from: position)
+    var isBeginning = position == .start
     while try reader.next(upTo: last) {
+      // A count that leaves out what is missing would take its calls from the bill.
+      guard !isBeginning || reader.position.sequence == 1 else {
+        throw .rolledBack(
+          reason: "it begins with entry \(reader.position.sequence), and nothing says that retention removed those before it")
+      }
+      isBeginning = false
       if firstHour == nil { firstHour = reader.time.map { Int($0.seconds) / 3600 } }
       tally.add(reader)
     }

@@ -16,15 +16,21 @@ public final class UsageProjection: Sendable {
   private let directory: String
   private let store: any UsageStore
   private let durableSequence: @Sendable () -> UInt64
+  private let live: LiveUsage?
   /// One pass at a time in this process; the store keeps others out.
   private let pass = Mutex(())
   private let stopped = Mutex<String?>(nil)
 
-  /// - Parameter durableSequence: the last entry that is durable: `LedgerWriter.lastSequence` beside a writer. Without it, what
-  ///   `head.json` says.
-  public init(directory: String, store: any UsageStore, durableSequence: (@Sendable () -> UInt64)? = nil) {
+  /// - Parameters:
+  ///   - durableSequence: the last entry that is durable: `LedgerWriter.lastSequence` beside a writer. Without it, what `head.json`
+  ///     says.
+  ///   - live: what the writer has counted itself, `LedgerWriter.usage`; nil to count from the files alone.
+  public init(
+    directory: String, store: any UsageStore, durableSequence: (@Sendable () -> UInt64)? = nil, live: LiveUsage? = nil
+  ) {
     self.directory = directory
     self.store = store
+    self.live = live
     self.durableSequence = durableSequence ?? { LedgerHead.read(directory)?.sequence ?? 0 }
   }
 
@@ -49,8 +55,8 @@ public final class UsageProjection: Sendable {
 
   private func countOn() throws -> Int {
     try pass.withLock { _ in
-      var total = 0
       let last = durableSequence()
+      var total = try countLive()
       while true {
         let from = try store.position()
         guard from.sequence < last else { return total }
@@ -60,6 +66,13 @@ public final class UsageProjection: Sendable {
         if try store.apply(batch) { total += Int(batch.to.sequence - batch.from.sequence) }
       }
     }
+  }
+
+  /// Counts what the writer has counted already, when it begins where the store stands. Otherwise it is lost, and counted from the
+  /// files.
+  private func countLive() throws -> Int {
+    guard let batch = live?.take(), try store.position() == batch.from, try store.apply(batch) else { return 0 }
+    return Int(batch.to.sequence - batch.from.sequence)
   }
 
   /// Counts the whole ledger anew and puts that in the place of what is stored, in one transaction: who reads meanwhile sees the one or
@@ -72,7 +85,13 @@ public final class UsageProjection: Sendable {
   public func rebuild(key: VerificationKey? = nil) throws -> Int {
     try pass.withLock { _ in
       var count = try UsageCount(directory: directory, key: key)
-      try count.read(upTo: durableSequence())
+      let last = durableSequence()
+      let counted = try store.position().sequence
+      // A count of less than was counted would take the rest from the bill.
+      guard counted <= last else {
+        throw LedgerError.rolledBack(reason: "it ends at entry \(last), and usage is counted up to entry \(counted)")
+      }
+      try count.read(upTo: last)
       var rows = count.rows
       try store.snapshot { _ in
       } _: {

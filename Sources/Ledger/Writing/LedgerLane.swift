@@ -24,11 +24,14 @@ public final class LedgerLane: @unchecked Sendable {
   struct Pending {
     var bytes: [UInt8] = []
     var ends: [Int] = []
+    /// What each counts as.
+    var marks: [UsageMark] = []
 
     mutating func removeAll() {
       // A burst may have made the buffer large; it is not kept so for ever.
       if bytes.capacity > 1 << 20 { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
       ends.removeAll(keepingCapacity: true)
+      marks.removeAll(keepingCapacity: true)
     }
   }
 
@@ -68,10 +71,11 @@ public final class LedgerLane: @unchecked Sendable {
   /// Hands an entry over.
   /// - Parameters:
   ///   - members: the entry as JSON members without braces, as `LedgerEntry.encode` gives them. Copied.
+  ///   - usage: what it counts as; whoever does not know says `unknown`.
   ///   - ticket: kept until it is settled.
   ///   - wakes: false when `flush()` follows soon, so that the entries of one turn of the loop share one wake. Of a long turn
   ///     some are announced before it ends, so that the disk works meanwhile.
-  public func append(members: Span<UInt8>, ticket: any LedgerTicket, wakes: Bool = true) {
+  public func append(members: Span<UInt8>, usage: UsageMark = .unknown, ticket: any LedgerTicket, wakes: Bool = true) {
     guard isKept else { ticket.ledgerSettled(true); return }
     tickets.append(ticket)
     let isOpen = shared.withLock { shared in
@@ -85,6 +89,7 @@ public final class LedgerLane: @unchecked Sendable {
       // Sound: the span is only read, within the call.
       if fits { unsafe members.withUnsafeBufferPointer { unsafe shared.pending.bytes.append(contentsOf: $0) } }
       shared.pending.ends.append(shared.pending.bytes.count)
+      shared.pending.marks.append(usage)
       return true
     }
     unannouncedCount += 1
@@ -135,8 +140,8 @@ public final class LedgerLane: @unchecked Sendable {
     shared.withLock { swap(&$0.pending, &taken) }
     let bytes = taken.bytes
     var start = 0
-    for end in taken.ends {
-      let isTaken = log.add(bytes.span.extracting(start..<end)) != nil
+    for (index, end) in taken.ends.enumerated() {
+      let isTaken = log.add(bytes.span.extracting(start..<end), usage: taken.marks[index]) != nil
       Self.add(isTaken ? 1 : -1, to: &takenRuns)
       start = end
     }

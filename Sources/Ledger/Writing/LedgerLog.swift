@@ -14,6 +14,8 @@ final class LedgerLog {
   private let options: LedgerOptions
   private let faults: (any FileFaults)?
   private let time: any TimeSource
+  /// What was written is counted here too.
+  let usage: LiveUsage
   private var lock: LedgerLock
   private var head: LedgerHead.File
   private var segment: SegmentFile?
@@ -26,6 +28,8 @@ final class LedgerLog {
   private var stamp: [UInt8] = []
   private var sequence: UInt64
   private var hash: Digest32
+  private var marks: [UsageMark] = []
+  private var hour = 0
   private var hex = [UInt8](repeating: 0x30, count: 64)
 
   /// Between two looks whether the directory is still the one at its path: one more system call per batch would show.
@@ -49,6 +53,7 @@ final class LedgerLog {
     position = LedgerPosition(
       sequence: recovered.sequence, segment: recovered.segment?.name ?? "", offset: recovered.segment?.length ?? 0,
       hash: recovered.hash)
+    usage = LiveUsage(at: position)
     sequence = recovered.sequence
     hash = recovered.hash
     segmentBegan = time.monotonicNanoseconds()
@@ -59,12 +64,15 @@ final class LedgerLog {
   func begin() {
     output.removeAll(keepingCapacity: true)
     stamp.removeAll(keepingCapacity: true)
-    time.now().append(to: &stamp)
+    marks.removeAll(keepingCapacity: true)
+    let now = time.now()
+    now.append(to: &stamp)
+    hour = Int(now.seconds) / 3600
     (sequence, hash) = (position.sequence, position.hash)
   }
 
   /// Adds an entry to the batch; nil when it cannot be a line.
-  func add(_ members: Span<UInt8>) -> UInt64? {
+  func add(_ members: Span<UInt8>, usage: UsageMark) -> UInt64? {
     // Encoders escape every control character; a newline here is a fault of the program and must not become two lines (A33).
     guard members.count > 0, members.count <= LedgerLine.membersBytesMaximum,
       members.firstIndex(of: LedgerLine.newline) == nil
@@ -75,6 +83,7 @@ final class LedgerLog {
     LedgerLine.append(sequence: sequence, time: stamp, members: members, previous: hex, to: &output)
     hash = SHA256.digest(output, from: start)
     output.append(LedgerLine.newline)
+    marks.append(usage)
     return sequence
   }
 
@@ -97,6 +106,7 @@ final class LedgerLog {
     }
     position = LedgerPosition(sequence: sequence, segment: segment.name, offset: segment.length, hash: hash)
     head.write(position)
+    usage.add(marks, hour: hour, to: position)
     if output.capacity > 8 << 20 { output = [] }
   }
 

@@ -45,7 +45,7 @@ extension LedgerWriter {
       let noted = addNotes()
       var count = controls.count
       for lane in lanes { count += lane.take(into: log) }
-      let numbers = controls.map { log.add($0.members.span) }
+      let numbers = controls.map { log.add($0.members.span, usage: $0.usage) }
       guard count > 0 || (noted > 0 && core.isHealthy.load(ordering: .relaxed)) else { return 0 }
       let failure = commit()
       for lane in lanes { lane.settle(durable: failure == nil) }
@@ -80,7 +80,7 @@ extension LedgerWriter {
       for note in pending {
         var members: [UInt8] = []
         note.encode(into: &members)
-        _ = log.add(members.span)
+        _ = log.add(members.span, usage: .nothing)
       }
       return pending.count
     }
@@ -94,11 +94,12 @@ extension LedgerWriter {
           refusedCount = 0
           core.fault.withLock { $0 = nil }
           core.isHealthy.store(true, ordering: .releasing)
+          core.told(nil)
         }
         return nil
       } catch {
         core.fault.withLock { $0 = error.description }
-        core.isHealthy.store(false, ordering: .releasing)
+        if core.isHealthy.exchange(false, ordering: .acquiringAndReleasing) { core.told(error.description) }
         return error
       }
     }

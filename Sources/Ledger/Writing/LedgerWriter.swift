@@ -21,15 +21,20 @@ public final class LedgerWriter: Sendable {
   static let retryMilliseconds = 200
 
   public let directory: String
+  /// What its entries count as, for `UsageProjection`.
+  public let usage: LiveUsage
   private let core: Core
   private let keepsCalls: Bool
   private let thread: Mutex<WorkerThread?>
 
   /// Opens the ledger, makes its directory when it is not there (0700), and mends what a crash left unfinished.
-  /// - Parameter faults: breaks the disk, in tests.
+  /// - Parameters:
+  ///   - faults: breaks the disk, in tests.
+  ///   - told: hears on the writer's thread why nothing can be written any more, once, and nil when it can again. It must not block.
   /// - Throws: `LedgerError` when the directory cannot be used or another process writes to it.
   public init(
-    directory: String, time: any TimeSource, options: LedgerOptions = LedgerOptions(), faults: (any FileFaults)? = nil
+    directory: String, time: any TimeSource, options: LedgerOptions = LedgerOptions(), faults: (any FileFaults)? = nil,
+    told: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws(LedgerError) {
     self.directory = directory
     if mkdir(directory, 0o700) != 0, errno != EEXIST {
@@ -40,7 +45,8 @@ public final class LedgerWriter: Sendable {
     let log = try LedgerLog(
       directory: directory, recovered: recovered, lock: lock, options: options, time: time, faults: faults)
     keepsCalls = options.durability != .none
-    let core = Core(sequence: recovered.sequence)
+    usage = log.usage
+    let core = Core(sequence: recovered.sequence, told: told)
     self.core = core
     let running = Running(core: core, log: log, notes: recovered.notes)
     guard let worker = WorkerThread({ running.run() }) else {
@@ -71,7 +77,7 @@ public final class LedgerWriter: Sendable {
     entry.encode(into: &members)
     let encoded = members
     return try await withUnsafeContinuation { continuation in
-      submit(encoded) { continuation.resume(returning: $0) }
+      submit(encoded, entry.usage) { continuation.resume(returning: $0) }
     }.get()
   }
 
@@ -85,7 +91,7 @@ public final class LedgerWriter: Sendable {
       let done = DispatchSemaphore(value: 0)
     }
     let outcome = Outcome()
-    submit(members) { result in
+    submit(members, entry.usage) { result in
       outcome.result.withLock { $0 = result }
       outcome.done.signal()
     }
@@ -111,11 +117,13 @@ public final class LedgerWriter: Sendable {
     worker?.join()
   }
 
-  private func submit(_ members: [UInt8], _ completion: @escaping @Sendable (Result<UInt64, LedgerError>) -> Void) {
+  private func submit(
+    _ members: [UInt8], _ usage: UsageMark, _ completion: @escaping @Sendable (Result<UInt64, LedgerError>) -> Void
+  ) {
     let refusal: LedgerError? = core.state.withLock { state in
       guard !state.isClosed else { return .closed }
       guard state.waiting.count < Self.pendingMaximum else { return .overloaded }
-      state.waiting.append(Core.Control(members: members, completion: completion))
+      state.waiting.append(Core.Control(members: members, usage: usage, completion: completion))
       return nil
     }
     if let refusal { completion(.failure(refusal)) } else { core.signal.wake() }
@@ -125,6 +133,7 @@ public final class LedgerWriter: Sendable {
   final class Core: Sendable {
     struct Control: Sendable {
       var members: [UInt8]
+      var usage: UsageMark
       var completion: @Sendable (Result<UInt64, LedgerError>) -> Void
     }
 
@@ -140,6 +149,16 @@ public final class LedgerWriter: Sendable {
     let lastSequence: Atomic<UInt64>
     let fault = Mutex<String?>(nil)
 
-    init(sequence: UInt64) { lastSequence = Atomic(sequence) }
+    let told: @Sendable (String?) -> Void
+
+    init(sequence: UInt64, told: @escaping @Sendable (String?) -> Void) {
+      lastSequence = Atomic(sequence)
+      self.told = told
+    }
   }
+}
+
+extension LedgerEntry {
+  /// Calls come over lanes, which say what they are. One that does not has to be read.
+  fileprivate var usage: UsageMark { event == "api.call" ? .unknown : .nothing }
 }

@@ -48,8 +48,8 @@ extension MyDataPages {
     init?(_ act: MyAct, _ all: [MyRecord]) {
       records = all.filter { record in
         switch act {
-        case .withdraw(let id): record.isGranted && record.consent?.id == id
-        case .withdrawAll: record.isGranted
+        case .withdraw(let id): record.isWithdrawable && record.consent?.id == id
+        case .withdrawAll: record.isWithdrawable
         case .object(let client, let purpose): record.client == client && record.purpose == purpose && record.mayObject
         case .takeBackObjection(let client, let purpose):
           record.client == client && record.purpose == purpose && record.isObjected

@@ -31,7 +31,7 @@ extension MyDataPages {
       "currentHeading": .text(texts(.myCurrent)),
       "current": .markup(current.isEmpty ? Self.text.render(["text": .text(texts(.myNone))]) : Markup(current)),
       "all": .markup(
-        records.records.contains { $0.isGranted } ? Self.all.render(["text": .text(texts(.myAll))]) : .nothing),
+        records.records.contains { $0.isWithdrawable } ? Self.all.render(["text": .text(texts(.myAll))]) : .nothing),
       "past": .markup(
         past.isEmpty ? .nothing : Self.past.render(["heading": .text(texts(.myPast)), "records": .markup(Markup(past))])),
       "ownHeading": .text(texts(.myOwn)), "download": .text(texts(.myDownload)),
@@ -72,7 +72,7 @@ extension MyDataPages {
     case "revoked": .myStatusRevoked
     case "expired": .myStatusExpired
     case "objected": .myStatusObjected
-    default: .myStatusPending
+    default: record.isAwaited ? .myStatusAwaited : .myStatusPending
     }
   }
 
@@ -109,7 +109,7 @@ extension MyDataPages {
   private func acts(_ record: MyRecord, _ index: Int) -> [Markup] {
     let pair = [("client", record.client.rawValue), ("purpose", record.purpose.rawValue)]
     var acts: [Markup] = []
-    if record.isGranted, let id = record.consent?.id {
+    if record.isWithdrawable, let id = record.consent?.id {
       acts.append(act(.withdraw, .myWithdraw, [("consent", id.rawValue)], index))
     }
     if record.mayObject { acts.append(act(.object, .myObject, pair, index)) }

@@ -1,5 +1,6 @@
 import Bytes
 import Identifiers
+import JOSE
 
 /// The present state of one consent: what all its events add up to.
 public struct ConsentRow: Sendable, Equatable {
@@ -50,6 +51,16 @@ public struct ConsentRow: Sendable, Equatable {
     guard status == "granted", let expiresAt, time >= expiresAt else { return status }
     return "expired"
   }
+
+  /// Agreed to here, and not in force: a consent master has not taken it yet. What was agreed to before it was last withdrawn or
+  /// objected to is nothing that is waited for.
+  public var isAwaited: Bool {
+    guard status == "pending", let grantedAt, !scopes.isEmpty else { return false }
+    return withdrawnAt.map { $0 < grantedAt } ?? true
+  }
+
+  /// There is something to withdraw: it stands, or will once a consent master has taken it.
+  public func isWithdrawable(at time: Timestamp) -> Bool { status(at: time) == "granted" || isAwaited }
 }
 
 /// One thing that happened to a consent. Events are added and never changed.
@@ -137,4 +148,9 @@ public struct ConsentFilter: Sendable {
     self.limit = limit
     self.after = after
   }
+}
+
+extension ConsentID {
+  /// For a new record; nobody else's.
+  public static func random() -> ConsentID { ConsentID(rawValue: Random.token(byteCount: 16))! }  // base64url is visible ASCII
 }

@@ -19,6 +19,7 @@ enum Schema {
     [SQLiteCaptureStore.schema, SQLiteBackchannelStore.subjectIndex],
     [SQLiteUsageStore.withoutAmounts],
     [SQLiteConsentOutboxStore.schema],
+    [SQLiteConsentOutboxStore.dueIndex],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

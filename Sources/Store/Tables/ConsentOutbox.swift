@@ -4,12 +4,15 @@ import Identifiers
 /// Changes of consents that a consent master has to learn, until it has taken them. Each comes to stand here in the transaction that
 /// writes the event itself, so that no crash loses one.
 public protocol ConsentOutboxStore: Sendable {
-  /// The oldest change that is due and before which nothing of the same record waits; nil when there is none.
+  /// A change that is due and before which nothing of the same record waits; nil when there is none. The oldest of those that were never
+  /// put off, then what has been due for longest: what fails again and again keeps nothing new from its turn.
   func next() throws -> ConsentOutboxItem?
-  /// When the next one becomes due that is not yet; nil when none waits.
+  /// When the next one becomes due, which may be past; nil when none waits.
   func nextDue() throws -> Timestamp?
   /// Changes of one record that the master has not taken, oldest first.
   func waiting(subject: SubjectPseudonym, client: ClientID, purpose: Purpose) throws -> [ConsentEventRow]
+  /// The same of all records about a subscriber.
+  func waiting(subject: SubjectPseudonym) throws -> [ConsentEventRow]
   /// How many wait, of one subscriber or of all, and since when the oldest does.
   func backlog(subject: SubjectPseudonym?) throws -> (count: Int, oldest: Timestamp?)
   /// The master has it.
@@ -37,6 +40,8 @@ public final class SQLiteConsentOutboxStore: ConsentOutboxStore {
     ) STRICT;
     CREATE INDEX consent_outbox_by_consent ON consent_outbox (consent_id, number);
     """
+  /// The eighth step of the schema: to find what is due must not sort all that waits.
+  static let dueIndex: StaticString = "CREATE INDEX consent_outbox_by_due ON consent_outbox (due_at, number)"
   /// In the transaction of the event that was written last.
   static let insertLast: StaticString = """
     INSERT INTO consent_outbox (number, consent_id, attempts, due_at) VALUES (last_insert_rowid(), ?1, 0, 0)
@@ -47,14 +52,23 @@ public final class SQLiteConsentOutboxStore: ConsentOutboxStore {
     FROM consent_outbox o JOIN consent_events e ON e.number = o.number
     WHERE o.due_at <= ?1
       AND NOT EXISTS (SELECT 1 FROM consent_outbox b WHERE b.consent_id = o.consent_id AND b.number < o.number)
-    ORDER BY o.number LIMIT 1
+    ORDER BY o.due_at, o.number LIMIT 1
     """
-  private static let earliest: StaticString = "SELECT min(due_at) FROM consent_outbox WHERE due_at > ?1"
+  private static let earliest: StaticString = """
+    SELECT min(o.due_at) FROM consent_outbox o
+    WHERE NOT EXISTS (SELECT 1 FROM consent_outbox b WHERE b.consent_id = o.consent_id AND b.number < o.number)
+    """
   private static let ofRecord: StaticString = """
     SELECT e.consent_id, e.subject, e.client_id, e.purpose, e.legal_basis, e.kind, e.at, e.scopes, e.categories, e.shown_scopes,
       e.shown_categories, e.flow, e.page_version, e.language, e.text_digest, e.actor, e.reason, e.expires_at
     FROM consents c JOIN consent_outbox o ON o.consent_id = c.id JOIN consent_events e ON e.number = o.number
     WHERE c.subject = ?1 AND c.client_id = ?2 AND c.purpose = ?3 ORDER BY o.number
+    """
+  private static let ofSubject: StaticString = """
+    SELECT e.consent_id, e.subject, e.client_id, e.purpose, e.legal_basis, e.kind, e.at, e.scopes, e.categories, e.shown_scopes,
+      e.shown_categories, e.flow, e.page_version, e.language, e.text_digest, e.actor, e.reason, e.expires_at
+    FROM consents c JOIN consent_outbox o ON o.consent_id = c.id JOIN consent_events e ON e.number = o.number
+    WHERE c.subject = ?1 ORDER BY o.number
     """
   private static let count: StaticString = """
     SELECT count(*), min(e.at) FROM consent_outbox o JOIN consent_events e ON e.number = o.number
@@ -77,20 +91,24 @@ public final class SQLiteConsentOutboxStore: ConsentOutboxStore {
   }
 
   public func nextDue() throws -> Timestamp? {
-    let now = database.time.now()
-    return try database.read { connection in
-      let row = try connection.statement(Self.earliest).bind(now)
+    try database.read { connection in
+      let row = try connection.statement(Self.earliest)
       return try row.step() ? row.optionalTimestamp(0) : nil
     }
   }
 
   public func waiting(subject: SubjectPseudonym, client: ClientID, purpose: Purpose) throws -> [ConsentEventRow] {
-    try database.read { connection in
-      let row = try connection.statement(Self.ofRecord).bind(subject, client, purpose)
-      var events: [ConsentEventRow] = []
-      while try row.step() { events.append(try SQLiteConsentStore.event(row)) }
-      return events
-    }
+    try database.read { try Self.events($0.statement(Self.ofRecord).bind(subject, client, purpose)) }
+  }
+
+  public func waiting(subject: SubjectPseudonym) throws -> [ConsentEventRow] {
+    try database.read { try Self.events($0.statement(Self.ofSubject).bind(subject)) }
+  }
+
+  private static func events(_ row: Statement) throws -> [ConsentEventRow] {
+    var events: [ConsentEventRow] = []
+    while try row.step() { events.append(try SQLiteConsentStore.event(row)) }
+    return events
   }
 
   public func backlog(subject: SubjectPseudonym?) throws -> (count: Int, oldest: Timestamp?) {

@@ -97,6 +97,7 @@ public final class SQLiteConsentStore: ConsentStore {
     ON CONFLICT (id) DO UPDATE SET scopes = excluded.scopes, categories = excluded.categories,
       legal_basis = excluded.legal_basis, status = excluded.status, granted_at = excluded.granted_at,
       expires_at = excluded.expires_at, updated_at = excluded.updated_at
+    WHERE subject = excluded.subject AND client_id = excluded.client_id AND purpose = excluded.purpose
     """
   private static let insertEvent: StaticString = """
     INSERT INTO consent_events (consent_id, subject, client_id, purpose, legal_basis, kind, at, scopes, categories,
@@ -183,7 +184,11 @@ public final class SQLiteConsentStore: ConsentStore {
   @discardableResult
   public func append(_ event: ConsentEventRow, whenDurable: @escaping @Sendable () -> Void) async throws -> ConsentRow {
     try await database.write { [hasMaster] connection in
-      let row = try Self.append(event, to: Self.find(event.subject, event.client, event.purpose, connection), connection)
+      let old = try Self.find(event.subject, event.client, event.purpose, connection)
+      var event = event
+      // The id may be the master's, who gives it as it likes: the first record here gets one of its own.
+      if hasMaster, old == nil { event.consent = .random() }
+      let row = try Self.append(event, to: old, connection)
       if hasMaster { try connection.statement(SQLiteConsentOutboxStore.insertLast).bind(row.id).run() }
       return row
     } whenDurable: { _ in
@@ -206,12 +211,15 @@ public final class SQLiteConsentStore: ConsentStore {
   }
 
   /// The event and the new sum.
+  ///
+  /// - Throws: `constraint` when the id of a first event is that of somebody else's record; nothing is written then.
   private static func append(_ event: ConsentEventRow, to old: ConsentRow?, _ connection: Connection) throws -> ConsentRow {
     let new = ConsentRow.adding(event, to: old)
     try connection.statement(upsert).bind(
       new.id, new.subject, new.client, new.purpose, new.scopes, words(new.categories), new.legalBasis, new.status,
       new.grantedAt, new.expiresAt, new.updatedAt
     ).run()
+    guard connection.changes == 1 else { throw StoreError.constraint("consents.id is another record's") }
     try connection.statement(insertEvent).bind(
       new.id, event.subject, event.client, event.purpose, event.legalBasis, event.kind, event.at, event.scopes,
       words(event.categories), event.shownScopes, event.shownCategories.map(words), event.flow,

@@ -11,8 +11,9 @@ public protocol RefreshTokenStore: Sendable {
   func rotate(_ digest: Digest32, to successor: RefreshTokenRecord) async throws -> Bool
   /// Takes a rotation back, when the successor could not be handed out.
   func takeBack(_ digest: Digest32, successor: Digest32) async throws
-  /// Ends all tokens of the grants that rest on a consent: the consent was withdrawn.
-  func end(consent: ConsentID) async throws
+  /// Ends all tokens of the grants that rest on a subscriber's consent: the consent was withdrawn. Without the subscriber its id says
+  /// nothing, where a consent master gave it.
+  func end(consent: ConsentID, subject: SubjectPseudonym) async throws
   /// Ends all tokens of the grants about a subscriber.
   func end(subject: SubjectPseudonym) async throws
 }
@@ -43,7 +44,7 @@ public final class SQLiteRefreshTokenStore: RefreshTokenStore {
   private static let delete: StaticString = "DELETE FROM refresh_tokens WHERE digest = ?1"
   private static let endByConsent: StaticString = """
     UPDATE refresh_tokens SET used_at = ?2
-    WHERE used_at IS NULL AND grant_id IN (SELECT id FROM grants WHERE consent_id = ?1)
+    WHERE used_at IS NULL AND grant_id IN (SELECT id FROM grants WHERE consent_id = ?1 AND subject = ?3)
     """
   private static let endBySubject: StaticString = """
     UPDATE refresh_tokens SET used_at = ?2
@@ -90,9 +91,9 @@ public final class SQLiteRefreshTokenStore: RefreshTokenStore {
     }
   }
 
-  public func end(consent: ConsentID) async throws {
+  public func end(consent: ConsentID, subject: SubjectPseudonym) async throws {
     let now = database.time.now()
-    try await database.write { try $0.statement(Self.endByConsent).bind(consent, now).run() }
+    try await database.write { try $0.statement(Self.endByConsent).bind(consent, now, subject).run() }
   }
 
   public func end(subject: SubjectPseudonym) async throws {

@@ -10,7 +10,11 @@ extension Configuration {
   ///
   /// - Throws: `DocumentError` with file, line and reason; `CommandFailure` when the file cannot be read.
   static func load(file: String) throws -> Configuration {
-    let bytes = try Files.read(file)
+    try load(Files.read(file), file: file)
+  }
+
+  /// The same, of what stands or will stand in a file.
+  static func load(_ bytes: [UInt8], file: String) throws -> Configuration {
     let document = try JSONDocument(bytes, file: file, dialect: .commented)
     return try Configuration(document.root, folder: Files.folder(of: file))
   }
@@ -49,6 +53,7 @@ extension Configuration {
       try reader.value("overload").map { value throws(DocumentError) in try Admission.Settings(value) } ?? Admission.Settings()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
     try reader.finish()
+    try checkListeners(root)
     // Nobody outside is served by a gateway that does not record what it releases.
     let isLocal = SocketAddress(ip: listen.host, port: 0)?.isLoopback == true && mutualTLS == nil
     guard ledger.durability != .none || isLocal else {
@@ -79,7 +84,7 @@ extension Configuration {
 extension Configuration.Listen {
   init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
-    host = try reader.optionalString("host") ?? host
+    host = try Configuration.listenHost(&reader, value) ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
     connectionsMaximum = try reader.optionalInteger("connectionsMaximum", in: 1...1_000_000) ?? connectionsMaximum
     bodyBytesMaximum = try reader.optionalInteger("bodyBytesMaximum", in: 1024...(64 << 20)) ?? bodyBytesMaximum
@@ -107,7 +112,7 @@ extension Configuration.Admin {
   init(_ value: JSONValue, folder: String, tokenFile: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     self.tokenFile = try reader.optionalString("tokenFile").map { Files.path($0, in: folder) } ?? tokenFile
-    host = try reader.optionalString("host") ?? host
+    host = try Configuration.listenHost(&reader, value) ?? host
     port = try reader.optionalInteger("port", in: 0...65_535) ?? port
     tls = try reader.value("tls").map { value throws(DocumentError) in try TLSServerSettings(value, folder: folder) }
     try reader.finish()

@@ -3,6 +3,7 @@ import Bytes
 import Glibc
 import Identifiers
 import JOSE
+import Ledger
 import Simulator
 import Store
 import Wire
@@ -28,14 +29,17 @@ final class Demo {
     self.port = port
     backend = try DemoBackend(port: backendPort)
     let file = self.folder + "/passerelle.json"
-    try Files.write(
-      Array(
-        DemoConfiguration.text(
-          port: port, adminPort: adminPort, backendPort: backend.port, policies: try ShippedPolicies.folder()
-        ).utf8), to: file)
-    backbone = try Backbone(Configuration.load(file: file))
+    let text = Array(
+      DemoConfiguration.text(
+        port: port, adminPort: adminPort, backendPort: backend.port, policies: try ShippedPolicies.folder()
+      ).utf8)
+    // By this file a folder is a demo's, also when its first start fails.
+    if !Files.exists(file) { try Files.write(text, to: file) }
+    backbone = try Backbone(Configuration.load(text, file: file), ledgerTold: LedgerNotices.toStandardError())
     do {
       service = try Service(backbone, simulatedSubscribers: backend.sims)
+      // Now that the ledger's lock and the ports are had: until then one that was there may be a running demo's.
+      try Files.write(text, to: file)
     } catch {
       backbone.close()
       throw error
@@ -64,7 +68,15 @@ final class Demo {
     guard Files.exists(folder + "/passerelle.json") else {
       throw CommandFailure("\(folder): was not made by a demo; --fresh empties no other folder")
     }
-    for name in ["passerelle.json", "demo.json", "clients", "keys", "data"] { try Files.removeTree(folder + "/" + name) }
+    let ledger = folder + "/data/ledger"
+    if Files.exists(ledger) {
+      // Whatever else is wrong with it goes with it.
+      do { try LedgerWriter(directory: ledger, time: SystemTime()).close() } catch LedgerError.inUse {
+        throw CommandFailure("\(folder): a demo is running there; stop it first")
+      } catch {}
+    }
+    // Data before its keys, and last what says that this is a demo's folder: what was interrupted can be done again.
+    for name in ["data", "keys", "clients", "demo.json", "passerelle.json"] { try Files.removeTree(folder + "/" + name) }
   }
 
   /// `demo.json` (DESIGN section 8).

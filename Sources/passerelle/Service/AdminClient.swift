@@ -56,7 +56,7 @@ struct AdminClient {
     let document = try JSONDocument(
       response.body, file: "admin API", limits: JSONLimits(depthMaximum: 32, nodesMaximum: Self.answerBytesMaximum))
     guard response.status < 300 else {
-      throw CommandFailure(document.root["message"]?.string ?? "the admin API answered \(response.status)")
+      throw CommandFailure(document.root["message"]?.string ?? "the admin API answered \(response.status)", isRefusal: true)
     }
     return document
   }

@@ -74,12 +74,14 @@ extension Backbone {
 extension Configuration {
   /// The applications' logos.
   ///
-  /// - Throws: one line that names the file that is none.
+  /// - Throws: one line that names the configuration's key, and the file that is none.
   func readLogos() throws -> Logos {
     guard let logos else { return Logos() }
-    let names = try Files.names(in: logos)
-    let files = try names.map { (name: $0, bytes: try Files.read(logos + "/" + $0, bytesMaximum: Logos.bytesMaximum + 1)) }
-    do { return try Logos(files) } catch { throw CommandFailure("\(logos): \(error)") }
+    do {
+      let names = try Files.names(in: logos)
+      let files = try names.map { (name: $0, bytes: try Files.read(logos + "/" + $0, bytesMaximum: Logos.bytesMaximum + 1)) }
+      do { return try Logos(files) } catch { throw CommandFailure("\(logos): \(error)") }
+    } catch let failure as CommandFailure { throw failure.of("logos") }
   }
 
   /// A client can show a certificate somewhere.

@@ -28,17 +28,26 @@ final class Backbone: Sendable {
   /// The operator's own, where there is one, on a loop of its own.
   let consentMaster: ConsentMasterLink?
 
+  /// - Parameter ledgerTold: hears from the ledger's writer, on its thread: why it cannot write, and nil when it can again.
   /// - Throws: one line that says what is wrong and what to do; nothing is half made.
-  init(_ configuration: Configuration, time: any TimeSource = SystemTime()) throws {
+  init(
+    _ configuration: Configuration, time: any TimeSource = SystemTime(),
+    ledgerTold: @escaping @Sendable (String?) -> Void = { _ in }
+  ) throws {
     self.configuration = configuration
     self.time = time
     catalogue = try Backbone.catalogue(configuration)
-    keys = try KeyRing.openOrCreate(directory: configuration.keys, time: time)
+    let installation = Installation(configuration)
+    keys = try installation.keys(time: time)
     try Files.makeFolder(configuration.data)
-    ledger = try LedgerWriter(directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions)
+    let hadDatabase = try installation.hasDatabase()
+    ledger = try LedgerWriter(
+      directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions, told: ledgerTold)
     let changes = ChangeBoard()
     do {
+      guard hadDatabase || ledger.lastSequence == 0 else { throw installation.databaseMissing(entries: ledger.lastSequence) }
       stores = try Backbone.stores(configuration, keys, time)
+      try installation.checkEnd(of: ledger.lastSequence, counted: stores.usage.position().sequence)
       consentMaster = try configuration.consent.master.map { [stores, ledger] in
         try ConsentMasterLink($0, configuration.outbound, stores, changes, ledger, time)
       }
@@ -50,7 +59,8 @@ final class Backbone: Sendable {
       store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
       observer: ConsentLedger(ledger: ledger), source: consentMaster?.master.records, changes: changes)
     usage = UsageProjection(
-      directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence })
+      directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence },
+      live: ledger.usage)
     plans = Backbone.plans(configuration, catalogue)
     retention = configuration.ledger.retentionDays.map { [ledger, keys, stores] days in
       LedgerRetention(

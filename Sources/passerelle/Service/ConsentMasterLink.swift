@@ -22,8 +22,8 @@ final class ConsentMasterLink: Sendable {
   ) throws {
     self.settings = settings
     let tls = try Self.tls(settings, outbound)
-    changes = try settings.pushTokenFile.map {
-      MasterChanges(token: try OutboundServices.token($0), subjects: stores.subjects, changes: board, ledger: ledger)
+    changes = try settings.pushToken().map {
+      MasterChanges(token: $0, subjects: stores.subjects, changes: board, ledger: ledger)
     }
     loop = try EventLoop(index: 0, time: time)
     master = ConsentMaster.make(try settings.made(), tls: tls, loop: loop, stores: stores, changes: board, time: time) {
@@ -54,11 +54,16 @@ extension Configuration.ConsentMaster {
   /// - Throws: one line, when the file with the token cannot be used.
   func made() throws -> ConsentMasterSettings {
     var made = ConsentMasterSettings(address: address)
-    made.bearerToken = try bearerTokenFile.map(OutboundServices.token)
+    made.bearerToken = try bearerTokenFile.map { try OutboundServices.token($0, key: "consent.master.bearerTokenFile") }
     made.timeoutMilliseconds = timeoutMilliseconds
     made.requestsMaximum = requestsMaximum
     made.rememberedSeconds = rememberedSeconds
     made.overdueSeconds = overdueSeconds
     return made
+  }
+
+  /// - Throws: one line, when the file cannot be used.
+  func pushToken() throws -> String? {
+    try pushTokenFile.map { try OutboundServices.token($0, key: "consent.master.pushTokenFile") }
   }
 }

@@ -44,6 +44,7 @@ struct ListenerTLS: CertificateControl {
 
   /// The same, told on standard error.
   func reloadAloud() {
+    guard !servers.isEmpty else { return Output.error("no listener has TLS: there are no certificates to read again") }
     for outcome in reload() {
       Output.error(
         outcome.fault.map { "\(outcome.listener): the certificates stay as they were: \($0)" }

@@ -10,22 +10,22 @@ struct OutboundServices: Sendable {
   private(set) var oneTimeCode: OperatorService?
   private(set) var backchannel: OperatorService?
 
-  /// - Throws: one line, when a file with a token cannot be used.
+  /// - Throws: one line that names the configuration's key, when a file with a token cannot be used.
   init(_ configuration: Configuration, _ outbound: Outbound) throws {
-    func service(_ title: String, _ hook: Configuration.Hook?) throws -> OperatorService? {
+    func service(_ title: String, _ key: String, _ hook: Configuration.Hook?) throws -> OperatorService? {
       guard let hook else { return nil }
       var settings = OperatorService.Settings(address: hook.address)
-      settings.bearerToken = try hook.bearerTokenFile.map(Self.token)
+      settings.bearerToken = try hook.bearerTokenFile.map { try Self.token($0, key: key + ".bearerTokenFile") }
       settings.timeoutMilliseconds = hook.timeoutMilliseconds
       settings.requestsMaximum = hook.requestsMaximum
       return OperatorService(title: title, settings: settings, client: outbound.web)
     }
     let recognition = configuration.recognition
-    addressLookup = try service("the address look-up", recognition.addressLookup)
-    operatorToken = try service("the check of operator tokens", recognition.operatorToken)
-    numberDirectory = try service("the number directory", recognition.numberDirectory)
-    oneTimeCode = try service("the SMS gateway", recognition.oneTimeCode?.webhook)
-    backchannel = try service("the channel to subscribers", configuration.backchannel.webhook)
+    addressLookup = try service("the address look-up", "recognition.addressLookup", recognition.addressLookup)
+    operatorToken = try service("the check of operator tokens", "recognition.operatorToken", recognition.operatorToken)
+    numberDirectory = try service("the number directory", "recognition.numberDirectory", recognition.numberDirectory)
+    oneTimeCode = try service("the SMS gateway", "recognition.oneTimeCode", recognition.oneTimeCode?.webhook)
+    backchannel = try service("the channel to subscribers", "ciba.channel", configuration.backchannel.webhook)
   }
 
   /// Asks each that is configured one harmless thing, all at once.
@@ -44,11 +44,14 @@ struct OutboundServices: Sendable {
     }
   }
 
-  static func token(_ file: String) throws -> String {
-    let token = String(decoding: try KeyFile.read(file), as: UTF8.self).trimmed
+  /// - Parameter key: of the configuration, which names the file.
+  static func token(_ file: String, key: String) throws -> String {
+    let bytes: [UInt8]
+    do { bytes = try KeyFile.read(file) } catch { throw CommandFailure("\(key): \(error)") }
+    let token = String(decoding: bytes, as: UTF8.self).trimmed
     // RFC 6750 §2.1: what is more than these would be more than a field.
     guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw CommandFailure("\(file): a bearer token is one word in ASCII")
+      throw CommandFailure("\(key): \(file): a bearer token is one word in ASCII")
     }
     return token
   }

@@ -21,8 +21,9 @@ final class Service {
   private let adminListener: Listener
   private let rotation: KeyRotation
   /// What is done with the ledger's files behind the calls: in this order it begins and ends.
-  private let passes: [RepeatedPass]
-  private let counting: RepeatedPass
+  private let passes: [LedgerPasses.Named]
+  private let counting: LedgerPasses.Named
+  private let draining = Draining()
   private let streams: LedgerStreams
   let adminToken: String
   let tls: ListenerTLS
@@ -60,7 +61,9 @@ final class Service {
     let admin = AdminHandler(
       api: backbone.adminAPI(certificates: tls),
       health: Health(
-        ledger: backbone.ledger, database: backbone.stores.database, details: { [streams] in streams.health }), token: adminToken,
+        ledger: backbone.ledger, database: backbone.stores.database, draining: draining,
+        details: { [streams, all = [counting] + passes] in streams.health + LedgerPasses.faults(all) }), token: adminToken,
+      isSecure: tls.admin != nil,
       others: backbone.consentMaster?.changes.map { changes in [MasterChanges.path: { await changes.respond(to: $0) }] } ?? [:])
     adminListener = try Service.listen(
       configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits(), tls.admin)
@@ -79,14 +82,15 @@ final class Service {
     adminListener.start()
     // Commands find the admin listener here when its port was left to the system to choose.
     try Files.write(Array("\(adminPort)\n".utf8), to: backbone.configuration.data + "/admin-port")
-    counting.start()
+    counting.pass.start()
     rotation.start()
-    for pass in passes { pass.start() }
+    for named in passes { named.pass.start() }
     streams.start()
   }
 
   /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
   func stop() async {
+    draining.begin()
     let listeners = [publicListener, mutualListener].compactMap(\.self)
     await withTaskGroup { group in
       for listener in listeners { group.addTask { await listener.drain(deadlineSeconds: 10) } }
@@ -94,11 +98,11 @@ final class Service {
     await adminListener.drain(deadlineSeconds: 1)
     await gateway.finish()
     // Before the loop that seals are published by.
-    for pass in passes { pass.stop() }
+    for named in passes { named.pass.stop() }
     streams.stop()
     loops.stop()
     adminLoop.stop()
-    counting.stop(finishing: true)
+    counting.pass.stop(finishing: true)
     backbone.close()
   }
 

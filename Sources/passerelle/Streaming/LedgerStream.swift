@@ -62,8 +62,18 @@ final class LedgerStream: Sendable {
 
   /// What is under way is not waited for longer than the receiver's time limit.
   func stop() {
+    beginToStop()
+    join()
+  }
+
+  /// Nothing new is begun.
+  func beginToStop() {
     isStopped.withLock { $0 = true }
     signal.wake()
+  }
+
+  /// Waits for what is under way.
+  func join() {
     let worker = thread.withLock { worker in
       defer { worker = nil }
       return worker
@@ -88,6 +98,13 @@ final class LedgerStream: Sendable {
   private func follow(_ succeeded: () -> Void) throws {
     let sink = try makeSink()
     var place = try readPlace()
+    // Sent from a ledger that went further: what would come now are other entries under numbers that the receiver has.
+    guard place.sequence <= lastSequence() else {
+      throw LedgerError.rolledBack(
+        reason:
+          "entry \(place.sequence) was sent, and it ends at \(lastSequence()); restore it, or remove \(file) to send all there is"
+      )
+    }
     let follower = LedgerFollower(directory: ledgerFolder, from: place, durableSequence: lastSequence)
     note(place.sequence)
     while !isStopped.withLock({ $0 }) {
@@ -97,7 +114,7 @@ final class LedgerStream: Sendable {
         continue
       }
       try sink.send(rows)
-      let missed = place.sequence > 0 ? first.sequence - place.sequence - 1 : 0
+      let missed = place.sequence > 0 && first.sequence > place.sequence ? first.sequence - place.sequence - 1 : 0
       place = follower.place
       try Files.write(Self.encoded(place), to: file)
       shared.withLock { state in

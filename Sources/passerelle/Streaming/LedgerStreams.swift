@@ -38,7 +38,14 @@ final class LedgerStreams: Sendable {
   }
 
   func start() { for stream in streams { stream.start() } }
-  func stop() { for stream in streams { stream.stop() } }
+
+  func stop() { Self.stop(streams) }
+
+  /// All are told before one is waited for: receivers that do not answer cost one time limit, not one each.
+  static func stop(_ streams: [LedgerStream]) {
+    for stream in streams { stream.beginToStop() }
+    for stream in streams { stream.join() }
+  }
 
   /// For `/readyz`: how far each is behind. A stream that stands still does not make the gateway unready.
   var health: [(name: String, state: String)] {

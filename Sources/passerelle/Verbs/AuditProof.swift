@@ -10,6 +10,13 @@ enum AuditProof {
     guard let sequence = UInt64(text), sequence > 0 else { throw UsageError("an entry's number is 1 or more") }
     let configuration = try Command.configuration(arguments)
     let key = try auditKey(configuration)
+    let end = LedgerPlace.end(of: configuration.ledgerFolder).sequence
+    if sequence > end, end > 0, try EntryLookup.entry(directory: configuration.ledgerFolder, sequence: sequence) == nil {
+      throw CommandFailure("there is no entry \(sequence): the ledger ends at entry \(end)")
+    }
+    if case .mark(let mark) = RetentionMark.read(configuration.ledgerFolder, key: key), sequence <= mark.last {
+      throw CommandFailure("entry \(sequence) is not there any more: retention removed the entries up to \(mark.last)")
+    }
     let proof = try InclusionProof.make(directory: configuration.ledgerFolder, sequence: sequence, key: key)
     guard let file = arguments.value("--output") else { return Output.json(proof.json) }
     try Files.write(proof.json + [0x0A], to: file)
@@ -53,6 +60,6 @@ enum AuditProof {
   }
 
   static func auditKey(_ configuration: Configuration) throws -> VerificationKey {
-    try KeyRing.openOrCreate(directory: configuration.keys).audit.verificationKey
+    try Installation(configuration).keysForReading().audit.verificationKey
   }
 }

@@ -43,7 +43,7 @@ enum AuditSearch {
 
   static func index(_ configuration: Configuration) throws -> LedgerIndex {
     LedgerIndex(
-      directory: configuration.ledgerFolder, key: try KeyRing.openOrCreate(directory: configuration.keys).lookup)
+      directory: configuration.ledgerFolder, key: try Installation(configuration).keysForReading().lookup)
   }
 
   /// Nil when the subscriber is not known here, so that nothing can match.
@@ -55,8 +55,10 @@ enum AuditSearch {
     filter.event = arguments.value("--event")
     filter.decision = arguments.value("--decision")
     filter.correlator = arguments.value("--correlator")
-    filter.from = try time(arguments, "--from")
-    filter.to = try time(arguments, "--to")
+    (filter.from, filter.to) = try Command.interval(arguments)
+    try Command.check(arguments, "--decision", among: ["allowed", "refused", "failed"])
+    try Command.client(arguments)
+    try checkNames(filter, configuration)
     guard let subject = arguments.value("--subject") else { return filter }
     guard let pseudonym = try pseudonym(subject, configuration) else { return nil }
     filter.subject = pseudonym
@@ -68,16 +70,41 @@ enum AuditSearch {
     guard let number = MSISDN(tel: subject) ?? MSISDN(e164: subject) else {
       throw UsageError("--subject wants the form tel:+33612345678")
     }
-    let stores = try Backbone.stores(configuration, KeyRing.openOrCreate(directory: configuration.keys), SystemTime())
+    let stores = try Backbone.stores(configuration, Installation(configuration).keysForReading(), SystemTime())
     defer { stores.database.close() }
     return try stores.subjects.pseudonym(of: number)?.rawValue
   }
 
-  private static func time(_ arguments: Arguments, _ option: String) throws -> Timestamp? {
-    guard let text = arguments.value(option) else { return nil }
-    guard let time = Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "T00:00:00Z") else {
-      throw UsageError("\(option) wants the form 2026-01-31 or 2026-01-31T12:00:00Z")
+  /// - Throws: `UsageError` for a name that nothing has and nothing had: "no entries" would be true, and mislead.
+  private static func checkNames(_ filter: LedgerFilter, _ configuration: Configuration) throws {
+    try check("event", filter.event, LedgerFilter(event: filter.event), configuration) { LedgerEvents.known }
+    try check("API", filter.api, LedgerFilter(api: filter.api), configuration) {
+      try Backbone.catalogue(configuration).apis.map(\.name.rawValue)
     }
-    return time
+    try check("operation", filter.operation, LedgerFilter(operation: filter.operation), configuration) {
+      try Backbone.catalogue(configuration).operationsByIndex.map(\.id.rawValue)
+    }
+    // Where there is no database, nobody knows who was a client.
+    guard try Installation(configuration).hasDatabase() else { return }
+    try check("client", filter.client, LedgerFilter(client: filter.client), configuration) {
+      try LegalBasisReport.clients(configuration).map(\.id.rawValue)
+    }
+  }
+
+  /// - Parameters:
+  ///   - filter: finds entries with the name: what was known once may be gone from configuration and policies.
+  ///   - names: those that are known now.
+  private static func check(
+    _ kind: String, _ name: String?, _ filter: LedgerFilter, _ configuration: Configuration, _ names: () throws -> [String]
+  ) throws {
+    guard let name else { return }
+    let names = try names()
+    guard !names.contains(name) else { return }
+    var filter = filter
+    filter.limit = 1
+    let search = try LedgerSearch(directory: configuration.ledgerFolder, filter: filter, index: index(configuration))
+    guard try search.run().isEmpty else { return }
+    let nearest = Nearest.name(to: name, among: names)
+    throw UsageError("there is no \(kind) \(name), and there was none" + (nearest.map { "; did you mean \($0)?" } ?? ""))
   }
 }

@@ -14,7 +14,7 @@ enum AuditVerb: Verb {
     "audit index --check|--rebuild --config FILE [--json]",
     "audit tail --config FILE [--follow] [what search takes] [--limit N] [--json]",
     "audit export --config FILE [--format jsonl|csv|ocsf|ecs] [what search takes] [--output FILE]",
-    "audit retain --config FILE [--dry-run] [--json]",
+    "audit retain --config FILE [--dry-run] [--json]", "audit accept-loss --config FILE --yes",
   ]
   static let options: [OptionDefinition] =
     [
@@ -26,6 +26,7 @@ enum AuditVerb: Verb {
       .flag("--follow", "tail: go on with each entry as it comes"),
       .value("--format", "FORMAT", "export: jsonl (the entries as they are), csv, ocsf (6003) or ecs"),
       .flag("--dry-run", "retain: only say what would be removed"),
+      .flag("--yes", "accept-loss: the end of the ledger is lost, no backup has it, and the gateway is to go on behind it"),
       .flag("--check", "compare the index of searches with the ledger"),
       .flag("--rebuild", "make the index of searches anew"),
     ] + AuditSearch.filterOptions
@@ -35,7 +36,7 @@ enum AuditVerb: Verb {
     ("verify", { try verify($0) }), ("prove", { try AuditProof.prove($0) }), ("key", { try AuditProof.key($0) }),
     ("search", { try AuditSearch.search($0) }), ("index", { try AuditIndex.run($0) }),
     ("tail", { try AuditTail.run($0) }), ("export", { try AuditExport.run($0) }),
-    ("retain", { try await AuditRetention.run($0) }),
+    ("retain", { try await AuditRetention.run($0) }), ("accept-loss", { try AuditLoss.run($0) }),
   ]
 
   static func run(_ arguments: Arguments) async throws {
@@ -77,7 +78,7 @@ enum AuditVerb: Verb {
 
   private static func counted(_ configuration: Configuration) throws -> [LedgerPosition] {
     guard Files.exists(configuration.data + "/passerelle.sqlite") else { return [] }
-    let stores = try Backbone.stores(configuration, KeyRing.openOrCreate(directory: configuration.keys), SystemTime())
+    let stores = try Backbone.stores(configuration, Installation(configuration).keysForReading(), SystemTime())
     defer { stores.database.close() }
     return [try stores.usage.position()]
   }

@@ -18,6 +18,7 @@ enum CheckVerb: Verb {
     _ = try arguments.positional(exactly: 0, "nothing")
     let configuration = try Command.configuration(arguments)
     let catalogue = try Backbone.catalogue(configuration)
+    try Installation(configuration).check()
     let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
     let adapters = try await health(configuration)
@@ -76,6 +77,7 @@ enum CheckVerb: Verb {
   private static func health(
     _ settings: Configuration.ConsentMaster, _ outbound: Configuration.Outbound, loop: EventLoop
   ) async throws -> AdapterHealth {
+    _ = try settings.pushToken()
     let connection = MasterConnection(try settings.made(), tls: try ConsentMasterLink.tls(settings, outbound), loop: loop)
     do {
       let found = try await connection.records(
@@ -89,8 +91,7 @@ enum CheckVerb: Verb {
   private static func remarks(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [String] {
     var remarks = ["\(catalogue.apis.count) policies, \(catalogue.operationsByIndex.count) operations"]
     if Files.exists(configuration.keys + "/signing.pem") {
-      let ring = try KeyRing.openOrCreate(directory: configuration.keys)
-      remarks.append("signing key \(ring.current.kid)")
+      remarks.append("signing key \(try SigningKey.load(file: configuration.keys + "/signing.pem").kid)")
     } else {
       remarks.append("no keys yet in \(configuration.keys): serve makes them at its first start")
     }

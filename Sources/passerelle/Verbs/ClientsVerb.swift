@@ -1,4 +1,5 @@
 import Bytes
+import Store
 
 /// `passerelle clients add|list|show|disable|enable`.
 enum ClientsVerb: Verb {
@@ -31,13 +32,17 @@ enum ClientsVerb: Verb {
     }
   }
 
-  /// The file holds one registration, comments allowed; it is sent as strict JSON.
+  /// The file holds one registration, comments allowed; it is sent as strict JSON. What is wrong with it is said with its file, and its
+  /// line where that is known.
   private static func add(_ arguments: Arguments) async throws {
     let file = try arguments.positional(exactly: 2, "the FILE of the registration")[1]
     let document = try JSONDocument(Files.read(file), file: file, dialect: .commented)
+    _ = try ClientRecord(json: document.root)
     let path = "/clients" + (arguments.flag("--replace") ? "?replace=true" : "")
-    let row = try await Command.send(arguments, "POST", path, body: document.root.strictJSON())
-    Command.print(row, arguments, columns: columns, none: "")
+    do {
+      let row = try await Command.send(arguments, "POST", path, body: document.root.strictJSON())
+      Command.print(row, arguments, columns: columns, none: "")
+    } catch let failure as CommandFailure where failure.isRefusal { throw failure.of(file) }
   }
 
   private static func act(_ arguments: Arguments, _ method: String, _ act: String) async throws {

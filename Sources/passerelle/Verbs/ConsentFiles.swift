@@ -1,3 +1,4 @@
+import Administration
 import Bytes
 import Glibc
 
@@ -35,7 +36,7 @@ enum ConsentFiles {
     let lines = try LineReader(path, lineBytesMaximum: bytesMaximum)
     let client = try AdminClient(Command.configuration(arguments))
     defer { client.close() }
-    var result = Result()
+    var result = ConsentImportResult()
     var batch: [(line: Int, record: [UInt8])] = []
     var byteCount = 0
     while let (number, line) = try lines.next() {
@@ -63,14 +64,8 @@ enum ConsentFiles {
     } catch { return "column \(error.column): \(error.reason)" }
   }
 
-  private struct Result {
-    var added = 0
-    var known = 0
-    var refused: [(line: Int, reason: String)] = []
-  }
-
   private static func send(
-    _ batch: [(line: Int, record: [UInt8])], _ client: AdminClient, _ arguments: Arguments, _ result: inout Result
+    _ batch: [(line: Int, record: [UInt8])], _ client: AdminClient, _ arguments: Arguments, _ result: inout ConsentImportResult
   ) async throws {
     var body = JSONWriter()
     body.beginObject()
@@ -86,37 +81,14 @@ enum ConsentFiles {
     }
     body.endArray()
     body.endObject()
-    let answer = try await client.send("POST", "/consents/import", body: body.bytes).root
-    result.added += answer["added"]?.integer ?? 0
-    result.known += answer["known"]?.integer ?? 0
-    for refusal in answer["refused"]?.array ?? [] {
-      result.refused.append((refusal["line"]?.integer ?? 0, refusal["reason"]?.string ?? ""))
-    }
+    result.add(try await client.send("POST", "/consents/import", body: body.bytes).root)
   }
 
-  private static func report(_ result: Result, _ arguments: Arguments, _ path: String) {
-    let refused = result.refused.sorted { $0.line < $1.line }
-    guard arguments.flag("--json") else {
-      let verb = arguments.flag("--dry-run") ? "would be added" : "added"
-      Output.line("\(result.added) \(verb), \(result.known) were here, \(refused.count) refused")
-      for (line, reason) in refused { Output.line("\(path):\(line): \(reason)") }
-      return
-    }
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.field("added", result.added)
-    writer.field("known", result.known)
-    writer.key("refused")
-    writer.beginArray()
-    for (line, reason) in refused {
-      writer.beginObject()
-      writer.field("line", line)
-      writer.field("reason", reason)
-      writer.endObject()
-    }
-    writer.endArray()
-    writer.endObject()
-    Output.json(writer.bytes)
+  private static func report(_ result: ConsentImportResult, _ arguments: Arguments, _ path: String) {
+    guard !arguments.flag("--json") else { return Output.json(result.json()) }
+    let verb = arguments.flag("--dry-run") ? "would be added" : "added"
+    Output.line("\(result.added) \(verb), \(result.known) were here, \(result.refused.count) refused")
+    for (line, reason) in result.refused.sorted(by: { $0.line < $1.line }) { Output.line("\(path):\(line): \(reason)") }
   }
 }
 

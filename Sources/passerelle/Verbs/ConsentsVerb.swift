@@ -1,4 +1,5 @@
 import Bytes
+import Identifiers
 
 /// `passerelle consents list|show|grant|revoke|object|export|import|master`.
 enum ConsentsVerb: Verb {
@@ -38,6 +39,7 @@ enum ConsentsVerb: Verb {
   ]
 
   static func run(_ arguments: Arguments) async throws {
+    try checkValues(arguments)
     switch arguments.positional.first {
     case "list": try await list(arguments)
     case "show": try await show(arguments)
@@ -49,6 +51,33 @@ enum ConsentsVerb: Verb {
     case "master": try await master(arguments)
     default: throw UsageError("list, show, grant or revoke, object, export, import or master?")
     }
+  }
+
+  /// What no consent can have is wrong usage, whatever is asked.
+  private static func checkValues(_ arguments: Arguments) throws {
+    let named = ["grant", "object"].contains(arguments.positional.first)
+    try Command.checkSubject(arguments, orPseudonym: !named)
+    try Command.client(arguments)
+    try Command.checkPurpose(arguments)
+    try Command.check(arguments, "--status", among: ["granted", "denied", "revoked", "expired", "objected", "pending"])
+    _ = try arguments.integer("--limit", default: 1000, in: 1...10_000)
+    if let after = arguments.value("--after"), ConsentID(rawValue: after) == nil {
+      throw UsageError("--after wants the ID of a consent")
+    }
+    if let scope = arguments.value("--scope"), ScopeSet(parsing: scope)?.apiScopes.isEmpty ?? true {
+      throw UsageError("--scope wants one scope of an API or more, separated by spaces")
+    }
+    if let reason = arguments.value("--reason"), reason.unicodeScalars.count > 200 {
+      throw UsageError("--reason wants 200 characters at most")
+    }
+    if let channel = arguments.value("--channel"), !(1...32).contains(channel.utf8.count) || !channel.utf8.allSatisfy(isOfChannel)
+    {
+      throw UsageError("--channel wants a word of 32 lower-case letters, digits and hyphens at most, such as call-centre")
+    }
+  }
+
+  private static func isOfChannel(_ byte: UInt8) -> Bool {
+    (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D
   }
 
   private static func list(_ arguments: Arguments) async throws {

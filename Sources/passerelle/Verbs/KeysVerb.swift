@@ -14,7 +14,7 @@ enum KeysVerb: Verb {
     switch arguments.positional[0] {
     case "generate":
       let configuration = try Command.configuration(arguments)
-      let ring = try KeyRing.openOrCreate(directory: configuration.keys)
+      let ring = try Installation(configuration).keys()
       Output.line("keys are in \(configuration.keys)")
       for key in ring.list() { Output.line("\(key.kid)  \(key.role)  \(key.file)") }
     case "rotate":

@@ -14,10 +14,9 @@ struct LegalBasisReport {
 
   /// Reads the registrations beside a gateway that may be running. Where there is no database yet there are none.
   static func clients(_ configuration: Configuration) throws -> [ClientRecord] {
-    guard Files.exists(configuration.data + "/passerelle.sqlite"), Files.exists(configuration.keys + "/signing.pem") else {
-      return []
-    }
-    let stores = try Backbone.stores(configuration, KeyRing.openOrCreate(directory: configuration.keys), SystemTime())
+    let installation = Installation(configuration)
+    guard try installation.hasDatabase() else { return [] }
+    let stores = try Backbone.stores(configuration, installation.keysForReading(), SystemTime())
     defer { stores.database.close() }
     return try stores.clients.all()
   }

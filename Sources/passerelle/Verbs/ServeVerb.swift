@@ -10,7 +10,8 @@ enum ServeVerb: Verb {
   static func run(_ arguments: Arguments) async throws {
     _ = try arguments.positional(exactly: 0, "nothing")
     let signals = try Signals()
-    let service = try Service(Backbone(Command.configuration(arguments)), simulatedSubscribers: [])
+    let backbone = try Backbone(Command.configuration(arguments), ledgerTold: LedgerNotices.toStandardError())
+    let service = try Service(backbone, simulatedSubscribers: [])
     try service.start()
     for remark in service.tls.remarks(now: SystemTime().now()) { Output.error(remark) }
     Output.line("ready \(service.url)")

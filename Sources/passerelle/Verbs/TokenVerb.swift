@@ -51,7 +51,7 @@ enum TokenVerb: Verb {
     let documents = try [JSONDocument(header, file: "header"), JSONDocument(claims, file: "claims")]
     var signature = "not checked (give --config to check it)"
     if arguments.value("--config") != nil {
-      let ring = try KeyRing.openOrCreate(directory: try Command.configuration(arguments).keys)
+      let ring = try Installation(Command.configuration(arguments)).keysForReading()
       let isGood = (try? CompactJWS(parsing: Array(text.utf8).span).verified { $0.kid.flatMap(ring.verificationKey) }) != nil
       signature = isGood ? "good" : "not of this installation"
     }

@@ -10,7 +10,7 @@ enum UsageCheckReport {
     guard Files.exists(configuration.data + "/passerelle.sqlite") else {
       throw CommandFailure("\(configuration.data): there is nothing counted here yet")
     }
-    let keys = try KeyRing.openOrCreate(directory: configuration.keys)
+    let keys = try Installation(configuration).keysForReading()
     let stores = try Backbone.stores(configuration, keys, SystemTime())
     defer { stores.database.close() }
     let report = try UsageCheck.run(directory: configuration.ledgerFolder, store: stores.usage, key: keys.audit.verificationKey)

@@ -33,6 +33,9 @@ enum UsageVerb: Verb {
   }
 
   private static func report(_ arguments: Arguments) async throws {
+    try Command.client(arguments)
+    _ = try Command.interval(arguments)
+    try Command.check(arguments, "--by", among: ["hour", "day", "month"])
     let query = Command.query(
       arguments,
       [
@@ -49,7 +52,9 @@ enum UsageVerb: Verb {
   }
 
   private static func statement(_ arguments: Arguments) async throws {
-    _ = (try arguments.required("--client"), try arguments.required("--month"))
+    _ = try arguments.required("--client")
+    try Command.client(arguments)
+    try Command.checkMonth(arguments)
     let format = arguments.value("--format") ?? (arguments.flag("--json") ? "json" : "table")
     guard ["table", "json", "csv", "html"].contains(format) else { throw UsageError("--format wants table, json, csv or html") }
     let query = Command.query(arguments, [("--client", "client_id"), ("--month", "month")])
@@ -60,7 +65,8 @@ enum UsageVerb: Verb {
   }
 
   private static func export(_ arguments: Arguments) async throws {
-    _ = try arguments.required("--month")
+    try Command.checkMonth(arguments)
+    try Command.client(arguments)
     guard ["tmf635", nil].contains(arguments.value("--format")) else { throw UsageError("--format wants tmf635") }
     let query = Command.query(arguments, [("--month", "month"), ("--client", "client_id")])
     try put(try await fetch(arguments, "/usage/records" + query) + [0x0A], arguments)
@@ -89,9 +95,10 @@ enum UsageVerb: Verb {
 enum StatementTable {
   static func print(_ root: JSONValue) {
     func text(_ name: String, of value: JSONValue? = nil) -> String { Command.cell((value ?? root)[name]) }
-    let isFinal = root["final"]?.boolean == true
-    Output.line(
-      "statement for \(text("month")) of \(text("client_id")), " + (isFinal ? "whole" : "so far: the month is not over"))
+    let standing =
+      root["final"]?.boolean == true
+      ? "whole" : root["begun"]?.boolean == false ? "the month has not begun" : "so far: the month is not over"
+    Output.line("statement for \(text("month")) of \(text("client_id")), " + standing)
     Output.line("counted up to entry \(text("counted_up_to")) of the ledger")
     let rows = (root["lines"]?.array ?? []).map { line in
       [

@@ -1,0 +1,16 @@
+import Store
+
+/// The events that entries are about.
+public enum LedgerEvents {
+  public static let known: [String] =
+    [
+      "api.call", "api.refused_overload", "api.refused_unauthenticated", "token.issued", "token.refused", "token.revoked",
+      "backchannel.accepted",
+      "capture.issued", "code.sent", "key.rotated", "subject.erased", "subject.reported",
+    ] + (ConsentEventRow.kinds + ["changed", "imported"]).map { "consent." + $0 }
+    + ["damaged", "lost", "recovered", "repaired", "retained", "sealed"].map { "ledger." + $0 }
+    + [
+      "auditor_signed_in", "certificates_reloaded", "client_added", "client_changed", "client_disabled", "client_enabled",
+      "consents_exported", "entry_read", "ledger_searched", "ledger_verified", "usage_rebuilt",
+    ].map { "admin." + $0 }
+}

@@ -1,0 +1,15 @@
+import Dispatch
+
+/// What the ledger's writer has to say while a gateway runs.
+enum LedgerNotices {
+  /// One line when nothing can be written any more, and one when it can again. Not on the writer's thread: who reads the output slowly must
+  /// not hold the ledger up.
+  static func toStandardError() -> @Sendable (String?) -> Void {
+    let queue = DispatchQueue(label: "ledger notices")
+    return { fault in
+      queue.async {
+        Output.error(fault.map { "\($0); calls are answered 503 until it can be" } ?? "the ledger can be written again")
+      }
+    }
+  }
+}
