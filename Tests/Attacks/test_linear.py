@@ -52,7 +52,7 @@ class Counted:
     def control(self, *words):
         subprocess.run(["callgrind_control", *words, str(self.process.pid)], check=True, capture_output=True, timeout=60)
 
-    def instructions(self, data, times=3):
+    def instructions(self, data, times=2):
         """Of one exchange, the least of several, for other threads have work of their own; with the statuses that it was answered."""
         least = None
         for _ in range(times):
