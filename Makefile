@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# The others: build, lint, bench, bench-compare, clean.
+# The others: build, lint, fuzz, sanitize, soak, bench, bench-compare, clean.
 
 SHELL := /bin/bash
 BINARY := .build/release/passerelle
@@ -7,8 +7,12 @@ DEMO_DATA ?= demo-data
 PORT ?= 8080
 ADMIN_PORT ?= 8081
 PYTHON ?= python3
+# Of `make fuzz`: for each parser, and which (all).
+FUZZ_SECONDS ?= 10
+FUZZ_TARGETS ?=
+SOAK_MINUTES ?= 10
 
-.PHONY: demo build test test-swift test-python lint bench bench-compare clean dependencies test-dependencies bench-dependencies \
+.PHONY: demo build test test-swift test-python lint fuzz fuzz-merge sanitize soak bench bench-compare clean dependencies test-dependencies bench-dependencies \
 	bench-compare-dependencies
 
 demo: build
@@ -33,6 +37,22 @@ test-python: build test-dependencies
 
 lint:
 	swift format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests
+
+# Looks for bytes that break a parser; the corpora are in Tests/Fuzz.
+fuzz: dependencies
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" Tests/Fuzz/run fuzz
+
+# Adds what `make fuzz` found to the corpora, as far as it leads anywhere new.
+fuzz-merge: dependencies
+	FUZZ_TARGETS="$(FUZZ_TARGETS)" Tests/Fuzz/run merge
+
+# All Swift tests and some end-to-end tests, with the sanitizers of threads and of addresses.
+sanitize: dependencies test-dependencies
+	Tests/Sanitizers/run thread
+	Tests/Sanitizers/run address
+
+soak: build bench-dependencies
+	$(PYTHON) Benchmarks/soak.py --minutes $(SOAK_MINUTES)
 
 bench: build bench-dependencies
 	swift run -c release measure-parsers Tests/Fuzz

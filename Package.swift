@@ -20,9 +20,35 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
+/// `make fuzz` sets it. The tests of `Tests/FuzzTests` are then a program of libFuzzer's instead; and the command is a library of it, for
+/// nothing but tests can otherwise look into a program.
+let isFuzzing = Context.environment["PASSERELLE_FUZZ"] != nil
+
+let fuzzTestsDependencies: [Target.Dependency] = [
+  "ReferenceReaders", "passerelle", "Gateway", "Authorization", "Policy", "Wire", "JOSE", "Identifiers", "Bytes",
+]
+let fuzzTargets: [Target] =
+  isFuzzing
+  ? [
+    .target(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+    .executableTarget(
+      name: "fuzz", dependencies: fuzzTestsDependencies + ["CLibFuzzer"], path: "Tests/FuzzTests", exclude: ["ReplayTests.swift"],
+      swiftSettings: settings + [.define("FUZZ")]),
+  ] : [tests("FuzzTests", fuzzTestsDependencies)]
+
+let commandDependencies: [Target.Dependency] = [
+  "Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "ConsentMaster",
+  "Authorization", "Gateway", "Pages", "Administration", "ConsentInfo", "Simulator", "CLinux",
+]
+/// The program `passerelle`.
+let command: Target =
+  isFuzzing
+  ? .target(name: "passerelle", dependencies: commandDependencies, exclude: ["Main.swift"], swiftSettings: settings)
+  : .executableTarget(name: "passerelle", dependencies: commandDependencies, swiftSettings: settings)
+
 let package = Package(
   name: "passerelle",
-  products: [.executable(name: "passerelle", targets: ["passerelle"])],
+  products: isFuzzing ? [] : [.executable(name: "passerelle", targets: ["passerelle"])],
   targets: [
     .systemLibrary(name: "COpenSSLSystem", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .target(name: "COpenSSL", dependencies: ["COpenSSLSystem"]),
@@ -54,21 +80,14 @@ let package = Package(
       ], resources: [.embedInCode("Resources")]),
     library("ConsentInfo", ["Bytes", "Identifiers", "Store", "Policy", "Consent", "Authorization", "Gateway"]),
     library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
-    .executableTarget(
-      name: "passerelle",
-      dependencies: [
-        "Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger",
-        "ConsentMaster",
-        "Authorization", "Gateway",
-        "Pages", "Administration", "ConsentInfo", "Simulator", "CLinux",
-      ],
-      swiftSettings: settings),
+    command,
     .executableTarget(
       name: "measure-parsers", dependencies: ["Bytes", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),
     .executableTarget(
       name: "make-ledger", dependencies: ["Bytes", "Ledger"], path: "Benchmarks/Ledger", swiftSettings: settings),
 
-    tests("BytesTests", ["Bytes"]),
+    .target(name: "ReferenceReaders", path: "Tests/ReferenceReaders", swiftSettings: settings),
+    tests("BytesTests", ["Bytes", "ReferenceReaders"]),
     tests("IdentifiersTests", ["Identifiers"]),
     tests("TelemetryTests", ["Telemetry", "Bytes"]),
     tests("JOSETests", ["JOSE", "Bytes"]),
@@ -97,5 +116,5 @@ let package = Package(
       ]),
     tests("SimulatorTests", ["Simulator", "Identifiers", "Wire", "Bytes"]),
     tests("PasserelleTests", ["passerelle", "Accounting", "Gateway", "Ledger", "Wire", "JOSE", "Bytes"]),
-  ]
+  ] + fuzzTargets
 )

@@ -80,12 +80,12 @@ public struct FormParameters: Sendable {
       case UInt8(ascii: "+"): bytes.append(0x20)
       case UInt8(ascii: "%"):
         guard let high = iterator.next().flatMap(hexadecimal), let low = iterator.next().flatMap(hexadecimal) else { return nil }
-        guard high << 4 | low != 0 else { return nil }
         bytes.append(high << 4 | low)
       default: bytes.append(byte)
       }
     }
-    return String(validating: bytes, as: UTF8.self)
+    // In whichever way it was written: what ends a text for C must not end it unseen.
+    return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
   }
 
   private static func hexadecimal(_ digit: UInt8) -> UInt8? {

@@ -31,7 +31,7 @@ enum Route {
     if accept.equals("application/json") || accept.equals("*/*") || accept.isEmpty { return true }
     var best = (specificity: -1, weight: true)
     for range in accept.string().lowercased().split(separator: ",") {
-      let parts = range.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
+      let parts = range.split(separator: ";").map(trimmed)
       let specificity: Int
       switch parts.first {
       case "application/json": specificity = 2
@@ -45,11 +45,19 @@ enum Route {
     return best.specificity >= 0 && best.weight
   }
 
+  /// Without the white space around it (RFC 9110 §5.6.3); what stands within belongs to it.
+  private static func trimmed(_ text: Substring) -> String {
+    let isBlank = { (character: Character) in character == " " || character == "\t" }
+    var text = text.drop(while: isBlank)
+    while let last = text.last, isBlank(last) { text.removeLast() }
+    return String(text)
+  }
+
   /// `application/json`, with `charset=utf-8` or without a parameter (RFC 8259 §8.1: JSON is UTF-8).
   static func isJSON(_ type: Span<UInt8>) -> Bool {
     if type.equals("application/json") { return true }
     let parts = type.string().lowercased().split(separator: ";", omittingEmptySubsequences: false)
-      .map { $0.filter { $0 != " " && $0 != "\t" } }
+      .map(trimmed)
     guard parts[0] == "application/json" else { return false }
     return parts.dropFirst().allSatisfy { ["charset=utf-8", "charset=\"utf-8\""].contains($0) }
   }

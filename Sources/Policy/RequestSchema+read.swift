@@ -71,7 +71,10 @@ struct SchemaReader {
     var names: [[String]] = []
     for list in lists {
       guard let elements = list.array, !elements.isEmpty else { throw list.error("anyRequired wants lists of property names") }
-      names.append(elements.compactMap(\.string))
+      let set = elements.compactMap(\.string)
+      // A list that lost what is no name would hold for more bodies, in the end for all.
+      guard set.count == elements.count else { throw list.error("anyRequired wants lists of property names") }
+      names.append(set)
     }
     return names
   }

@@ -12,6 +12,8 @@ public struct SocketAddress: Sendable, Hashable {
   public init?(ip: String, port: Int) {
     var four = in_addr()
     var six = in6_addr()
+    // The system's reader ends at a NUL, and what stands behind it would be taken unseen.
+    guard !ip.utf8.contains(0) else { return nil }
     if inet_pton(AF_INET, ip, &four) == 1 {
       self.init(bytes: withUnsafeBytes(of: &four) { Array($0) }, port: port)
     } else if inet_pton(AF_INET6, ip, &six) == 1 {

@@ -1,4 +1,5 @@
 import Foundation
+import ReferenceReaders
 import Testing
 
 @testable import Bytes

@@ -8,7 +8,8 @@ import Testing
   @Test(arguments: [
     ("application/json", true), ("*/*", true), ("", true), ("text/html, application/*;q=0.1", true), ("APPLICATION/JSON", true),
     ("text/html", false), ("application/json;q=0", false), ("application/json;q=0, */*", false), ("*/*;q=0.000", false),
-    ("application/problem+json", false),
+    ("application/problem+json", false), ("text/html , application/json ; q=0.5", true), ("a pplication/json", false),
+    ("a pplication/*", false),
   ]) func acceptAdmitsJSONOrNot(_ accept: String, _ expected: Bool) {
     let bytes = Array(accept.utf8)
     #expect(Route.admitsJSON(bytes.span) == expected)
@@ -17,6 +18,7 @@ import Testing
   @Test(arguments: [
     ("application/json", true), ("application/json; charset=utf-8", true), ("Application/JSON;charset=\"UTF-8\"", true),
     ("application/json; charset=latin1", false), ("text/json", false), ("application/json,", false), ("application/jsonx", false),
+    ("application/json ; charset=utf-8", true), ("applica tion/json", false), ("application/json; charset = utf-8", false),
   ]) func aBodySaysThatItIsJSONOrNot(_ type: String, _ expected: Bool) {
     let bytes = Array(type.utf8)
     #expect(Route.isJSON(bytes.span) == expected)

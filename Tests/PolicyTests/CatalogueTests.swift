@@ -48,6 +48,7 @@ import Testing
     (#""category": "place""#, #""category": "plaec""#, #"did you mean "place""#),
     (#""category": "place""#, #""category": "place", "release": "always""#, "exactly one"),
     (#""category": "place""#, #""catgory": "place""#, "unknown key"), (#""amount": "0.02""#, #""amount": "0,02""#, "decimal"),
+    (#""maximum": 9} }"#, #""maximum": 9} }, "anyRequired": [["size", 1]]"#, "anyRequired"),
     (#""amount": "0.02""#, #""amount": "0.0000002""#, "decimal"), (#""currency": "EUR""#, #""currency": "eur""#, "ISO 4217"),
     (#""scopes": ["t:make"]"#, #""scopes": []"#, "scopes"), (#""scopes": ["t:make"]"#, #""scopes": ["dpv:X"]"#, "scopes"),
     (#""rule": "tokenOrBody""#, #""rule": "token""#, "rule"), (#""at": "device""#, #""at": "a..b""#, "dots"),

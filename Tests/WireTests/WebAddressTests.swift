@@ -29,7 +29,8 @@ import Testing
     "http://[fe80::1%25eth0]/", "http://[fe80::1%eth0]/", "http://::1/", "http://a b", "//a", "HTTP://a/", "http://a#b",
     "http://a/#", "http://a/b c", "http://a/\u{e9}", "http://\u{e9}/", "http://a\\b/", "http://a/\\b", "http://a%2eb/",
     "http://a/%", "http://a/%2", "http://a/%zz", "http://a/\r\nb", "http://a\t/", " http://a/", "http://a/ ", "http://a..b/",
-    "http://.a/", "http://./", "http://-a/", "http://a/\u{0}", "http://a/<b>", "http://\u{ff11}27.0.0.1/",
+    "http://.a/", "http://./", "http://-a/", "http://a/\u{0}", "http://[::1\u{0}x]/", "http://192.0.2.1\u{0}.example/",
+    "http://a/<b>", "http://\u{ff11}27.0.0.1/",
   ]) func anythingElseIsNot(_ text: String) { #expect(WebAddress(text) == nil) }
 
   @Test(arguments: [

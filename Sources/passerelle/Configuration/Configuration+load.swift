@@ -19,7 +19,7 @@ extension Configuration {
     return try Configuration(document.root, folder: Files.folder(of: file))
   }
 
-  private init(_ root: JSONValue, folder: String) throws(DocumentError) {
+  init(_ root: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(root)
     issuer = try reader.string("issuer")
     try Self.checkIssuer(issuer, root)

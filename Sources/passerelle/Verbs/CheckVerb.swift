@@ -152,6 +152,10 @@ enum CheckVerb: Verb {
     if tls.front == nil, SocketAddress(ip: configuration.listen.host, port: 0)?.isLoopback == false {
       remarks.append("listen has no tls: tokens and personal data come in the clear unless a proxy of yours stands in front")
     }
+    // A42: the token opens everything, and who reads along has it.
+    if tls.admin == nil, SocketAddress(ip: configuration.admin.host, port: 0)?.isLoopback == false {
+      remarks.append("admin has no tls and is not on loopback: its token comes in the clear")
+    }
     return remarks
   }
 
