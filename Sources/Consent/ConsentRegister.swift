@@ -79,7 +79,11 @@ public final class ConsentRegister: Sendable {
   public func changedElsewhere() { changes.changedEverything() }
 
   /// A memory for one event loop.
-  public func memory(countMaximum: Int) -> ConsentMemory { ConsentMemory(register: self, countMaximum: countMaximum) }
+  ///
+  /// - Parameter before: the loop's memory until now, under another catalogue; it is empty afterwards. On its loop.
+  public func memory(countMaximum: Int, succeeding before: ConsentMemory? = nil) -> ConsentMemory {
+    ConsentMemory(register: self, countMaximum: countMaximum, succeeding: before)
+  }
 
   var now: Timestamp { time.now() }
 

@@ -38,6 +38,10 @@ public struct GatewaySettings: Sendable {
   public var trustedIssuers: [TrustedIssuer] = []
   /// Refusals of calls without a good token that one source may have in the ledger a minute; 0 for no limit.
   public var unauthenticatedPerMinute = 600
+  /// Which of the handlers that followed one another in this process this one is.
+  public var generation = 0
+  /// Tokens that a handler before this one verified are verified anew: their issuer, audience or keys may be good no more.
+  public var tokensTrustedSince = 0
 
   public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
     self.issuer = issuer
@@ -86,7 +90,7 @@ public struct GatewayDependencies: Sendable {
 ///
 /// Shared by all loops; what changes lives in the `LoopState` of each loop.
 public final class GatewayHandler: RequestHandler, @unchecked Sendable {
-  let settings: GatewaySettings
+  public let settings: GatewaySettings
   let dependencies: GatewayDependencies
   let authenticator: Authenticator
   let foreignAuthenticator: ForeignAuthenticator
@@ -98,33 +102,41 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let record: CallRecord
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
+  public let memory: GatewayMemory
   let notices: UpstreamNotices
   let upstreams: [GatewaySettings.Upstream?]
   let locals: [(any LocalOperation)?]
   let forwards: [ForwardRequest?]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
-  private var loops: [LoopState?]
+  private let loops: UnsafeMutableBufferPointer<LoopState?>
 
+  /// A gateway that begins with nothing remembered.
+  ///
   /// - Parameter loops: the loops on which exchanges will come.
-  public init(settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop]) {
+  public convenience init(settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop]) {
+    self.init(
+      settings: settings, dependencies: dependencies,
+      memory: GatewayMemory(settings: settings, dependencies: dependencies, loops: loops))
+  }
+
+  /// A gateway that goes on with what another one remembers.
+  public init(settings: GatewaySettings, dependencies: GatewayDependencies, memory: GatewayMemory) {
     self.settings = settings
     self.dependencies = dependencies
+    self.memory = memory
     let catalogue = dependencies.catalogue
     authenticator = Authenticator(settings: settings, dependencies: dependencies)
     foreignAuthenticator = ForeignAuthenticator(
       clients: dependencies.clients, subjects: dependencies.subjects, catalogue: catalogue)
     guard let origin = TargetURI(settings.issuer) else { preconditionFailure("an issuer is a URL") }
-    proofs = ProofCheck(
-      origin: origin, demanded: settings.dpop.demandedClaims,
-      memory: ProofMemory(countMaximum: settings.dpop.proofsRemembered, start: dependencies.time.now()))
-    limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: dependencies.quotaUsed, at: dependencies.time.now()))
+    proofs = ProofCheck(origin: origin, demanded: settings.dpop.demandedClaims, memory: memory.proofs)
+    limiter = Limiter(rates: memory.rates, quotas: memory.quotas)
     subjects = SubjectFinder(subjects: dependencies.subjects)
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     notices = UpstreamNotices(tell: dependencies.notice)
-    unauthenticated = UnauthenticatedRefusals(
-      perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
+    unauthenticated = memory.unauthenticated
     upstreams = catalogue.operationsByIndex.map {
       $0.isServedHere ? nil : settings.upstreams[$0.api.rawValue] ?? settings.upstreams["*"]
     }
@@ -132,8 +144,13 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
       $0.isServedHere ? dependencies.localOperations[LocalOperationName(api: $0.api, operation: $0.id)] : nil
     }
     forwards = upstreams.map { $0.map { ForwardRequest(upstream: $0.target, gatewayHost: settings.host) } }
-    self.loops = []
-    self.loops = loops.map { LoopState(gateway: self, loop: $0) }
+    loops = .allocate(capacity: memory.loops.count)
+    loops.initialize(repeating: nil)
+  }
+
+  deinit {
+    loops.deinitialize()
+    loops.deallocate()
   }
 
   /// Writes what is still to be told, when no call comes any more.
@@ -152,11 +169,12 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     return operation.bodyBytesMaximum
   }
 
-  public func handle(_ exchange: Exchange) { call(of: exchange).proceed() }
+  /// A call ends with the handler that it began with, whoever has taken its place since then.
+  public func handle(_ exchange: Exchange) { (exchange.handlerState as? Call ?? call(of: exchange)).proceed() }
 
   private func call(of exchange: Exchange) -> Call {
-    if let call = exchange.handlerState as? Call { return call }
-    let call = Call(exchange, state(of: exchange))
+    if let call = exchange.handlerState as? Call, call.gateway === self { return call }
+    let call = Call(exchange, state(on: exchange.loop))
     exchange.handlerState = call
     return call
   }
@@ -167,5 +185,18 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     Rejection.send(exchange, rejection)
   }
 
-  private func state(of exchange: Exchange) -> LoopState { loops[exchange.loop.index]! }
+  // MARK: One handler after another
+
+  /// From now on the loop's exchanges come here: takes over what the handler before this one kept for the loop. On the loop.
+  public func takeOver(on loop: EventLoop) { _ = state(on: loop) }
+
+  private func state(on loop: EventLoop) -> LoopState {
+    if let state = loops[loop.index] { return state }
+    let state = LoopState(gateway: self, memory: memory.loops[loop.index])
+    loops[loop.index] = state
+    return state
+  }
+
+  /// Lets go of a loop's state; calls that are under way keep it to their end. On the loop.
+  func letGo(of loop: EventLoop) { loops[loop.index] = nil }
 }

@@ -25,7 +25,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
   private let tls: TLSTransport?
   private let listener: ListenerState
   private let loop: EventLoop
-  private var limits: ServerLimits { listener.limits }
+  private let limits: ServerLimits
   private var phase = Phase.idle
   private var buffer: ReadBuffer?
   private var chunks: ChunkedDecoder?
@@ -60,7 +60,8 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     self.tls = tls
     self.listener = listener
     self.loop = loop
-    parser = HeadParser(.request, limits: listener.limits.headLimits)
+    limits = listener.limits(on: loop)
+    parser = HeadParser(.request, limits: limits.headLimits)
     exchange = Exchange(
       connection: self, fields: parser.fields, loop: loop, remoteAddress: remoteAddress, clientCertificate: tls?.clientCertificate
     )

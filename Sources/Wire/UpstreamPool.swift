@@ -12,6 +12,9 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
   private var resolver: UpstreamResolver
   private lazy var timer = LoopTimer(self)
   private var isClosed = false
+  private var isDraining = false
+  /// Itself, while it drains and has connections or calls: its owner has let go of it, and connections do not keep it.
+  private var keptWhileDraining: UpstreamPool?
 
   public init(loop: EventLoop, target: UpstreamTarget, limits: UpstreamLimits = UpstreamLimits()) {
     self.loop = loop
@@ -39,6 +42,28 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
       if connection.send(call) { return }
     }
     open(for: call)
+    keepWhileNeeded()
+  }
+
+  /// Of this pool at most.
+  public var connectionsMaximum: Int { limits.connectionsMaximum }
+
+  /// Closes what is idle, and each other connection when its call has ended. Calls are still taken: those that began before. On the loop.
+  public func drain() {
+    isDraining = true
+    let resting = idle
+    idle = []
+    for connection in resting { connection.close(nil) }
+    keepWhileNeeded()
+  }
+
+  private func keepWhileNeeded() {
+    guard isDraining else { return }
+    guard connections.isEmpty, waiting.isEmpty else { keptWhileDraining = self; return }
+    loop.timers.cancel(timer)
+    // Not within a method of its own.
+    if let kept = keptWhileDraining { loop.execute { withExtendedLifetime(kept) {} } }
+    keptWhileDraining = nil
   }
 
   /// Closes all connections; calls that wait fail.
@@ -94,6 +119,7 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
     waiting.removeAll { $0.deadlineNanoseconds <= now }
     for call in late { call.failed(.timedOut) }
     if !waiting.isEmpty { loop.timers.set(timer, at: now + TimerWheel.slotNanoseconds * 4) }
+    keepWhileNeeded()
   }
 
   // MARK: From the connections
@@ -104,13 +130,14 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
       if !connection.send(call) { open(for: call) }
       return
     }
-    guard idle.count < limits.idleConnectionsMaximum, !isClosed else { connection.close(nil); return }
+    guard idle.count < limits.idleConnectionsMaximum, !isClosed, !isDraining else { connection.close(nil); return }
     idle.append(connection)
   }
 
   func closed(_ connection: UpstreamConnection) {
     connections[ObjectIdentifier(connection)] = nil
     idle.removeAll { $0 === connection }
+    defer { keepWhileNeeded() }
     guard !isClosed, connections.count < limits.connectionsMaximum, let call = nextWaiting() else { return }
     open(for: call)
   }
@@ -131,5 +158,6 @@ public final class UpstreamPool: @unchecked Sendable, TimerTarget {
     for call in calls {
       if call.deadlineNanoseconds > loop.nowNanoseconds { open(for: call) } else { call.failed(.timedOut) }
     }
+    keepWhileNeeded()
   }
 }

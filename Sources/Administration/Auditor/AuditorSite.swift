@@ -14,15 +14,14 @@ import Wire
 final class AuditorSite: Sendable {
   static let path = "/auditor"
 
-  let dependencies: AdminDependencies
+  var dependencies: AdminDependencies { api.dependencies }
   let api: AdminAPI
   let sessions: AuditorSessions
   let verification = LedgerVerificationState()
 
   init(api: AdminAPI, token: String) {
     self.api = api
-    dependencies = api.dependencies
-    sessions = AuditorSessions(token: token, time: dependencies.time)
+    sessions = AuditorSessions(token: token, time: api.dependencies.time)
   }
 
   static func handles(path: String) -> Bool { path == Self.path || path.hasPrefix(Self.path + "/") }

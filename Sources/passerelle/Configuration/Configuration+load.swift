@@ -12,7 +12,11 @@ extension Configuration {
   static func load(file: String) throws -> Configuration {
     let bytes = try Files.read(file)
     let document = try JSONDocument(bytes, file: file, dialect: .commented)
-    return try Configuration(document.root, folder: Files.folder(of: file))
+    var configuration = try Configuration(document.root, folder: Files.folder(of: file))
+    configuration.source = Source(
+      file: file, digest: SHA256.digest(bytes).hex,
+      members: Dictionary(document.root.keys.map { ($0.name, $0.value.strictJSON()) }) { first, _ in first })
+    return configuration
   }
 
   private init(_ root: JSONValue, folder: String) throws(DocumentError) {
@@ -46,6 +50,7 @@ extension Configuration {
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()
     limits = try reader.value("limits").map { value throws(DocumentError) in try Limits(value) } ?? Limits()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
+    drainSeconds = try reader.optionalInteger("drainSeconds", in: 0...3600) ?? 10
     try reader.finish()
     // Nobody outside is served by a gateway that does not record what it releases.
     let isLocal = SocketAddress(ip: listen.host, port: 0)?.isLoopback == true && mutualTLS == nil

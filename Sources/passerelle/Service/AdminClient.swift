@@ -23,7 +23,7 @@ struct AdminClient {
     loop.start()
     do {
       let backbone = try Backbone(configuration)
-      way = .inProcess(backbone, backbone.adminAPI())
+      way = .inProcess(backbone, AdminAPI(backbone.under(backbone.ruleset).adminDependencies))
     } catch LedgerError.inUse {
       let token = String(decoding: try Files.read(configuration.admin.tokenFile), as: UTF8.self).trimmed
       way = .running(
@@ -32,11 +32,12 @@ struct AdminClient {
     }
   }
 
-  /// The port of a running gateway: the configured one, or the one that it wrote down when it was told to choose.
+  /// The port of the running gateway, which it wrote down at its start: the configuration may say another one by now.
   private static func port(_ configuration: Configuration) throws -> Int {
-    guard configuration.admin.port == 0 else { return configuration.admin.port }
-    let text = String(decoding: try Files.read(configuration.data + "/admin-port"), as: UTF8.self).trimmed
-    guard let port = Int(text) else { throw CommandFailure("\(configuration.data)/admin-port: not a port") }
+    let file = configuration.data + "/admin-port"
+    guard Files.exists(file) || configuration.admin.port == 0 else { return configuration.admin.port }
+    let text = String(decoding: try Files.read(file), as: UTF8.self).trimmed
+    guard let port = Int(text) else { throw CommandFailure("\(file): not a port") }
     return port
   }
 

@@ -22,6 +22,32 @@ struct ListenerTLS: CertificateControl {
     admin = try server("admin.tls", configuration.admin.tls)
   }
 
+  /// Certificates and rules of all listeners, read and checked.
+  struct Reading: Sendable {
+    fileprivate var readings: [(server: TLSServer, reading: TLSReading)] = []
+  }
+
+  /// Reads all files as a configuration names them; nothing changes before `take`.
+  ///
+  /// - Precondition: the configuration has TLS where the running one has (`Configuration.needsRestart`).
+  /// - Throws: one line that names the file that is wrong.
+  func read(_ configuration: Configuration) throws -> Reading {
+    var all = Reading()
+    for (name, server, settings) in [
+      ("listen.tls", front, configuration.listen.tls), ("mutualTLS.listen.tls", mutual, configuration.mutualTLS?.listen.tls),
+      ("admin.tls", admin, configuration.admin.tls),
+    ] {
+      guard let server, let settings else { continue }
+      do throws(TLSContextError) { all.readings.append((server, try server.read(settings))) } catch {
+        throw CommandFailure("\(name): \(error)")
+      }
+    }
+    return all
+  }
+
+  /// New connections get what was read from now on.
+  func take(_ reading: Reading) { for (server, reading) in reading.readings { server.take(reading) } }
+
   var servers: [(name: String, server: TLSServer)] {
     [("listen.tls", front), ("mutualTLS.listen.tls", mutual), ("admin.tls", admin)].compactMap { name, server in
       server.map { (name, $0) }
@@ -39,15 +65,6 @@ struct ListenerTLS: CertificateControl {
         try server.reload()
         return CertificateReload(listener: name, fault: nil)
       } catch { return CertificateReload(listener: name, fault: "\(error)") }
-    }
-  }
-
-  /// The same, told on standard error.
-  func reloadAloud() {
-    for outcome in reload() {
-      Output.error(
-        outcome.fault.map { "\(outcome.listener): the certificates stay as they were: \($0)" }
-          ?? "\(outcome.listener): certificates read again")
     }
   }
 

@@ -17,7 +17,7 @@ enum CheckVerb: Verb {
   static func run(_ arguments: Arguments) async throws {
     _ = try arguments.positional(exactly: 0, "nothing")
     let configuration = try Command.configuration(arguments)
-    let catalogue = try Backbone.catalogue(configuration)
+    let catalogue = try Ruleset.catalogue(configuration)
     let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
     _ = try configuration.readLogos()
     let adapters = try await health(configuration)
@@ -52,7 +52,7 @@ enum CheckVerb: Verb {
 
   private static func health(_ configuration: Configuration) async throws -> [AdapterHealth] {
     let loops = try EventLoopGroup(count: 1, time: SystemTime())
-    let services = try OutboundServices(configuration, Outbound(configuration.outbound, loop: loops.loops[0]))
+    let services = try OutboundServices(configuration, Outbound(configuration.outbound, loop: loops.loops[0]).web)
     loops.start()
     defer { loops.stop() }
     var found = await services.health()
@@ -114,7 +114,7 @@ enum CheckVerb: Verb {
 
   /// - Throws: `CommandFailure` when a registered client has a plan that cannot be: its usage could not be rated.
   private static func billingRemarks(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [String] {
-    let plans = Backbone.plans(configuration, catalogue)
+    let plans = Ruleset.plans(configuration, catalogue)
     var remarks: [String] = []
     for client in try LegalBasisReport.clients(configuration) {
       do { _ = try plans.plans(of: client.id, registered: client.plans) } catch { throw CommandFailure("billing: \(error)") }
