@@ -27,7 +27,7 @@ public enum ReloadOutcome: Sendable {
     /// The digests (SHA-256, hexadecimal) of configuration and policies.
     public var configurationDigest: String
     public var policiesDigest: String
-    /// The members of the configuration that have changed, and `policies` or `keys` where those have.
+    /// The members of the configuration that have changed, and `policies`, `certificates` or `keys` where those have.
     public var changed: [String]
 
     public init(configurationDigest: String, policiesDigest: String, changed: [String]) {

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A socket that listens and that somebody else has made: a service manager.
@@ -9,6 +10,17 @@ public enum ListeningSocket {
     guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0, fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0
     else { return nil }
     return address(descriptor)
+  }
+
+  /// Why nobody could listen on an address now, as an error number; nil when one could.
+  public static func fault(host: String, port: Int) -> Int32? {
+    guard let address = SocketAddress(ip: host, port: port) else { return EINVAL }
+    let descriptor = passerelle_tcp_socket(address.family)
+    guard descriptor >= 0 else { return errno }
+    defer { close(descriptor) }
+    var one: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+    return address.withSystemAddress({ bind(descriptor, $0, $1) }) == 0 ? nil : errno
   }
 
   /// Where it is bound.

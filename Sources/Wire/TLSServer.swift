@@ -15,7 +15,7 @@ public final class TLSServer: Sendable {
   public init(_ settings: TLSServerSettings, time: any TimeSource) throws(TLSContextError) {
     self.time = time
     let context = try TLSServerContext(settings, tickets: Self.tickets(settings, time), now: time.now())
-    state = Mutex(TLSReading(settings: settings, context: context))
+    state = Mutex(TLSReading(settings: settings, context: context, isNew: true))
   }
 
   private static func tickets(_ settings: TLSServerSettings, _ time: any TimeSource) -> TLSTicketKeys? {
@@ -30,17 +30,21 @@ public final class TLSServer: Sendable {
   /// Reads all files and changes nothing before `take`. Any thread.
   ///
   /// - Parameter settings: nil for those that hold already. Sessions can be resumed across a change unless their lifetime changes.
-  /// - Throws: `TLSContextError`, also for an expired certificate.
+  /// - Throws: `TLSContextError`, also for a certificate that has expired, unless it is in use already.
   public func read(_ settings: TLSServerSettings? = nil) throws(TLSContextError) -> TLSReading {
     let (before, now) = (state.withLock { $0 }, time.now())
     let settings = settings ?? before.settings
     let tickets =
       settings.sessionSeconds == before.settings.sessionSeconds ? before.context.tickets : Self.tickets(settings, time)
     let next = try TLSServerContext(settings, tickets: tickets, now: now)
-    for identity in next.identities where identity.notAfter <= now {
+    let inUse = before.context.identities.map(\.thumbprint)
+    for identity in next.identities where identity.notAfter <= now && !inUse.contains(identity.thumbprint) {
       throw .badFile(identity.files.certificateFile, reason: "has expired")
     }
-    return TLSReading(settings: settings, context: next)
+    let isNew =
+      next.identities.map(\.thumbprint) != inUse
+      || next.identities.map(\.stapleExpires) != before.context.identities.map(\.stapleExpires)
+    return TLSReading(settings: settings, context: next, isNew: isNew)
   }
 
   /// New connections get what was read from now on. Any thread.
@@ -65,4 +69,6 @@ public final class TLSServer: Sendable {
 public struct TLSReading: Sendable {
   let settings: TLSServerSettings
   let context: TLSServerContext
+  /// Other certificates, or other OCSP responses, than those in use when they were read.
+  public let isNew: Bool
 }

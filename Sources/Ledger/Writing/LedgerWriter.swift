@@ -51,6 +51,9 @@ public final class LedgerWriter: Sendable {
 
   deinit { close() }
 
+  /// True while a process writes to the ledger of that directory.
+  public static func isInUse(directory: String) -> Bool { LedgerLock.isHeld(directory: directory) }
+
   /// A lane for one event loop.
   /// - Parameter notify: called on the writer's thread after each batch that held entries of this lane; it makes the loop call
   ///   `drain()`, and must not block.

@@ -114,7 +114,7 @@ extension Configuration {
 }
 
 extension Configuration.Upstream {
-  fileprivate func makeTarget(_ contexts: UpstreamContexts) throws -> UpstreamTarget {
+  func makeTarget(_ contexts: UpstreamContexts) throws -> UpstreamTarget {
     guard let tls else { return UpstreamTarget(host: host, port: port) }
     let context = try contexts.value(UpstreamContextKey(tls)) { try tls.context() }
     return UpstreamTarget(host: host, port: port, tls: context)

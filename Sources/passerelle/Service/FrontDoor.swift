@@ -14,8 +14,14 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
   private let number: Atomic<Int>
   private let newest: Mutex<Generation>
   /// By the index of the loop; each is touched on its own loop only.
-  private let seen: UnsafeMutableBufferPointer<Generation>
+  private let seen: UnsafeMutableBufferPointer<Seen>
   private let loops: [EventLoop]
+
+  /// What a loop saw last. An object for each: counting references to one that all share would take its cache line from loop to loop.
+  private final class Seen {
+    let generation: Generation
+    init(_ generation: Generation) { self.generation = generation }
+  }
 
   /// Before the loops run.
   init(_ generation: Generation, loops: [EventLoop]) {
@@ -23,7 +29,7 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
     newest = Mutex(generation)
     self.loops = loops
     seen = .allocate(capacity: loops.count)
-    seen.initialize(repeating: generation)
+    for index in loops.indices { seen.initializeElement(at: index, to: Seen(generation)) }
   }
 
   deinit {
@@ -44,20 +50,23 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
     for loop in loops { loop.execute { [self] in _ = current(on: loop) } }
   }
 
-  private func current(on loop: EventLoop) -> Generation {
+  private func current(on loop: EventLoop) -> Seen {
     let known = seen[loop.index]
-    guard known.number != number.load(ordering: .acquiring) else { return known }
-    let generation = self.generation
-    seen[loop.index] = generation
-    generation.gateway.takeOver(on: loop)
-    return generation
+    guard known.generation.number != number.load(ordering: .acquiring) else { return known }
+    let next = Seen(generation)
+    seen[loop.index] = next
+    next.generation.gateway.takeOver(on: loop)
+    return next
   }
 
-  func bodyBytesMaximum(_ exchange: Exchange) -> Int? { current(on: exchange.loop).gateway.bodyBytesMaximum(exchange) }
+  func bodyBytesMaximum(_ exchange: Exchange) -> Int? {
+    current(on: exchange.loop).generation.gateway.bodyBytesMaximum(exchange)
+  }
 
   func handle(_ exchange: Exchange) {
-    let generation = current(on: exchange.loop)
-    guard !generation.gateway.owns(exchange) else { generation.gateway.handle(exchange); return }
+    let seen = current(on: exchange.loop)
+    guard !seen.generation.gateway.owns(exchange) else { seen.generation.gateway.handle(exchange); return }
+    let generation = seen.generation
     let path = exchange.path.string()
     let (authorization, site) = (generation.authorization, generation.site)
     if authorization.handles(path: path) {
@@ -69,5 +78,7 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
     }
   }
 
-  func reject(_ exchange: Exchange, _ rejection: HTTPRejection) { current(on: exchange.loop).gateway.reject(exchange, rejection) }
+  func reject(_ exchange: Exchange, _ rejection: HTTPRejection) {
+    current(on: exchange.loop).generation.gateway.reject(exchange, rejection)
+  }
 }

@@ -25,6 +25,7 @@ struct ListenerTLS: CertificateControl {
   /// Certificates and rules of all listeners, read and checked.
   struct Reading: Sendable {
     fileprivate var readings: [(server: TLSServer, reading: TLSReading)] = []
+    var isNew: Bool { readings.contains(where: \.reading.isNew) }
   }
 
   /// Reads all files as a configuration names them; nothing changes before `take`.

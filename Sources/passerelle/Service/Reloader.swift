@@ -98,6 +98,7 @@ final class Reloader: ReloadControl, Sendable {
     let trustsTokens = !keys.losesKeys && !changed.contains("audience") && !changed.contains("trustedIssuers")
     let generation = try makers.next(ruleset, outbound.web, trustsTokens: trustsTokens, after: running)
     if ruleset.policiesDigest != running.ruleset.policiesDigest, !changed.contains("policies") { changed.append("policies") }
+    if certificates.isNew { changed.append("certificates") }
     if keys.isNew, !changed.contains("keys") { changed.append("keys") }
     return Next(generation: generation, outbound: outbound, certificates: certificates, keys: keys, changed: changed)
   }
