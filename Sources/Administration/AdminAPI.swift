@@ -31,6 +31,8 @@ public struct AdminDependencies: Sendable {
   public var certificates: (any CertificateControl)?
   /// How it stands with the backends of a running gateway; nil where none runs.
   public var upstreams: (@Sendable () -> [UpstreamState])?
+  /// Of a running gateway; nil where none runs.
+  public var reload: (any ReloadControl)?
 
   public init(
     catalogue: Catalogue, keys: KeyRing, stores: Stores, consents: ConsentRegister, ledger: LedgerWriter, usage: UsageProjection,
@@ -58,9 +60,14 @@ public struct AdminDependencies: Sendable {
 
 /// The admin API: paths to acts. Stateless; any thread.
 public struct AdminAPI: Sendable {
-  let dependencies: AdminDependencies
+  private let current: @Sendable () -> AdminDependencies
+  /// Those of now. An act has the same from its beginning to its end.
+  var dependencies: AdminDependencies { current() }
 
-  public init(_ dependencies: AdminDependencies) { self.dependencies = dependencies }
+  public init(_ dependencies: AdminDependencies) { self.init(current: { dependencies }) }
+
+  /// - Parameter current: asked at the beginning of each act: a reload may have put others in their place.
+  public init(current: @escaping @Sendable () -> AdminDependencies) { self.current = current }
 
   /// One act on one kind of thing; `id` is the path segment that names it.
   typealias Act = @Sendable (AdminAPI, AdminRequest) async throws -> HTTPResponse
@@ -90,6 +97,7 @@ public struct AdminAPI: Sendable {
     ("GET", ["certificates"], { api, _ in try api.listCertificates() }),
     ("POST", ["certificates", "reload"], { api, _ in try await api.reloadCertificates() }),
     ("GET", ["upstreams"], { api, _ in try api.listUpstreams() }),
+    ("POST", ["reload"], { api, _ in try await api.reload() }),
     ("GET", ["usage"], { try await $0.reportUsage($1) }),
     ("GET", ["usage", "statement"], { try await $0.usageStatement($1) }),
     ("GET", ["usage", "records"], { try await $0.usageRecords($1) }),
@@ -107,7 +115,7 @@ public struct AdminAPI: Sendable {
     guard let row = matching.first(where: { $0.method == request.method }) else { return AdminError.methodNotAllowed.response }
     do {
       let wildcard = row.path.firstIndex(of: "*").map { rest[$0] }
-      return try await row.act(self, try AdminRequest(request, id: wildcard))
+      return try await row.act(AdminAPI(dependencies), try AdminRequest(request, id: wildcard))
     } catch let error as AdminError {
       return error.response
     } catch let error as AccountingError {

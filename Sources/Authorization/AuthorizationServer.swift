@@ -16,11 +16,16 @@ public final class AuthorizationServer: Sendable {
   public let tokens: TokenIssuer
   let clients: ClientMemory
 
-  public init(settings: AuthorizationSettings, dependencies: AuthorizationDependencies) {
+  /// - Parameter before: the server whose place it takes, of the same installation: what that one knows of clients' keys is still known.
+  public init(
+    settings: AuthorizationSettings, dependencies: AuthorizationDependencies, succeeding before: AuthorizationServer? = nil
+  ) {
     self.settings = settings
     self.dependencies = dependencies
     tokens = TokenIssuer(settings: settings, keys: dependencies.keys, time: dependencies.time)
-    clients = ClientMemory(store: dependencies.clients, fetch: dependencies.fetchKeySet, time: dependencies.time)
+    clients =
+      before?.clients
+      ?? ClientMemory(store: dependencies.clients, fetch: dependencies.fetchKeySet, time: dependencies.time)
   }
 
   /// True for the endpoints that this server answers itself; the pages that it redirects to are another's.

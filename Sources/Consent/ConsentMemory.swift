@@ -36,19 +36,27 @@ public final class ConsentMemory: @unchecked Sendable {
     let subjectHash: UInt64
     /// Monotonic; from before the question.
     let askedNanoseconds: UInt64
+    /// Of the memory under whose catalogue the record was read.
+    let edition: Int
   }
 
   private let register: ConsentRegister
   private let generationCountMaximum: Int
   private let meter: MemoryMeter
+  /// One higher than that of the memory before it on the loop.
+  private let edition: Int
   // Two generations: when the young one is full it becomes the old one, and what was not asked for since then falls out.
   private var young: [ConsentKey: Entry] = [:]
   private var old: [ConsentKey: Entry] = [:]
 
-  init(register: ConsentRegister, countMaximum: Int, meter: MemoryMeter) {
+  init(register: ConsentRegister, countMaximum: Int, meter: MemoryMeter, succeeding before: ConsentMemory? = nil) {
     self.register = register
     self.meter = meter
     generationCountMaximum = max(1, countMaximum / 2)
+    edition = (before?.edition ?? 0) + 1
+    guard let before else { return }
+    (young, old) = (before.young, before.old)
+    (before.young, before.old) = ([:], [:])
   }
 
   /// Records held now.
@@ -101,7 +109,7 @@ public final class ConsentMemory: @unchecked Sendable {
       remember(
         Entry(
           record: found.record, stamp: found.stamp, hash: key.changeHash, subjectHash: key.subject.changeHash,
-          askedNanoseconds: asked), key)
+          askedNanoseconds: asked, edition: edition), key)
       return decided(question, found.record, register.source.word, time.now())
     } catch {
       guard let validity = register.source.validity, let entry = known(key),
@@ -133,7 +141,7 @@ public final class ConsentMemory: @unchecked Sendable {
     guard case .known(let row) = try register.source.look(key) else { return nil }
     let entry = Entry(
       record: row.map { ConsentRecord($0, register.catalogue) }, stamp: stamp, hash: hash, subjectHash: subjectHash,
-      askedNanoseconds: monotonic)
+      askedNanoseconds: monotonic, edition: edition)
     remember(entry, key)
     return entry
   }
@@ -145,13 +153,26 @@ public final class ConsentMemory: @unchecked Sendable {
 
   /// What is remembered and has not changed since, however old.
   private func known(_ key: ConsentKey) -> Entry? {
-    if let entry = young[key] { return isUnchanged(entry) ? entry : nil }
+    if let entry = young[key] {
+      guard isUnchanged(entry) else { return nil }
+      return entry.edition == edition ? entry : renewed(entry, key)
+    }
     guard let entry = old[key], isUnchanged(entry) else { return nil }
+    guard entry.edition == edition else { return renewed(entry, key) }
     remember(entry, key)
     return entry
   }
 
   private func isUnchanged(_ entry: Entry) -> Bool { entry.stamp == register.changes.stamp(entry.hash, entry.subjectHash) }
+
+  /// What was read under another catalogue, under this one: the same record, whose categories may be other bits now.
+  private func renewed(_ entry: Entry, _ key: ConsentKey) -> Entry {
+    let renewed = Entry(
+      record: entry.record.map { ConsentRecord($0.row, register.catalogue) }, stamp: entry.stamp, hash: entry.hash,
+      subjectHash: entry.subjectHash, askedNanoseconds: entry.askedNanoseconds, edition: edition)
+    remember(renewed, key)
+    return renewed
+  }
 
   private func remember(_ entry: Entry, _ key: ConsentKey) {
     if young.count >= generationCountMaximum {

@@ -80,9 +80,13 @@ public final class ConsentRegister: Sendable {
 
   /// A memory for one event loop.
   ///
-  /// - Parameter meter: counts how often it had the record that was wanted.
-  public func memory(countMaximum: Int, meter: MemoryMeter = MemoryMeter()) -> ConsentMemory {
-    ConsentMemory(register: self, countMaximum: countMaximum, meter: meter)
+  /// - Parameters:
+  ///   - meter: counts how often it had the record that was wanted.
+  ///   - before: the loop's memory until now, under another catalogue; it is empty afterwards. On its loop.
+  public func memory(
+    countMaximum: Int, meter: MemoryMeter = MemoryMeter(), succeeding before: ConsentMemory? = nil
+  ) -> ConsentMemory {
+    ConsentMemory(register: self, countMaximum: countMaximum, meter: meter, succeeding: before)
   }
 
   var now: Timestamp { time.now() }

@@ -38,7 +38,11 @@ final class AccessToken {
   /// Issued elsewhere: there is no grant of ours that could end.
   let isForeign: Bool
   /// The operations that the token's scopes open, by their dense index: a function of the scope claim and the catalogue.
-  let opened: OperationSet
+  private(set) var opened: OperationSet
+  /// `GatewaySettings.generation` of the handler whose catalogue that is.
+  private(set) var generation: Int
+  /// The same of the handler that verified the token.
+  let verifiedIn: Int
   /// The key of the last proof that came with the token, so that it is read once.
   var proofKey: DPoPKey?
   /// The subscriber's number, read when a call first needs it, and again when somebody's was erased.
@@ -60,7 +64,7 @@ final class AccessToken {
 
   init(
     claims: Claims, grant: GrantRecord, client: ClientRecord, clientGeneration: UInt64, grantHash: UInt64,
-    grantStamp: UInt64, isForeign: Bool = false, opened: OperationSet
+    grantStamp: UInt64, isForeign: Bool = false, opened: OperationSet, generation: Int = 0
   ) {
     self.claims = claims
     self.grant = grant
@@ -70,12 +74,21 @@ final class AccessToken {
     self.grantStamp = grantStamp
     self.isForeign = isForeign
     self.opened = opened
+    self.generation = generation
+    verifiedIn = generation
     var entry = LedgerMembers()
     entry.client(claims.client)
     entry.scopes(claims.scopes)
     if let purpose = claims.purpose { entry.purpose(purpose) }
     if !isForeign { entry.text("grant_id", claims.grant.rawValue) }
     ledgerMembers = entry.bytes
+  }
+
+  /// Other policies hold: what followed from those before is worked out anew, and buckets are looked up again.
+  func renew(opened: OperationSet, generation: Int) {
+    self.opened = opened
+    self.generation = generation
+    bucketsGeneration = .max
   }
 
   /// The subscriber of a 3-legged token; nil for a 2-legged one.

@@ -21,6 +21,8 @@ final class Authenticator: Sendable {
   let catalogue: Catalogue
   let dpop: DPoPSettings.Mode
   let trustedIssuers: [TrustedIssuer]
+  let generation: Int
+  let tokensTrustedSince: Int
 
   init(settings: GatewaySettings, dependencies: GatewayDependencies) {
     keys = dependencies.keys
@@ -31,6 +33,8 @@ final class Authenticator: Sendable {
     catalogue = dependencies.catalogue
     dpop = settings.dpop.mode
     trustedIssuers = settings.trustedIssuers
+    generation = settings.generation
+    tokensTrustedSince = settings.tokensTrustedSince
   }
 
   /// Seconds by which the clocks of issuer and gateway may differ when a token says "not before".
@@ -61,7 +65,7 @@ final class Authenticator: Sendable {
     memory.remember(
       AccessToken(
         claims: parts.claims, grant: parts.grant, client: client, clientGeneration: generation, grantHash: 0, grantStamp: 0,
-        isForeign: true, opened: catalogue.operations(openedBy: parts.claims.scopes)),
+        isForeign: true, opened: catalogue.operations(openedBy: parts.claims.scopes), generation: self.generation),
       memory.fingerprint(foreign.text.span))
   }
 
@@ -69,7 +73,7 @@ final class Authenticator: Sendable {
     -> Authentication
   {
     let fingerprint = memory.fingerprint(text)
-    if let known = memory.token(fingerprint) {
+    if let known = memory.token(fingerprint), known.verifiedIn >= tokensTrustedSince {
       do throws(APIError) {
         try stillStands(known, now)
         return .known(known)
@@ -111,6 +115,9 @@ final class Authenticator: Sendable {
 
   /// A remembered token: its time, its client and its grant, as they are now (A24).
   private func stillStands(_ token: AccessToken, _ now: Timestamp) throws(APIError) {
+    if token.generation != generation {
+      token.renew(opened: catalogue.operations(openedBy: token.claims.scopes), generation: generation)
+    }
     guard now < token.claims.expiresAt else { throw APIError(.unauthenticated, "token_expired") }
     let generation = clients.generation
     if generation != token.clientGeneration {
@@ -139,7 +146,7 @@ final class Authenticator: Sendable {
     let grant = try liveGrant(claims)
     return AccessToken(
       claims: claims, grant: grant, client: client, clientGeneration: generation, grantHash: grantHash,
-      grantStamp: stamp, opened: catalogue.operations(openedBy: claims.scopes))
+      grantStamp: stamp, opened: catalogue.operations(openedBy: claims.scopes), generation: self.generation)
   }
 
   private func enabledClient(_ id: ClientID) throws(APIError) -> ClientRecord {

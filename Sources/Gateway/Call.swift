@@ -15,7 +15,7 @@ import Wire
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
   private let loop: LoopState
-  private let gateway: GatewayHandler
+  let gateway: GatewayHandler
 
   // What the stages learnt, in their order.
   private var route = RouteMatch.notOurs

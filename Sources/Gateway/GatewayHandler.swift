@@ -41,6 +41,10 @@ public struct GatewaySettings: Sendable {
   public var trustedIssuers: [TrustedIssuer] = []
   /// Refusals of calls without a good token that one source may have in the ledger a minute; 0 for no limit.
   public var unauthenticatedPerMinute = 600
+  /// Which of the handlers that followed one another in this process this one is.
+  public var generation = 0
+  /// Tokens that a handler before this one verified are verified anew: their issuer, audience or keys may be good no more.
+  public var tokensTrustedSince = 0
 
   public init(issuer: String, audience: String, host: String, isSecure: Bool, upstreams: [String: Upstream]) {
     self.issuer = issuer
@@ -93,7 +97,7 @@ public struct GatewayDependencies: Sendable {
 ///
 /// Shared by all loops; what changes lives in the `LoopState` of each loop.
 public final class GatewayHandler: RequestHandler, @unchecked Sendable {
-  let settings: GatewaySettings
+  public let settings: GatewaySettings
   let dependencies: GatewayDependencies
   let authenticator: Authenticator
   let foreignAuthenticator: ForeignAuthenticator
@@ -106,7 +110,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
   /// Calls that came when there was too much to do.
-  let shed: CountedRefusals
+  var shed: CountedRefusals { memory.shed }
+  public let memory: GatewayMemory
   let notices: UpstreamNotices
   /// By name in the configuration.
   let upstreamsByName: [String: Upstream]
@@ -118,35 +123,44 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   /// Where the meter counts each operation.
   let meterPlaces: [Int]
   /// By the index of the loop; each is touched on its own loop only, which is what makes this class safe to share.
-  private var loops: [LoopState?]
+  private let loops: UnsafeMutableBufferPointer<LoopState?>
 
-  /// - Parameters:
-  ///   - loops: the loops on which exchanges will come.
-  ///   - previous: the handler whose place this one takes, on the same loops: upstreams whose settings are the same go on with their
-  ///     connections and with what is known of their targets. Give it `retireUpstreams(keptBy:)` afterwards.
-  public init(
-    settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop], replacing previous: GatewayHandler? = nil
+  /// A gateway that begins with nothing remembered.
+  ///
+  /// - Parameter loops: the loops on which exchanges will come.
+  public convenience init(settings: GatewaySettings, dependencies: GatewayDependencies, loops: [EventLoop]) {
+    self.init(
+      settings: settings, dependencies: dependencies,
+      memory: GatewayMemory(settings: settings, dependencies: dependencies, loops: loops), previous: nil)
+  }
+
+  /// A gateway that takes the place of another, on the same loops: it goes on with what that one remembers, and upstreams whose settings
+  /// are the same go on with their connections and with what is known of their targets. Give that one `retireUpstreams(keptBy:)`
+  /// afterwards.
+  public convenience init(settings: GatewaySettings, dependencies: GatewayDependencies, replacing previous: GatewayHandler) {
+    self.init(settings: settings, dependencies: dependencies, memory: previous.memory, previous: previous)
+  }
+
+  private init(
+    settings: GatewaySettings, dependencies: GatewayDependencies, memory: GatewayMemory, previous: GatewayHandler?
   ) {
     self.settings = settings
     self.dependencies = dependencies
+    self.memory = memory
     let catalogue = dependencies.catalogue
     authenticator = Authenticator(settings: settings, dependencies: dependencies)
     foreignAuthenticator = ForeignAuthenticator(
       clients: dependencies.clients, subjects: dependencies.subjects, catalogue: catalogue)
     guard let origin = TargetURI(settings.issuer) else { preconditionFailure("an issuer is a URL") }
-    proofs = ProofCheck(
-      origin: origin, demanded: settings.dpop.demandedClaims,
-      memory: ProofMemory(countMaximum: settings.dpop.proofsRemembered, start: dependencies.time.now()))
-    limiter = Limiter(rates: RateLimiter(), quotas: QuotaCounters(used: dependencies.quotaUsed, at: dependencies.time.now()))
+    proofs = ProofCheck(origin: origin, demanded: settings.dpop.demandedClaims, memory: memory.proofs)
+    limiter = Limiter(rates: memory.rates, quotas: memory.quotas)
     subjects = SubjectFinder(subjects: dependencies.subjects)
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     notices = UpstreamNotices(tell: dependencies.notice)
-    unauthenticated = UnauthenticatedRefusals(
-      perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
-    shed = CountedRefusals(event: "api.refused_overload", reason: "overload", status: 503, ledger: dependencies.ledger)
-    upstreamsByName = Self.makeUpstreams(settings, dependencies, loops, previous)
+    unauthenticated = memory.unauthenticated
+    upstreamsByName = Self.makeUpstreams(settings, dependencies, memory.loops.map(\.loop), previous)
     upstreams = catalogue.operationsByIndex.map { [upstreamsByName] in
       $0.isServedHere ? nil : upstreamsByName[$0.api.rawValue] ?? upstreamsByName["*"]
     }
@@ -159,14 +173,19 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
       dependencies.meter.place(
         of: CallMeter.OperationName(api: $0.api.rawValue, version: $0.version, operation: $0.id.rawValue))
     }
-    self.loops = []
-    self.loops = loops.map { LoopState(gateway: self, loop: $0) }
+    loops = .allocate(capacity: memory.loops.count)
+    loops.initialize(repeating: nil)
+  }
+
+  deinit {
+    loops.deinitialize()
+    loops.deallocate()
   }
 
   /// Writes what is still to be told, when no call comes any more.
   public func finish() async {
     await unauthenticated.untold.tell()
-    await shed.tell()
+    await memory.shed.tell()
   }
 
   /// True when the path of the request, whose head is read, belongs to an API of the catalogue.
@@ -182,7 +201,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     return operation.bodyBytesMaximum
   }
 
-  public func handle(_ exchange: Exchange) { call(of: exchange).proceed() }
+  /// A call ends with the handler that it began with, whoever has taken its place since then.
+  public func handle(_ exchange: Exchange) { (exchange.handlerState as? Call ?? call(of: exchange)).proceed() }
 
   /// There is too much to do: the call is refused before anything of it is looked at, and counted.
   public func shed(_ exchange: Exchange) {
@@ -191,8 +211,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   }
 
   private func call(of exchange: Exchange) -> Call {
-    if let call = exchange.handlerState as? Call { return call }
-    let call = Call(exchange, state(of: exchange))
+    if let call = exchange.handlerState as? Call, call.gateway === self { return call }
+    let call = Call(exchange, state(on: exchange.loop))
     exchange.handlerState = call
     return call
   }
@@ -204,5 +224,18 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     Rejection.send(exchange, rejection)
   }
 
-  private func state(of exchange: Exchange) -> LoopState { loops[exchange.loop.index]! }
+  // MARK: One handler after another
+
+  /// From now on the loop's exchanges come here: takes over what the handler before this one kept for the loop. On the loop.
+  public func takeOver(on loop: EventLoop) { _ = state(on: loop) }
+
+  private func state(on loop: EventLoop) -> LoopState {
+    if let state = loops[loop.index] { return state }
+    let state = LoopState(gateway: self, memory: memory.loops[loop.index])
+    loops[loop.index] = state
+    return state
+  }
+
+  /// Lets go of a loop's state; calls that are under way keep it to their end. On the loop.
+  func letGo(of loop: EventLoop) { loops[loop.index] = nil }
 }

@@ -98,7 +98,7 @@ struct Limiter {
     token.bucketsGeneration = token.clientGeneration
     token.buckets = [
       token.client.requestsPerMinute.map { limit in
-        rates.bucket(for: .init(client: token.claims.client.rawValue, operation: -1, callsPerMinute: limit, burst: limit))
+        rates.bucket(for: .init(client: token.claims.client.rawValue, operation: nil, callsPerMinute: limit, burst: limit))
       }
     ]
   }
@@ -110,8 +110,9 @@ struct Limiter {
     while token.buckets.count <= slot { token.buckets.append(nil) }
     let bucket = rates.bucket(
       for: .init(
-        client: token.claims.client.rawValue, operation: operation.index, callsPerMinute: limit.requestsPerMinute,
-        burst: limit.burst))
+        client: token.claims.client.rawValue,
+        operation: .init(api: operation.api.rawValue, version: operation.version, id: operation.id.rawValue),
+        callsPerMinute: limit.requestsPerMinute, burst: limit.burst))
     token.buckets[slot] = bucket
     return bucket
   }

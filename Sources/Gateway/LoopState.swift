@@ -11,27 +11,30 @@ final class LoopState: @unchecked Sendable {
   let loop: EventLoop
   let consents: ConsentMemory
   let ledger: LedgerLane
-  var tokens: TokenMemory
+  private let memory: LoopMemory
   var tape = JSONTape()
   var entry = LedgerMembers()
   let meter: LoopMeter
-  private var loads: [ClientID: ClientLoad] = [:]
 
-  init(gateway: GatewayHandler, loop: EventLoop) {
+  /// Takes the place of the loop's present state. Before the loop runs, or on it.
+  init(gateway: GatewayHandler, memory: LoopMemory) {
     self.gateway = gateway
-    self.loop = loop
-    meter = gateway.dependencies.meter.loop(loop.index)
+    self.memory = memory
+    loop = memory.loop
+    ledger = memory.ledger
+    meter = memory.meter
+    let before = memory.state
     consents = gateway.dependencies.consents.memory(
-      countMaximum: gateway.settings.consentsRemembered, meter: meter.consents)
-    tokens = TokenMemory(countMaximum: gateway.settings.tokensRemembered, meter: meter.tokens)
-    ledger = gateway.dependencies.ledger.makeLane(notify: { [loop] in loop.wake() })
-    loop.onWake { [weak self] in self?.ledger.drain() }
-    // The entries of one turn share one wake of the writer, and with it one flush of the disk.
-    loop.onTurnEnd { [weak self] in
-      guard let self else { return }
-      self.ledger.flush()
-      meter.note(loop.admission)
-    }
+      countMaximum: gateway.settings.consentsRemembered, meter: meter.consents, succeeding: before?.consents)
+    memory.tokens.setCountMaximum(gateway.settings.tokensRemembered)
+    memory.state = self
+    before?.gateway.letGo(of: loop)
+  }
+
+  /// The tokens that were verified on this loop, whatever handler it was for.
+  var tokens: TokenMemory {
+    get { memory.tokens }
+    _modify { yield &memory.tokens }
   }
 
   /// Where a call is counted. A token remembers its own rows, so that this looks nothing up for one that came before.
@@ -49,8 +52,8 @@ final class LoopState: @unchecked Sendable {
   /// What the client of a token has under way here.
   func load(of token: AccessToken) -> ClientLoad {
     if let load = token.load { return load }
-    let load = loads[token.claims.client] ?? ClientLoad()
-    loads[token.claims.client] = load
+    let load = memory.loads[token.claims.client] ?? ClientLoad()
+    memory.loads[token.claims.client] = load
     token.load = load
     return load
   }

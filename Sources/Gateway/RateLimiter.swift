@@ -62,10 +62,16 @@ final class RateLimiter: Sendable {
   struct Key: Hashable {
     /// The client, by its identifier.
     var client: String
-    /// The dense index of the operation, or -1 for the client's own bucket over all operations.
-    var operation: Int
+    /// The operation, by names that other policies do not change; nil for the client's own bucket over all operations.
+    var operation: Operation?
     var callsPerMinute: Int
     var burst: Int
+
+    struct Operation: Hashable {
+      var api: String
+      var version: String
+      var id: String
+    }
   }
 
   private let buckets = Mutex<[Key: RateBucket]>([:])

@@ -9,7 +9,7 @@ import Telemetry
 struct TokenMemory {
   private var young: [Fingerprint: AccessToken] = [:]
   private var old: [Fingerprint: AccessToken] = [:]
-  private let generationCountMaximum: Int
+  private var generationCountMaximum: Int
   private let fingerprints = Fingerprints()
   private let meter: MemoryMeter
 
@@ -19,6 +19,9 @@ struct TokenMemory {
     generationCountMaximum = max(1, countMaximum / 2)
     young.reserveCapacity(min(generationCountMaximum, 1024))
   }
+
+  /// From now on it holds so many at most; those that are too many fall out as they grow old.
+  mutating func setCountMaximum(_ countMaximum: Int) { generationCountMaximum = max(1, countMaximum / 2) }
 
   func fingerprint(_ text: Span<UInt8>) -> Fingerprint { fingerprints.fingerprint(text) }
 

@@ -28,33 +28,40 @@ final class UnauthenticatedRefusals: Sendable {
 
   /// By source, the theoretical arrival time of its bucket (`RateBucket`).
   private struct Buckets {
+    var intervalNanoseconds: UInt64 = 0
+    var depthNanoseconds: UInt64 = 0
     var young: [Source: UInt64] = [:]
     var old: [Source: UInt64] = [:]
   }
 
-  private let intervalNanoseconds: UInt64
-  private let depthNanoseconds: UInt64
   private let buckets = Mutex(Buckets())
   /// Those beyond the measure.
   let untold: CountedRefusals
 
   /// - Parameter perMinute: of one source, and at once; 0 for no limit.
   init(perMinute: Int, ledger: LedgerWriter) {
-    let perMinute = UInt64(max(0, perMinute))
-    intervalNanoseconds = perMinute == 0 ? 0 : (60_000_000_000 + perMinute - 1) / perMinute
-    depthNanoseconds = intervalNanoseconds * perMinute
     untold = CountedRefusals(
       event: "api.refused_unauthenticated", reason: "source_limit", status: 429, ledger: ledger)
+    limit(perMinute: perMinute)
+  }
+
+  /// From now on this is the measure; 0 for no limit. What a source has spent stays spent.
+  func limit(perMinute: Int) {
+    let perMinute = UInt64(max(0, perMinute))
+    buckets.withLock { buckets in
+      buckets.intervalNanoseconds = perMinute == 0 ? 0 : (60_000_000_000 + perMinute - 1) / perMinute
+      buckets.depthNanoseconds = buckets.intervalNanoseconds * perMinute
+    }
   }
 
   /// Nil when the refusal gets its entry; otherwise the seconds after which another one does.
   func admit(_ address: SocketAddress, at now: UInt64) -> Int? {
-    guard intervalNanoseconds > 0 else { return nil }
     let source = Source(address)
     return buckets.withLock { buckets in
-      let next = max(buckets.young[source] ?? buckets.old[source] ?? 0, now) + intervalNanoseconds
-      guard next <= now + depthNanoseconds else {
-        return max(1, Int((next - now - depthNanoseconds + 999_999_999) / 1_000_000_000))
+      guard buckets.intervalNanoseconds > 0 else { return nil }
+      let next = max(buckets.young[source] ?? buckets.old[source] ?? 0, now) + buckets.intervalNanoseconds
+      guard next <= now + buckets.depthNanoseconds else {
+        return max(1, Int((next - now - buckets.depthNanoseconds + 999_999_999) / 1_000_000_000))
       }
       if buckets.young[source] == nil, buckets.young.count >= Self.sourcesMaximum / 2 {
         buckets.old = buckets.young

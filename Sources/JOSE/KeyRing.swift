@@ -35,17 +35,19 @@ public final class KeyRing: Sendable {
   public let audit: SigningKey
   private let signing: Mutex<SigningKeys>
   private let rotation = Mutex<Void>(())
+  /// Digests of the secrets in `secretNames`, by which a change of their files is noticed.
+  private let secretDigests: [Digest32]
   private let time: any TimeSource
 
-  private init(
-    directory: String, signing: SigningKeys, pairwise: HMACKey, lookup: HMACKey, sealing: SealingKey, audit: SigningKey,
-    time: any TimeSource
-  ) {
+  private static let (pairwiseName, lookupName, sealingName) = ("pairwise.key", "subject-lookup.key", "subject-sealing.key")
+
+  private init(directory: String, signing: SigningKeys, secrets: [[UInt8]], audit: SigningKey, time: any TimeSource) {
     self.directory = directory
     self.signing = Mutex(signing)
-    self.pairwise = pairwise
-    self.lookup = lookup
-    self.sealing = sealing
+    pairwise = HMACKey(secrets[0])
+    lookup = HMACKey(secrets[1])
+    sealing = SealingKey(secrets[2])
+    secretDigests = secrets.map { SHA256.digest($0) }
     self.audit = audit
     self.time = time
   }
@@ -117,11 +119,11 @@ public final class KeyRing: Sendable {
       rsa: try signingKey(directory + "/signing-rs256.pem", absent, .rs256, isRenewed: true),
       retired: try RetiredKey.all(in: directory),
       since: try KeyFile.changed(current))
+    var secrets: [[UInt8]] = []
+    for name in [pairwiseName, lookupName, sealingName] { secrets.append(try secret(directory + "/" + name, absent)) }
     return KeyRing(
-      directory: directory, signing: signing, pairwise: HMACKey(try secret(directory + "/pairwise.key", absent)),
-      lookup: HMACKey(try secret(directory + "/subject-lookup.key", absent)),
-      sealing: SealingKey(try secret(directory + "/subject-sealing.key", absent)),
-      audit: try signingKey(directory + "/audit.pem", absent), time: time)
+      directory: directory, signing: signing, secrets: secrets, audit: try signingKey(directory + "/audit.pem", absent),
+      time: time)
   }
 
   /// False when the file is missing and may be made.
@@ -129,6 +131,57 @@ public final class KeyRing: Sendable {
     guard try KeyFile.isMissing(file) else { return true }
     guard absent == .make || isRenewed else { throw KeyFileError(file: file, reason: missing) }
     return false
+  }
+
+  // MARK: Reading again
+
+  /// Signing keys that were read and are not used yet.
+  public struct Reading: Sendable {
+    let signing: SigningKeys
+    /// Of the key that signed when they were read.
+    let replacedKID: String
+    /// A key that verified tokens until now is not among them.
+    public let losesKeys: Bool
+    /// Another set of keys than before.
+    public let isNew: Bool
+  }
+
+  /// Reads the signing keys again, as they are in the files now; nothing is generated and nothing changes before `take`.
+  ///
+  /// - Throws: `KeyFileError` when a file is missing or no good, and for another key of those that cannot change while the gateway
+  ///   runs: what they made or found before would be lost.
+  public func read() throws(KeyFileError) -> Reading {
+    for (name, digest) in zip([Self.pairwiseName, Self.lookupName, Self.sealingName], secretDigests) {
+      guard SHA256.digest(try Self.storedSecret(directory + "/" + name)) == digest else { throw needsRestart(name) }
+    }
+    guard try SigningKey.load(file: directory + "/audit.pem").kid == audit.kid else { throw needsRestart("audit.pem") }
+    let now = time.now()
+    return try rotation.withLock { _ throws(KeyFileError) in
+      let (name, before) = (directory + "/signing", signing.withLock { $0 })
+      let read = SigningKeys(
+        current: try Self.load(name + ".pem", .es256), next: try Self.load(name + "-next.pem", .es256),
+        rsa: try Self.load(name + "-rs256.pem", .rs256), retired: try RetiredKey.all(in: directory),
+        since: try KeyFile.changed(name + ".pem"))
+      let (kids, kidsBefore) = (Set(read.published(at: now).map(\.kid)), Set(before.published(at: now).map(\.kid)))
+      return Reading(
+        signing: read, replacedKID: before.current.kid, losesKeys: !kidsBefore.isSubset(of: kids),
+        isNew: kids != kidsBefore || read.current.kid != before.current.kid)
+    }
+  }
+
+  /// Uses what was read from now on. Where a rotation came in between, its keys stay: they are in the same files. Any thread.
+  public func take(_ reading: Reading) {
+    signing.withLock { if $0.current.kid == reading.replacedKID { $0 = reading.signing } }
+  }
+
+  private func needsRestart(_ name: String) -> KeyFileError {
+    KeyFileError(file: directory + "/" + name, reason: "is another key than the one in use, which needs a restart")
+  }
+
+  private static func load(_ file: String, _ algorithm: SignatureAlgorithm) throws(KeyFileError) -> SigningKey {
+    let key = try SigningKey.load(file: file)
+    guard key.algorithm == algorithm else { throw KeyFileError(file: file, reason: "is not a key for \(algorithm.rawValue)") }
+    return key
   }
 
   /// The key that signs now.
@@ -231,6 +284,14 @@ public final class KeyRing: Sendable {
     if try isThere(file, absent) { return try storedSecret(file) }
     let bytes = Random.bytes(32)
     try KeyFile.write(Array((Base64URL.encode(bytes) + "\n").utf8), to: file)
+    return bytes
+  }
+
+  private static func decodedSecret(_ file: String) throws(KeyFileError) -> [UInt8] {
+    let text = try KeyFile.read(file)
+    guard let bytes = Base64URL.decode(String(decoding: text, as: UTF8.self).trimmingNewlines()), bytes.count == 32 else {
+      throw KeyFileError(file: file, reason: "is not 32 bytes in base64url")
+    }
     return bytes
   }
 }

@@ -20,10 +20,25 @@ public final class Listener: Sendable {
   ///   - port: 0 lets the system choose.
   ///   - tls: nil for plain TCP.
   /// - Throws: `WireError`, for a busy port among others.
-  public init(
+  public convenience init(
     address host: String, port: Int, group: EventLoopGroup, handler: any RequestHandler, limits: ServerLimits = ServerLimits(),
     tls: TLSServer? = nil
   ) throws(WireError) {
+    self.init(adopting: try Self.bound(host, port), group: group, handler: handler, limits: limits, tls: tls)
+  }
+
+  /// Accepts from a socket that listens already, and that is this listener's from now on; nothing is accepted before `start`.
+  public init(
+    adopting descriptor: Int32, group: EventLoopGroup, handler: any RequestHandler, limits: ServerLimits = ServerLimits(),
+    tls: TLSServer? = nil
+  ) {
+    port = ListeningSocket.address(descriptor).port
+    self.group = group
+    state = ListenerState(handler: handler, limits: limits, tls: tls, loops: group.loops)
+    acceptor = Acceptor(descriptor: descriptor, state: state, group: group)
+  }
+
+  private static func bound(_ host: String, _ port: Int) throws(WireError) -> Int32 {
     guard let address = SocketAddress(ip: host, port: port) else { throw .badAddress(host) }
     let descriptor = passerelle_tcp_socket(address.family)
     guard descriptor >= 0 else { throw .system("socket", errno) }
@@ -35,10 +50,12 @@ public final class Listener: Sendable {
       Glibc.close(descriptor)
       throw .system("bind", code)
     }
-    self.port = Listener.boundPort(descriptor)
-    self.group = group
-    state = ListenerState(handler: handler, limits: limits, tls: tls, loops: group.loops)
-    acceptor = Acceptor(descriptor: descriptor, state: state, group: group)
+    return descriptor
+  }
+
+  /// From now on connections that come in have these limits; those that are there keep theirs. Any thread.
+  public func setLimits(_ limits: ServerLimits) {
+    for (index, loop) in group.loops.enumerated() { loop.execute { [state] in state.setLimits(limits, ofLoopAt: index) } }
   }
 
   /// Begins to accept.
@@ -68,15 +85,6 @@ public final class Listener: Sendable {
       loop.execute { [state] in state.closeConnections(of: index, onlyIdle: false) }
     }
   }
-
-  private static func boundPort(_ descriptor: Int32) -> Int {
-    var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    _ = withUnsafeMutablePointer(to: &storage) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-    }
-    return SocketAddress(storage: storage).port
-  }
 }
 
 /// What a listener knows of a connection, be it in its handshake or beyond. Confined to its loop.
@@ -89,7 +97,6 @@ protocol ListenerMember: AnyObject {
 /// What the connections of a listener share. The registries are each confined to their loop; the rest is atomic or constant.
 final class ListenerState: @unchecked Sendable {
   let handler: any RequestHandler
-  let limits: ServerLimits
   let tls: TLSServer?
   let connectionCount = Atomic<Int>(0)
   let acceptedCount = Atomic<Int>(0)
@@ -98,20 +105,31 @@ final class ListenerState: @unchecked Sendable {
   private let places: [ObjectIdentifier: Int]
   /// One dictionary a loop, in storage that never moves, so that loops do not share an array's own bookkeeping.
   private let storage: UnsafeMutableBufferPointer<[ObjectIdentifier: any ListenerMember]>
+  /// Of new connections, likewise one a loop.
+  private let limits: UnsafeMutableBufferPointer<ServerLimits>
 
   init(handler: any RequestHandler, limits: ServerLimits, tls: TLSServer?, loops: [EventLoop]) {
     self.handler = handler
-    self.limits = limits
     self.tls = tls
     places = Dictionary(uniqueKeysWithValues: loops.enumerated().map { (ObjectIdentifier($1), $0) })
     storage = .allocate(capacity: loops.count)
     storage.initialize(repeating: [:])
+    self.limits = .allocate(capacity: loops.count)
+    self.limits.initialize(repeating: limits)
   }
 
   deinit {
     storage.deinitialize()
     storage.deallocate()
+    limits.deinitialize()
+    limits.deallocate()
   }
+
+  /// For a new connection. On its loop.
+  func limits(on loop: EventLoop) -> ServerLimits { limits[places[ObjectIdentifier(loop)]!] }
+
+  /// On the loop with that index.
+  func setLimits(_ new: ServerLimits, ofLoopAt index: Int) { limits[index] = new }
 
   var isDraining: Bool { isDrainingFlag.load(ordering: .relaxed) }
 
@@ -189,7 +207,7 @@ private final class Acceptor: Pollable, @unchecked Sendable {
   func becameDead() { stop() }
 
   private func give(_ accepted: Int32, _ address: SocketAddress) {
-    guard state.connectionCount.load(ordering: .relaxed) < state.limits.connectionsMaximum else {
+    guard state.connectionCount.load(ordering: .relaxed) < state.limits(on: group.loops[0]).connectionsMaximum else {
       close(accepted)
       state.refusedCount.add(1, ordering: .relaxed)
       return

@@ -27,7 +27,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
   let tls: TLSTransport?
   let listener: ListenerState
   let loop: EventLoop
-  var limits: ServerLimits { listener.limits }
+  let limits: ServerLimits
   var phase = Phase.idle
   var buffer: ReadBuffer?
   var chunks: ChunkedDecoder?
@@ -65,7 +65,8 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     self.tls = tls
     self.listener = listener
     self.loop = loop
-    parser = HeadParser(.request, limits: listener.limits.headLimits)
+    limits = listener.limits(on: loop)
+    parser = HeadParser(.request, limits: limits.headLimits)
     exchange = Exchange(
       connection: self, fields: parser.fields, loop: loop, remoteAddress: remoteAddress, clientCertificate: tls?.clientCertificate
     )

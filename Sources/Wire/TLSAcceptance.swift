@@ -29,7 +29,7 @@ final class TLSAcceptance: Pollable, TimerTarget, ListenerMember, @unchecked Sen
   func start() -> Bool {
     guard let tag = try? loop.add(transport.descriptor, self) else { return false }
     self.tag = tag
-    loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(listener.limits.headSecondsMaximum) * 1_000_000_000)
+    loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(listener.limits(on: loop).headSecondsMaximum) * 1_000_000_000)
     return true
   }
 

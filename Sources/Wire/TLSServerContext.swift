@@ -16,7 +16,7 @@ final class TLSServerContext: Sendable {
 
   let identities: [TLSIdentity]
   let asksForCertificates: Bool
-  private let tickets: TLSTicketKeys?
+  let tickets: TLSTicketKeys?
   private let hooks: UnsafeHooks
   // Sound: written in `init` alone; OpenSSL counts references to a context with atomics.
   nonisolated(unsafe) private let contexts: [[Int]: OpaquePointer]

@@ -6,16 +6,22 @@ protocol Verb {
   /// The forms it takes, without the program's name.
   static var usage: [String] { get }
   static var options: [OptionDefinition] { get }
+  /// What else `--help` says; nil for nothing.
+  static var notes: String? { get }
   /// - Throws: `UsageError` for what cannot be understood, `CommandFailure` for what failed.
   static func run(_ arguments: Arguments) async throws
+}
+
+extension Verb {
+  static var notes: String? { nil }
 }
 
 /// The table of verbs, in the order of the overview.
 enum Verbs {
   static var all: [any Verb.Type] {
     [
-      DemoVerb.self, ServeVerb.self, CheckVerb.self, KeysVerb.self, CertificatesVerb.self, ClientsVerb.self, ConsentsVerb.self,
-      SubjectsVerb.self, PoliciesVerb.self, UpstreamsVerb.self,
+      DemoVerb.self, ServeVerb.self, CheckVerb.self, ReloadVerb.self, HealthVerb.self, KeysVerb.self, CertificatesVerb.self,
+      ClientsVerb.self, ConsentsVerb.self, SubjectsVerb.self, PoliciesVerb.self, UpstreamsVerb.self,
       AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
     ]
   }
@@ -43,6 +49,7 @@ enum Help {
 
   static func verb(_ verb: any Verb.Type) -> String {
     var text = verb.summary + "\n\n" + usage(verb)
+    if let notes = verb.notes { text += "\n\n" + notes }
     guard !verb.options.isEmpty else { return text }
     let labels = verb.options.map { $0.name + ($0.value.map { " " + $0 } ?? "") }
     let width = labels.map(\.count).max() ?? 0

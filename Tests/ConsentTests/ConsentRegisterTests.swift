@@ -114,6 +114,19 @@ private final class QueueExecutor: TaskExecutor {
     #expect(observer.kinds.withLock { $0 } == ["objected", "granted"])
   }
 
+  /// Under another catalogue the same record is worked out anew; what was asked before is not asked for again.
+  @Test func aMemoryGoesOnUnderAnotherCatalogue() async throws {
+    let memory = register.memory(countMaximum: 10)
+    let row = try await grant()
+    #expect(try isPermitted(memory))
+    let next = register.memory(countMaximum: 10, succeeding: memory)
+    #expect(memory.count == 0 && next.count == 1)
+    #expect(try isPermitted(next))
+    _ = try await register.revoke(row.id, actor: "subscriber", reason: "test")
+    #expect(try !isPermitted(next))
+    #expect(try !isPermitted(memory), "calls of before are told too")
+  }
+
   /// The caller's thread may be busy for long: what it has made durable must be seen all the same.
   @Test func aWithdrawalIsSeenThoughItsCallerIsHeldUp() async throws {
     let memory = register.memory(countMaximum: 10)

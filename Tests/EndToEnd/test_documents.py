@@ -1,5 +1,5 @@
 """What the documents name is there."""
-import os, re
+import glob, os, re
 
 from harness import REPOSITORY
 
@@ -16,3 +16,14 @@ def test_the_files_and_tests_of_the_profiles_table_exist():
             missing.append(name)
         named += 1
     assert named > 150 and not missing, missing
+
+
+def test_the_example_shows_every_key_that_the_readers_ask_for():
+    """The other way round, the program itself refuses a key that no reader asks for; `ConfigurationTests` loads the example."""
+    sources = os.path.join(REPOSITORY, "Sources")
+    files = glob.glob(f"{sources}/passerelle/Configuration/*.swift") + [
+        f"{sources}/passerelle/Streaming/StreamSettings.swift", f"{sources}/Accounting/PlanReader.swift"]
+    asked = {key for file in files for key in re.findall(r'\w*(?:[rR]eader|inner)\.\w+\(\s*"(\w+)"', open(file).read())}
+    example = open(os.path.join(REPOSITORY, "deploy", "passerelle.example.json")).read()
+    missing = sorted(key for key in asked if f'"{key}"' not in example)
+    assert len(asked) > 100 and not missing, missing

@@ -261,7 +261,7 @@ def test_certificates_change_under_load_without_a_lost_request(changing):
     for visitor in visitors:
         visitor.join()
     assert not faults and counts[0] > 20
-    assert changing.logged("listen.tls: certificates read again")
+    assert changing.logged(f"reloaded {changing.configuration}: changed: certificates")
 
 
 @pytest.mark.parametrize("name, change, text", [
@@ -273,7 +273,7 @@ def test_certificates_change_under_load_without_a_lost_request(changing):
 def test_a_wrong_certificate_changes_nothing_and_is_said(changing, name, change, text):
     change(changing.authority)
     changing.process.send_signal(signal.SIGHUP)
-    assert changing.logged("the certificates stay as they were") and text in open(changing.log).read()
+    assert changing.logged("everything stays as it was: ") and text in open(changing.log).read()
     assert "PRIVATE" not in open(changing.log).read()
     assert subject(changing) == "first"
     refused = changing.command("certificates", "reload", check=False)

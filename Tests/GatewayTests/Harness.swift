@@ -84,9 +84,9 @@ final class TestGateway: Sendable {
   func handler(upstreams: [String: GatewaySettings.Upstream], replacing previous: GatewayHandler? = nil) -> GatewayHandler {
     let settings = GatewaySettings(
       issuer: Self.issuer, audience: Self.issuer, host: "api.example", isSecure: true, upstreams: upstreams)
-    return GatewayHandler(
-      settings: settings, dependencies: Self.dependencies(catalogue, keys, stores, ledger, time), loops: group.loops,
-      replacing: previous)
+    let dependencies = Self.dependencies(catalogue, keys, stores, ledger, time)
+    if let previous { return GatewayHandler(settings: settings, dependencies: dependencies, replacing: previous) }
+    return GatewayHandler(settings: settings, dependencies: dependencies, loops: group.loops)
   }
 
   /// The shipped policies, read once.

@@ -55,7 +55,7 @@ import Testing
 
   @Test func oneKeyIsOneBucketAndAChangedLimitAnother() {
     let limiter = RateLimiter()
-    let key = RateLimiter.Key(client: "a", operation: 1, callsPerMinute: 5, burst: 5)
+    let key = RateLimiter.Key(client: "a", operation: .init(api: "a", version: "v1", id: "o"), callsPerMinute: 5, burst: 5)
     #expect(limiter.bucket(for: key) === limiter.bucket(for: key))
     var changed = key
     changed.callsPerMinute = 6

@@ -94,6 +94,52 @@ import Testing
     #expect(throws: KeyFileError.self) { try KeyRing.openOrCreate(directory: directory) }
   }
 
+  @Test func whatIsReadAgainIsUsedOnceItIsTaken() throws {
+    let ring = try KeyRing.openOrCreate(directory: directory)
+    let (before, fresh) = (ring.current, try SigningKey.generate(.es256))
+    let same = try ring.read()
+    #expect(!same.isNew && !same.losesKeys)
+    try fresh.save(to: directory + "/signing.pem")
+    let reading = try ring.read()
+    #expect(ring.current.kid == before.kid && reading.isNew && reading.losesKeys)
+    ring.take(reading)
+    #expect(ring.current.kid == fresh.kid && ring.verificationKey(kid: before.kid) == nil)
+    let second = Int(SystemTime().now().seconds)
+    try before.save(to: directory + "/signing-retired-\(second)-0.pem")
+    let withOld = try ring.read()
+    #expect(withOld.isNew && !withOld.losesKeys)
+    ring.take(withOld)
+    #expect(ring.verificationKey(kid: before.kid) != nil)
+  }
+
+  @Test func aRotationInBetweenIsNotUndone() throws {
+    let ring = try KeyRing.openOrCreate(directory: directory)
+    let reading = try ring.read()
+    try ring.rotate()
+    let rotated = ring.current.kid
+    ring.take(reading)
+    #expect(ring.current.kid == rotated)
+  }
+
+  @Test(arguments: ["pairwise.key", "subject-lookup.key", "subject-sealing.key", "audit.pem"])
+  func anotherOfTheLastingKeysIsRefused(_ name: String) throws {
+    let ring = try KeyRing.openOrCreate(directory: directory)
+    let other = try KeyRing.openOrCreate(directory: folder.path + "/other")
+    try KeyFile.write(KeyFile.read(other.directory + "/" + name), to: directory + "/" + name)
+    let error = #expect(throws: KeyFileError.self) { try ring.read() }
+    #expect(error?.description.contains(name) == true && error?.reason.contains("restart") == true)
+  }
+
+  @Test func nothingThatIsMissingIsMadeByReadingAgain() throws {
+    let ring = try KeyRing.openOrCreate(directory: directory)
+    KeyFile.remove(directory + "/signing-next.pem")
+    #expect(throws: KeyFileError.self) { try ring.read() }
+    #expect(!KeyFile.exists(directory + "/signing-next.pem"))
+    try SigningKey.generate(.rs256).save(to: directory + "/signing-next.pem")
+    let error = #expect(throws: KeyFileError.self) { try ring.read() }
+    #expect(error?.reason.contains("ES256") == true)
+  }
+
   @Test func afterARotationTheNextKeySignsAndTheOldOneStillVerifies() throws {
     let ring = try KeyRing.openOrCreate(directory: directory)
     let before = ring.published.map(\.kid)

@@ -35,6 +35,39 @@ struct FaultTests {
     }
   }
 
+  @Test("a disk that hangs is noticed, one that fails is not mistaken for it")
+  func hanging() throws {
+    final class Hanging: FileFaults {
+      let (reached, released) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+      let hangs = Mutex(false)
+      func beforeSynchronize() -> Int32? {
+        guard hangs.withLock({ $0 }) else { return nil }
+        reached.signal()
+        released.wait()
+        return nil
+      }
+    }
+    let (folder, disk) = (Folder(), Hanging())
+    let writer = try LedgerWriter(directory: folder.ledger, time: time, faults: disk)
+    try writer.appendNow(call(0))
+    #expect(writer.goesRound(until: .now() + 10))
+    #expect(LedgerWriter.isInUse(directory: folder.ledger))
+    disk.hangs.withLock { $0 = true }
+    let isWritten = DispatchSemaphore(value: 0)
+    DispatchQueue.global().async {
+      _ = try? writer.appendNow(call(1))
+      isWritten.signal()
+    }
+    disk.reached.wait()
+    #expect(!writer.goesRound(until: .now() + .milliseconds(50)))
+    disk.hangs.withLock { $0 = false }
+    disk.released.signal()
+    #expect(writer.goesRound(until: .now() + 10))
+    isWritten.wait()
+    #expect(writer.lastSequence == 2)
+    writer.close()
+  }
+
   @Test("it fails closed, leaves nothing behind, and goes on by itself without a gap", arguments: Fault.allCases)
   func failsClosed(fault: Fault) async throws {
     let (folder, disk, writer) = try start()

@@ -111,6 +111,28 @@ import Testing
     #expect(tls.handshakes == (2, 5, 0))
   }
 
+  @Test func otherSettingsAreForNewConnectionsOnceTheyAreTaken() throws {
+    let tls = try TLSServer(Self.settings(), time: SystemTime())
+    let server = try TestServer(tls: tls)
+    let client = try Self.client(resumes: true)
+    #expect(try Self.visit(server, client) == "/a")
+    var settings = Self.settings()
+    settings.isModernOnly = true
+    let reading = try tls.read(settings)
+    #expect(try Self.visit(server, client) == "/a")
+    tls.take(reading)
+    #expect(try Self.visit(server, client) == "/a")
+    #expect(tls.handshakes == (1, 2, 0), "sessions outlive the change")
+    settings.sessionSeconds = 0
+    tls.take(try tls.read(settings))
+    #expect(try Self.visit(server, client) == "/a")
+    #expect(tls.handshakes == (2, 2, 0))
+    #expect(tls.tickets == nil)
+    settings.certificates = [.init(certificateFile: "/nowhere.pem", keyFile: "/nowhere.key")]
+    #expect(throws: TLSContextError.self) { try tls.read(settings) }
+    #expect(try Self.visit(server, client) == "/a")
+  }
+
   @Test func withoutALifetimeNothingIsResumed() throws {
     var settings = Self.settings()
     settings.sessionSeconds = 0

@@ -14,7 +14,7 @@ import Wire
 final class AuditorSite: Sendable {
   static let path = "/auditor"
 
-  let dependencies: AdminDependencies
+  var dependencies: AdminDependencies { api.dependencies }
   let api: AdminAPI
   let sessions: AuditorSessions
   let verification = LedgerVerificationState()
@@ -22,8 +22,7 @@ final class AuditorSite: Sendable {
   /// - Parameter isSecure: the listener has TLS.
   init(api: AdminAPI, token: String, isSecure: Bool) {
     self.api = api
-    dependencies = api.dependencies
-    sessions = AuditorSessions(token: token, time: dependencies.time, isSecure: isSecure)
+    sessions = AuditorSessions(token: token, time: api.dependencies.time, isSecure: isSecure)
   }
 
   static func handles(path: String) -> Bool { path == Self.path || path.hasPrefix(Self.path + "/") }

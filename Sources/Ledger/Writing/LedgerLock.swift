@@ -17,6 +17,14 @@ final class LedgerLock {
 
   deinit { close(descriptor) }
 
+  /// True while a process has the lock; nothing is made where there is none.
+  static func isHeld(directory: String) -> Bool {
+    let descriptor = open(directory + "/lock", O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  }
+
   /// False when the lock's file is no longer the one at its path: the directory was replaced, and the lock means nothing.
   var isInPlace: Bool {
     var (here, there) = (stat(), stat())

@@ -20,6 +20,7 @@ extension LedgerWriter {
 
     func run() {
       while true {
+        core.rounds.add(1, ordering: .releasing)
         let (lanes, controls, isClosed) = core.state.withLock { state in
           defer { state.waiting.removeAll() }
           return (state.lanes, state.waiting, state.isClosed)

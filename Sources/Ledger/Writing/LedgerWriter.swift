@@ -58,6 +58,9 @@ public final class LedgerWriter: Sendable {
 
   deinit { close() }
 
+  /// True while a process writes to the ledger of that directory.
+  public static func isInUse(directory: String) -> Bool { LedgerLock.isHeld(directory: directory) }
+
   /// A lane for one event loop.
   /// - Parameter notify: called on the writer's thread after each batch that held entries of this lane; it makes the loop call
   ///   `drain()`, and must not block.
@@ -104,6 +107,17 @@ public final class LedgerWriter: Sendable {
   public var isHealthy: Bool { core.isHealthy.load(ordering: .acquiring) }
   /// Why it is not healthy; nil when it is.
   public var fault: String? { core.fault.withLock { $0 } }
+  /// True when the writer's thread takes up its work anew before that time: false when it hangs, on a disk or elsewhere. Blocks; never on a
+  /// loop.
+  public func goesRound(until end: DispatchTime) -> Bool {
+    let before = core.rounds.load(ordering: .acquiring)
+    core.signal.wake()
+    while core.rounds.load(ordering: .acquiring) == before {
+      guard DispatchTime.now() < end else { return false }
+      usleep(1000)
+    }
+    return true
+  }
   /// The number of the last durable entry. Any thread; one load.
   public var lastSequence: UInt64 { core.lastSequence.load(ordering: .acquiring) }
 
@@ -161,6 +175,8 @@ public final class LedgerWriter: Sendable {
     let state = Mutex(State())
     let signal = WakeSignal()
     let isHealthy = Atomic<Bool>(true)
+    /// How often the thread has looked for work.
+    let rounds = Atomic<UInt64>(0)
     let lastSequence: Atomic<UInt64>
     let fault = Mutex<String?>(nil)
     let meter = LedgerMeter()

@@ -16,7 +16,11 @@ extension Configuration {
   /// The same, of what stands or will stand in a file.
   static func load(_ bytes: [UInt8], file: String) throws -> Configuration {
     let document = try JSONDocument(bytes, file: file, dialect: .commented)
-    return try Configuration(document.root, folder: Files.folder(of: file))
+    var configuration = try Configuration(document.root, folder: Files.folder(of: file))
+    configuration.source = Source(
+      file: file, digest: SHA256.digest(bytes).hex,
+      members: Dictionary(document.root.keys.map { ($0.name, $0.value.strictJSON()) }) { first, _ in first })
+    return configuration
   }
 
   init(_ root: JSONValue, folder: String) throws(DocumentError) {
@@ -56,6 +60,7 @@ extension Configuration {
     tracing = try reader.value("tracing").map { value throws(DocumentError) in try Tracing(value, folder: folder) }
     log = try reader.value("log").map { value throws(DocumentError) in try Log(value) } ?? Log()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
+    drainSeconds = try reader.optionalInteger("drainSeconds", in: 0...3600) ?? 10
     try reader.finish()
     try checkListeners(root)
     // Nobody outside is served by a gateway that does not record what it releases.

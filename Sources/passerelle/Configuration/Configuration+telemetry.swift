@@ -4,7 +4,7 @@ import Wire
 
 extension Configuration {
   /// What `/metrics` on the admin listener tells, and to whom.
-  struct Metrics: Sendable {
+  struct Metrics: Sendable, Equatable {
     /// Clients with series of their own; all others are counted together.
     var clientsMaximum = 200
     /// A file (0600) with the bearer token that a scraper shows; nil: it needs none.
@@ -12,7 +12,7 @@ extension Configuration {
   }
 
   /// Which calls are traced, and where their spans go.
-  struct Tracing: Sendable {
+  struct Tracing: Sendable, Equatable {
     /// Of traces that nobody has decided about.
     var sampleRatio = 0.01
     /// A client's `traceparent` is our span's parent, and decides whether the trace is recorded.
@@ -22,7 +22,7 @@ extension Configuration {
   }
 
   /// Takes spans: OTLP over HTTP, in JSON.
-  struct Collector: Sendable {
+  struct Collector: Sendable, Equatable {
     var address: WebAddress
     /// A file (0600) with the token that is shown; nil shows none.
     var bearerTokenFile: String?

@@ -108,9 +108,11 @@ extension Configuration.Upstream {
   /// Reads the files of TLS.
   ///
   /// - Throws: one line that names the file that is wrong.
-  func makeSettings() throws -> GatewaySettings.Upstream {
+  ///
+  /// - Parameter contexts: those of the generation before whose files are the same are taken over.
+  func makeSettings(_ contexts: UpstreamContexts = UpstreamContexts()) throws -> GatewaySettings.Upstream {
     var made = settings
-    made.targets = try targets.map { UpstreamSettings.Target(try $0.makeTarget(), weight: $0.weight) }
+    made.targets = try targets.map { UpstreamSettings.Target(try $0.makeTarget(contexts), weight: $0.weight) }
     return GatewaySettings.Upstream(
       settings: made, timeoutMilliseconds: timeoutMilliseconds, operationTimeoutMilliseconds: operationTimeoutMilliseconds)
   }
@@ -144,9 +146,10 @@ extension Configuration.Upstream.Target {
     port = url.port
   }
 
-  fileprivate func makeTarget() throws -> UpstreamTarget {
+  fileprivate func makeTarget(_ contexts: UpstreamContexts) throws -> UpstreamTarget {
     guard let tls else { return UpstreamTarget(host: host, port: port) }
-    return UpstreamTarget(host: host, port: port, tls: try tls.context())
+    let context = try contexts.value(UpstreamContextKey(tls)) { try tls.context() }
+    return UpstreamTarget(host: host, port: port, tls: context)
   }
 }
 

@@ -46,6 +46,16 @@ struct Configuration: Sendable {
   var log: Log
   /// Plans, and which clients have them; without the policies' prices.
   var billing: PlanBook
+  /// Seconds that calls have to end when the gateway is told to stop.
+  var drainSeconds: Int
+  /// The file, its SHA-256 in hexadecimal, and each of its members as strict JSON.
+  var source = Source()
+
+  struct Source: Sendable {
+    var file = ""
+    var digest = ""
+    var members: [String: [UInt8]] = [:]
+  }
 
   /// A listening address.
   struct Listen: Sendable {
@@ -90,7 +100,7 @@ struct Configuration: Sendable {
     var master: ConsentMaster?
   }
 
-  struct ConsentMaster: Sendable {
+  struct ConsentMaster: Sendable, Equatable {
     var address: WebAddress
     /// A file (0600) with the bearer token that is shown to it; nil shows none.
     var bearerTokenFile: String?
@@ -104,7 +114,7 @@ struct Configuration: Sendable {
     var overdueSeconds = 0
   }
 
-  struct Ledger: Sendable {
+  struct Ledger: Sendable, Equatable {
     /// False lets answers leave before their entry is on disk.
     var durability = LedgerOptions.Durability.durable
     var segmentBytesMaximum = 256 << 20
@@ -116,7 +126,7 @@ struct Configuration: Sendable {
   }
 
   /// Where the ledger's seals are taken.
-  struct Seals: Sendable {
+  struct Seals: Sendable, Equatable {
     var directory: String?
     var address: WebAddress?
     var bearerTokenFile: String?

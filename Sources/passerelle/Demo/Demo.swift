@@ -50,7 +50,7 @@ final class Demo {
 
   /// Registers the demo's clients, starts the backends and the gateway, and writes `demo.json` once they answer.
   func start() async throws {
-    let clients = try DemoClients(catalogue: backbone.catalogue, folder: folder + "/clients")
+    let clients = try DemoClients(catalogue: backbone.ruleset.catalogue, folder: folder + "/clients")
     try await clients.register(backbone.stores.clients)
     backend.start()
     try service.start()

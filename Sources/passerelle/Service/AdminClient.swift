@@ -21,22 +21,29 @@ struct AdminClient {
   init(_ configuration: Configuration) throws {
     loop = try EventLoop(index: 0, time: SystemTime())
     loop.start()
+    // Asked first: what a running gateway works with need not be what the files say now, and no key is made in its folder meanwhile.
+    guard !LedgerWriter.isInUse(directory: configuration.ledgerFolder) else {
+      way = try Self.running(configuration)
+      return
+    }
     do {
       let backbone = try Backbone(configuration)
-      way = .inProcess(backbone, backbone.adminAPI())
-    } catch LedgerError.inUse {
-      let token = String(decoding: try Files.read(configuration.admin.tokenFile), as: UTF8.self).trimmed
-      way = .running(
-        host: configuration.admin.host, port: try AdminClient.port(configuration), token: token,
-        tls: try AdminClient.trust(configuration.admin.tls))
-    }
+      way = .inProcess(backbone, AdminAPI(backbone.under(backbone.ruleset).adminDependencies))
+    } catch LedgerError.inUse { way = try Self.running(configuration) }
   }
 
-  /// The port of a running gateway: the configured one, or the one that it wrote down when it was told to choose.
+  private static func running(_ configuration: Configuration) throws -> Way {
+    let token = String(decoding: try Files.read(configuration.admin.tokenFile), as: UTF8.self).trimmed
+    return .running(
+      host: configuration.admin.host, port: try port(configuration), token: token, tls: try trust(configuration.admin.tls))
+  }
+
+  /// The port of the running gateway, which it wrote down at its start: the configuration may say another one by now.
   private static func port(_ configuration: Configuration) throws -> Int {
-    guard configuration.admin.port == 0 else { return configuration.admin.port }
-    let text = String(decoding: try Files.read(configuration.data + "/admin-port"), as: UTF8.self).trimmed
-    guard let port = Int(text) else { throw CommandFailure("\(configuration.data)/admin-port: not a port") }
+    let file = configuration.data + "/admin-port"
+    guard Files.exists(file) || configuration.admin.port == 0 else { return configuration.admin.port }
+    let text = String(decoding: try Files.read(file), as: UTF8.self).trimmed
+    guard let port = Int(text) else { throw CommandFailure("\(file): not a port") }
     return port
   }
 
@@ -45,6 +52,21 @@ struct AdminClient {
     guard let settings else { return nil }
     do { return try TLSClientContext(pinning: settings.certificates.map(\.certificateFile)) } catch {
       throw CommandFailure("admin.tls: \(error)")
+    }
+  }
+
+  /// What the admin listener says at `/readyz`, which wants no token.
+  ///
+  /// - Throws: `CommandFailure` when it does not answer within 3 s.
+  static func readiness(_ configuration: Configuration) async throws -> HTTPResponse {
+    let (host, port) = (configuration.admin.host, try port(configuration))
+    let loop = try EventLoop(index: 0, time: SystemTime())
+    loop.start()
+    defer { loop.stop() }
+    let request = HTTPClientRequest(host: host, port: port, method: "GET", target: "/readyz", fields: [], body: [])
+    do { return try await HTTPClient.send(request, timeoutSeconds: 3, loop: loop, tls: try trust(configuration.admin.tls)) } catch
+    {
+      throw CommandFailure("the admin listener does not answer on \(host):\(port): \(error)")
     }
   }
 

@@ -11,20 +11,24 @@ import Store
 import Telemetry
 import Wire
 
-extension Backbone {
+extension RuledBackbone {
   /// The authorization server and the pages on which it asks people.
-  func authorizationServer(simulatedSubscribers: [SimulatedSIM], outbound: Outbound) throws -> (
-    server: AuthorizationServer, site: Site
-  ) {
+  ///
+  /// - Parameters:
+  ///   - web: asks the operator's servers.
+  ///   - before: the server whose place it takes; it goes on with what that one knows of clients' keys.
+  func authorizationServer(
+    simulatedSubscribers: [SimulatedSIM], phone: SimulatedPhone?, outbound: Outbound, web: WebClient,
+    succeeding before: AuthorizationServer?
+  ) throws -> (server: AuthorizationServer, site: Site) {
     let errorPages = ErrorPages()
-    let phone = simulatedSubscribers.isEmpty ? nil : SimulatedPhone()
-    let services = try OutboundServices(configuration, outbound)
+    let services = try OutboundServices(configuration, web)
     var dependencies = AuthorizationDependencies(
       catalogue: catalogue, stores: stores, consents: consents, ledger: ledger, keys: keys, time: time,
       recognition: recognition(services), simulatedSubscribers: simulatedSubscribers, oneTimeCodes: oneTimeCodes(services),
       channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages)
-    dependencies.meter = meters.tokens
-    let server = AuthorizationServer(settings: authorizationSettings, dependencies: dependencies)
+    dependencies.meter = backbone.meters.tokens
+    let server = AuthorizationServer(settings: authorizationSettings, dependencies: dependencies, succeeding: before)
     let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
@@ -45,34 +49,25 @@ extension Backbone {
 
   private var consentLifetimeSeconds: Int64 { Int64(configuration.consent.lifetimeDays) * 86_400 }
 
-  /// - Parameters:
-  ///   - certificates: of the listeners; nil where none runs.
-  ///   - upstreams: how it stands with the backends; nil where no gateway runs.
-  func adminAPI(
-    certificates: (any CertificateControl)? = nil, upstreams: (@Sendable () -> [UpstreamState])? = nil
-  ) -> AdminAPI {
+  /// What the admin API works with; of a running gateway there is more.
+  var adminDependencies: AdminDependencies {
     var dependencies = AdminDependencies(
-      catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: usage,
+      catalogue: catalogue, keys: keys, stores: stores, consents: consents, ledger: ledger, usage: backbone.usage,
       tokens: TokenIssuer(settings: authorizationSettings, keys: keys, time: time), time: time,
-      consentLifetimeSeconds: consentLifetimeSeconds, plans: plans, retention: retention)
-    dependencies.certificates = certificates
-    dependencies.upstreams = upstreams
-    if let consentMaster { dependencies.consentMaster = { try consentMaster.state() } }
-    return AdminAPI(dependencies)
+      consentLifetimeSeconds: consentLifetimeSeconds, plans: ruleset.plans, retention: backbone.retention)
+    if let consentMaster = backbone.consentMaster { dependencies.consentMaster = { try consentMaster.state() } }
+    return dependencies
   }
 
-  /// Counts what the ledger holds first: what is billed and what quotas count is exact before the first call.
-  ///
-  /// - Throws: when ledger or store cannot be read; a quota that cannot be known is not a free one.
-  ///
-  /// - Parameter server: behind what Passerelle answers itself.
-  func gatewayDependencies(_ server: AuthorizationServer) throws -> GatewayDependencies {
-    _ = try usage.advance()
+  /// - Parameters:
+  ///   - server: behind what Passerelle answers itself.
+  ///   - quotaUsed: what the ledger has counted; a gateway that takes the place of another goes on with that one's counters.
+  func gatewayDependencies(_ server: AuthorizationServer, quotaUsed: [ClientID: QuotaCounts]) -> GatewayDependencies {
     var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
-      consents: consents, ledger: ledger, time: time, quotaUsed: try stores.usage.quotaCounts(at: time.now()))
-    dependencies.notice = { Log.process.warning("upstream.untrusted", $0) }
-    dependencies.meter = meters.calls
+      consents: consents, ledger: ledger, time: time, quotaUsed: quotaUsed)
+    dependencies.notice = { Log.process.warning("upstream.notice", $0) }
+    dependencies.meter = backbone.meters.calls
     dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))
     return dependencies
   }
@@ -94,12 +89,13 @@ extension Configuration {
   /// A client can show a certificate somewhere.
   var asksForCertificates: Bool { mutualTLS != nil || listen.tls?.clientCertificates != nil }
 
+  /// - Parameter contexts: of backends, those of before among them: who is spoken to as before keeps its connections.
   /// - Throws: one line, when a file for TLS to a backend cannot be used.
-  func makeGatewaySettings() throws -> GatewaySettings {
+  func makeGatewaySettings(contexts: UpstreamContexts = UpstreamContexts()) throws -> GatewaySettings {
     var settings = GatewaySettings(
       issuer: issuer, audience: audience, host: String(issuer.drop { $0 != "/" }.dropFirst(2)),
       isSecure: WebAddress(issuer)?.isSecure == true,
-      upstreams: try upstreams.mapValues { try $0.makeSettings() })
+      upstreams: try upstreams.mapValues { try $0.makeSettings(contexts) })
     settings.tokensRemembered = limits.tokensRemembered
     settings.consentsRemembered = limits.consentsRemembered
     settings.dpop = dpop

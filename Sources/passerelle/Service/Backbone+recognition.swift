@@ -1,6 +1,6 @@
 import Authorization
 
-extension Backbone {
+extension RuledBackbone {
   /// The adapters that recognise a subscriber, in the order in which they are asked: the network's own word first.
   func recognition(_ services: OutboundServices) -> [any SubscriberRecognition] {
     let settings = configuration.recognition

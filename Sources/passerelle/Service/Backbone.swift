@@ -1,4 +1,3 @@
-import Accounting
 import Authorization
 import Bytes
 import Consent
@@ -10,19 +9,18 @@ import Policy
 import Store
 import Wire
 
-/// What stands behind every listener and every command: keys, catalogue, stores, consent register, ledger.
+/// What stands behind every listener and every command, whatever the configuration becomes: keys, stores, ledger, usage.
 ///
 /// Opening one takes the ledger's lock, so that exactly one process writes; commands then talk to the process that has it.
 final class Backbone: Sendable {
-  let configuration: Configuration
+  /// With which it was opened.
+  let ruleset: Ruleset
   let time: any TimeSource
   let keys: KeyRing
-  let catalogue: Catalogue
   let stores: Stores
   let ledger: LedgerWriter
-  let consents: ConsentRegister
+  let changes: ChangeBoard
   let usage: UsageProjection
-  let plans: PlanBook
   /// Nil: the ledger keeps everything.
   let retention: LedgerRetention?
   /// The operator's own, where there is one, on a loop of its own.
@@ -35,43 +33,37 @@ final class Backbone: Sendable {
     _ configuration: Configuration, time: any TimeSource = SystemTime(),
     ledgerTold: @escaping @Sendable (String?) -> Void = { _ in }
   ) throws {
-    self.configuration = configuration
     self.time = time
-    catalogue = try Backbone.catalogue(configuration)
+    ruleset = try Ruleset(configuration)
     let installation = Installation(configuration)
     keys = try installation.keys(time: time)
     try Files.makeFolder(configuration.data)
     let hadDatabase = try installation.hasDatabase()
     ledger = try LedgerWriter(
       directory: configuration.ledgerFolder, time: time, options: configuration.ledgerOptions, told: ledgerTold)
-    let changes = ChangeBoard()
+    changes = ChangeBoard()
     meters = Meters(configuration.metrics)
     do {
       guard hadDatabase || ledger.lastSequence == 0 else { throw installation.databaseMissing(entries: ledger.lastSequence) }
       stores = try Backbone.stores(configuration, keys, time)
       try installation.checkEnd(of: ledger.lastSequence, counted: stores.usage.position().sequence)
-      consentMaster = try configuration.consent.master.map { [stores, ledger] in
+      consentMaster = try configuration.consent.master.map { [stores, ledger, changes] in
         try ConsentMasterLink($0, configuration.outbound, stores, changes, ledger, time)
       }
     } catch {
       ledger.close()
       throw error
     }
-    consents = ConsentRegister(
-      store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time,
-      observer: ConsentLedger(ledger: ledger, counter: meters.consentChanges), source: consentMaster?.master.records,
-      changes: changes)
     usage = UsageProjection(
       directory: configuration.ledgerFolder, store: stores.usage, durableSequence: { [ledger] in ledger.lastSequence },
       live: ledger.usage)
-    plans = Backbone.plans(configuration, catalogue)
     retention = configuration.ledger.retentionDays.map { [ledger, keys, stores] days in
       LedgerRetention(
         directory: configuration.ledgerFolder, key: keys.audit, time: time, days: days,
         countedSequence: { try stores.usage.position().sequence }, note: { try ledger.appendNow($0) })
     }
     // A command of another process that changed a consent: whatever the loops remember is read again.
-    stores.database.onForeignCommit { [consents] in consents.changedElsewhere() }
+    stores.database.onForeignCommit { [changes] in changes.changedEverything() }
   }
 
   /// Closes ledger and store; what was acknowledged is on disk.
@@ -81,21 +73,11 @@ final class Backbone: Sendable {
     stores.database.close()
   }
 
-  static func catalogue(_ configuration: Configuration) throws -> Catalogue {
-    do { return try Catalogue.load(directory: configuration.policies) } catch { throw CommandFailure("\(error)") }
-  }
+  /// The configuration with which it was opened.
+  var configuration: Configuration { ruleset.configuration }
 
-  /// The configuration's plans, and for who has none the policies' prices. Versions of one API share its name; an operation has one
-  /// price in all of them, the newest's.
-  static func plans(_ configuration: Configuration, _ catalogue: Catalogue) -> PlanBook {
-    var plans = configuration.billing
-    for operation in catalogue.operationsByIndex {
-      guard let price = operation.price, let currency = Currency(rawValue: price.currency) else { continue }
-      plans.setListPrice(
-        api: operation.api.rawValue, operation: operation.id.rawValue, micros: price.amountMicros, currency: currency)
-    }
-    return plans
-  }
+  /// The backbone under a ruleset, from which the parts of a gateway are made.
+  func under(_ ruleset: Ruleset) -> RuledBackbone { RuledBackbone(self, ruleset) }
 
   /// The stores alone, for reading beside a running gateway.
   static func stores(_ configuration: Configuration, _ keys: KeyRing, _ time: any TimeSource) throws -> Stores {
@@ -103,6 +85,31 @@ final class Backbone: Sendable {
       database: try Database(path: configuration.data + "/passerelle.sqlite", time: time), lookup: keys.lookup,
       sealing: keys.sealing, hasConsentMaster: configuration.consent.master != nil)
   }
+}
+
+/// A backbone under one ruleset: what the parts of a gateway are made from. The consent register is a view of the one store, with the
+/// ruleset's catalogue; all views see each other's changes at once.
+struct RuledBackbone: Sendable {
+  let backbone: Backbone
+  let ruleset: Ruleset
+  let consents: ConsentRegister
+
+  init(_ backbone: Backbone, _ ruleset: Ruleset) {
+    self.backbone = backbone
+    self.ruleset = ruleset
+    consents = ConsentRegister(
+      store: backbone.stores.consents, refreshTokens: backbone.stores.refreshTokens, catalogue: ruleset.catalogue,
+      time: backbone.time, observer: ConsentLedger(ledger: backbone.ledger, counter: backbone.meters.consentChanges),
+      source: backbone.consentMaster?.master.records,
+      changes: backbone.changes)
+  }
+
+  var configuration: Configuration { ruleset.configuration }
+  var catalogue: Catalogue { ruleset.catalogue }
+  var time: any TimeSource { backbone.time }
+  var keys: KeyRing { backbone.keys }
+  var stores: Stores { backbone.stores }
+  var ledger: LedgerWriter { backbone.ledger }
 }
 
 extension Configuration {

@@ -11,7 +11,8 @@ final class KeyRotation: TimerTarget, @unchecked Sendable {
   private let keys: KeyRing
   private let ledger: LedgerWriter
   private let time: any TimeSource
-  private let ageSeconds: Int64
+  /// Confined to the loop; 0: never.
+  private var ageSeconds: Int64
   private let loop: EventLoop
   private lazy var timer = LoopTimer(self)
 
@@ -25,16 +26,22 @@ final class KeyRotation: TimerTarget, @unchecked Sendable {
   }
 
   /// Once, from any thread.
-  func start() {
-    guard ageSeconds > 0 else { return }
-    loop.execute { self.look() }
+  func start() { loop.execute { self.look() } }
+
+  /// From now on a key signs for so many days; 0 never rotates. Any thread.
+  func setDays(_ days: Int) {
+    loop.execute {
+      guard self.ageSeconds != Int64(days) * 86_400 else { return }
+      self.ageSeconds = Int64(days) * 86_400
+      self.look()
+    }
   }
 
   func timerFired(_ timer: LoopTimer) { look() }
 
   private func look() {
     loop.setTimer(timer, afterNanoseconds: Self.periodNanoseconds)
-    guard time.now().seconds - keys.currentSince.seconds >= ageSeconds else { return }
+    guard ageSeconds > 0, time.now().seconds - keys.currentSince.seconds >= ageSeconds else { return }
     do { try keys.rotate() } catch {
       return Log.process.error("key.not_rotated", "the signing key could not be rotated: \(error)")
     }

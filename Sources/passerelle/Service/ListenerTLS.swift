@@ -23,6 +23,33 @@ struct ListenerTLS: CertificateControl {
     admin = try server("admin.tls", configuration.admin.tls)
   }
 
+  /// Certificates and rules of all listeners, read and checked.
+  struct Reading: Sendable {
+    fileprivate var readings: [(server: TLSServer, reading: TLSReading)] = []
+    var isNew: Bool { readings.contains(where: \.reading.isNew) }
+  }
+
+  /// Reads all files as a configuration names them; nothing changes before `take`.
+  ///
+  /// - Precondition: the configuration has TLS where the running one has (`Configuration.needsRestart`).
+  /// - Throws: one line that names the file that is wrong.
+  func read(_ configuration: Configuration) throws -> Reading {
+    var all = Reading()
+    for (name, server, settings) in [
+      ("listen.tls", front, configuration.listen.tls), ("mutualTLS.listen.tls", mutual, configuration.mutualTLS?.listen.tls),
+      ("admin.tls", admin, configuration.admin.tls),
+    ] {
+      guard let server, let settings else { continue }
+      do throws(TLSContextError) { all.readings.append((server, try server.read(settings))) } catch {
+        throw CommandFailure("\(name): \(error)")
+      }
+    }
+    return all
+  }
+
+  /// New connections get what was read from now on.
+  func take(_ reading: Reading) { for (server, reading) in reading.readings { server.take(reading) } }
+
   var servers: [(name: String, server: TLSServer)] {
     [("listen.tls", front), ("mutualTLS.listen.tls", mutual), ("admin.tls", admin)].compactMap { name, server in
       server.map { (name, $0) }
@@ -40,20 +67,6 @@ struct ListenerTLS: CertificateControl {
         try server.reload()
         return CertificateReload(listener: name, fault: nil)
       } catch { return CertificateReload(listener: name, fault: "\(error)") }
-    }
-  }
-
-  /// The same, told in the log.
-  func reloadAloud() {
-    guard !servers.isEmpty else {
-      return Log.process.warning("certificates.none", "no listener has TLS: there are no certificates to read again")
-    }
-    for outcome in reload() {
-      if let fault = outcome.fault {
-        Log.process.error("certificates.kept", "\(outcome.listener): the certificates stay as they were: \(fault)")
-      } else {
-        Log.process.info("certificates.read", "\(outcome.listener): certificates read again")
-      }
     }
   }
 

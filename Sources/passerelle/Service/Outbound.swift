@@ -1,19 +1,40 @@
 import JOSE
+import Synchronization
 import Wire
 
 /// The gateway's own requests to other servers, beside those to upstreams: key sets, look-ups, notifications.
 final class Outbound: Sendable {
-  let web: WebClient
-  /// For addresses that a client gave.
-  let rule: AddressRule
+  /// What a configuration makes of it.
+  struct Reading: Sendable {
+    let web: WebClient
+    /// For addresses that a client gave.
+    let rule: AddressRule
+  }
+
+  private let loop: EventLoop
+  private let current: Mutex<Reading>
+  var web: WebClient { current.withLock { $0.web } }
+  var rule: AddressRule { current.withLock { $0.rule } }
 
   /// - Parameter loop: does the work; running by the time of the first request.
   /// - Throws: one line, when the file of authorities cannot be used.
   init(_ configuration: Configuration.Outbound, loop: EventLoop) throws {
-    do { web = WebClient(loop: loop, tls: try TLSClientContext(caFile: configuration.caFile)) } catch {
-      throw CommandFailure("\(error)")
-    }
-    rule = .publicOnly(exceptions: configuration.allowedRanges)
+    self.loop = loop
+    current = Mutex(try Self.read(configuration, loop))
+  }
+
+  /// Reads the file of authorities again; nothing changes before `take`.
+  func read(_ configuration: Configuration.Outbound) throws -> Reading { try Self.read(configuration, loop) }
+
+  /// Requests from now on are made so.
+  func take(_ reading: Reading) { current.withLock { $0 = reading } }
+
+  private static func read(_ configuration: Configuration.Outbound, _ loop: EventLoop) throws -> Reading {
+    do {
+      return Reading(
+        web: WebClient(loop: loop, tls: try TLSClientContext(caFile: configuration.caFile)),
+        rule: .publicOnly(exceptions: configuration.allowedRanges))
+    } catch { throw CommandFailure("\(error)") }
   }
 
   /// The JWK set of a client's `jwks_uri`: 5 s, 256 KiB, no redirects, public addresses alone (A20).

@@ -11,14 +11,14 @@ struct OutboundServices: Sendable {
   private(set) var backchannel: OperatorService?
 
   /// - Throws: one line that names the configuration's key, when a file with a token cannot be used.
-  init(_ configuration: Configuration, _ outbound: Outbound) throws {
+  init(_ configuration: Configuration, _ web: WebClient) throws {
     func service(_ title: String, _ key: String, _ hook: Configuration.Hook?) throws -> OperatorService? {
       guard let hook else { return nil }
       var settings = OperatorService.Settings(address: hook.address)
       settings.bearerToken = try hook.bearerTokenFile.map { try Self.token($0, key: key + ".bearerTokenFile") }
       settings.timeoutMilliseconds = hook.timeoutMilliseconds
       settings.requestsMaximum = hook.requestsMaximum
-      return OperatorService(title: title, settings: settings, client: outbound.web)
+      return OperatorService(title: title, settings: settings, client: web)
     }
     let recognition = configuration.recognition
     addressLookup = try service("the address look-up", "recognition.addressLookup", recognition.addressLookup)

@@ -13,7 +13,7 @@ import Wire
 /// A running gateway: the public listener (APIs, authorization server, pages) and the admin listener, over one backbone.
 final class Service {
   private let backbone: Backbone
-  private let gateway: GatewayHandler
+  private let door: FrontDoor
   private let loops: EventLoopGroup
   private let adminLoop: EventLoopGroup
   private let publicListener: Listener
@@ -29,11 +29,16 @@ final class Service {
   private let spans: SpanExporter?
   let adminToken: String
   let tls: ListenerTLS
+  let reloader: Reloader
 
   /// Binds both listeners; nothing is accepted before `start`.
   ///
   /// - Throws: one line that names the address when a port is busy.
-  init(_ backbone: Backbone, simulatedSubscribers: [SimulatedSIM]) throws {
+  init(
+    _ backbone: Backbone, simulatedSubscribers: [SimulatedSIM], sockets given: ActivatedSockets = ActivatedSockets(),
+    manager: ServiceManager = ServiceManager(nil)
+  ) throws {
+    var sockets = given
     let configuration = backbone.configuration
     self.backbone = backbone
     tls = try ListenerTLS(configuration, time: backbone.time)
@@ -46,31 +51,35 @@ final class Service {
       keys: backbone.keys, ledger: backbone.ledger, time: backbone.time, days: configuration.signingKeyDays,
       loop: adminLoop.loops[0])
     let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
-    let authorization = try backbone.authorizationServer(simulatedSubscribers: simulatedSubscribers, outbound: outbound)
     counting = LedgerPasses.counting(backbone)
     passes = try LedgerPasses.all(backbone, outbound, loop: adminLoop.loops[0])
     streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
-    try configuration.checkUpstreams(backbone.catalogue)
-    var gatewaySettings = try configuration.makeGatewaySettings()
-    gatewaySettings.trustedIssuers = try configuration.trustedIssuers.map { try $0.made(outbound, backbone.time) }
     spans = try configuration.tracing.map { [adminLoop] in try SpanExporter($0, outbound, loop: adminLoop.loops[0]) }
-    var dependencies = try backbone.gatewayDependencies(authorization.server)
-    dependencies.tracing = spans?.tracing
-    gateway = GatewayHandler(settings: gatewaySettings, dependencies: dependencies, loops: loops.loops)
-    let door = FrontDoor(gateway: gateway, authorization: authorization.server, pages: authorization.site)
-    publicListener = try Service.listen(
-      configuration.listen.host, configuration.listen.port, loops, door, configuration.listen.serverLimits, tls.front)
-    mutualListener = try configuration.mutualTLS.map { [loops, tls] in
-      try Service.listen($0.listen.host, $0.listen.port, loops, door, $0.listen.serverLimits, tls.mutual)
+    let makers = GenerationMaker(
+      backbone: backbone, outbound: outbound, simulatedSubscribers: simulatedSubscribers,
+      phone: simulatedSubscribers.isEmpty ? nil : SimulatedPhone(), loops: loops.loops, tracing: spans?.tracing)
+    door = FrontDoor(try makers.first(), loops: loops.loops)
+    publicListener = try Service.listen(.front, &sockets, configuration.listen, loops, door, tls.front)
+    mutualListener = try configuration.mutualTLS.map { [loops, tls, door] in
+      try Service.listen(.mutual, &sockets, $0.listen, loops, door, tls.mutual)
     }
+    reloader = Reloader(
+      makers, door: door, tls: tls, rotation: rotation, publicListener: publicListener, mutualListener: mutualListener,
+      manager: manager)
     let admin = AdminHandler(
-      api: backbone.adminAPI(certificates: tls, upstreams: { [gateway] in gateway.upstreamStates() }),
+      api: AdminAPI { [door, tls, reloader] in
+        var dependencies = door.generation.admin
+        (dependencies.certificates, dependencies.reload) = (tls, reloader)
+        dependencies.upstreams = { door.generation.gateway.upstreamStates() }
+        return dependencies
+      },
       health: Health(
         ledger: backbone.ledger, database: backbone.stores.database, draining: draining,
         details: { [streams, all = [counting] + passes] in streams.health + LedgerPasses.faults(all) }), token: adminToken,
       isSecure: tls.admin != nil, others: try Service.otherPaths(backbone))
-    adminListener = try Service.listen(
-      configuration.admin.host, configuration.admin.port, adminLoop, admin, ServerLimits(), tls.admin)
+    let adminAddress = Configuration.Listen(host: configuration.admin.host, port: configuration.admin.port)
+    adminListener = try Service.listen(.admin, &sockets, adminAddress, adminLoop, admin, tls.admin)
+    try sockets.finish()
     registerMetrics()
   }
 
@@ -93,7 +102,7 @@ final class Service {
     }
     let connections = ListenerMetrics(listeners: listeners, tls: tls)
     backbone.meters.registry.set("listeners") { connections.families() }
-    backbone.meters.registry.set("upstreams") { [gateway] in UpstreamMetrics.families(gateway.upstreamStates()) }
+    backbone.meters.registry.set("upstreams") { [door] in UpstreamMetrics.families(door.generation.gateway.upstreamStates()) }
     backbone.meters.registry.set("streams") { [streams] in streams.metrics() }
     if let spans { backbone.meters.registry.set("spans") { spans.metrics() } }
     backbone.registerMetrics()
@@ -101,6 +110,8 @@ final class Service {
 
   var port: Int { publicListener.port }
   var adminPort: Int { adminListener.port }
+  /// Seconds that calls have to end after `stop`.
+  var drainSeconds: Int { door.generation.configuration.drainSeconds }
   /// The public address, as people type it.
   var url: String { "\(tls.front == nil ? "http" : "https")://\(backbone.configuration.listen.host):\(port)" }
 
@@ -119,15 +130,16 @@ final class Service {
     spans?.start()
   }
 
-  /// Takes no new connection, lets what runs end (10 s at most), then closes ledger and store.
+  /// Takes no new connection, lets what runs end (`drainSeconds` at most), then closes ledger and store.
   func stop() async {
     draining.begin()
+    let seconds = drainSeconds
     let listeners = [publicListener, mutualListener].compactMap(\.self)
     await withTaskGroup { group in
-      for listener in listeners { group.addTask { await listener.drain(deadlineSeconds: 10) } }
+      for listener in listeners { group.addTask { await listener.drain(deadlineSeconds: seconds) } }
     }
     await adminListener.drain(deadlineSeconds: 1)
-    await gateway.finish()
+    await door.generation.gateway.finish()
     // Before the loop that seals are published by.
     for named in passes { named.pass.stop() }
     streams.stop()
@@ -138,13 +150,23 @@ final class Service {
     backbone.close()
   }
 
+  /// Tells a service manager that waits for it that the gateway is alive; nil where none does.
+  func watchdog(_ manager: ServiceManager) -> Watchdog? {
+    Watchdog(manager, loops: loops.loops + adminLoop.loops, ledger: backbone.ledger)
+  }
+
   private static func listen(
-    _ host: String, _ port: Int, _ group: EventLoopGroup, _ handler: any RequestHandler, _ limits: ServerLimits,
-    _ tls: TLSServer?
+    _ place: ActivatedSockets.Place, _ sockets: inout ActivatedSockets, _ settings: Configuration.Listen, _ group: EventLoopGroup,
+    _ handler: any RequestHandler, _ tls: TLSServer?
   ) throws -> Listener {
-    do { return try Listener(address: host, port: port, group: group, handler: handler, limits: limits, tls: tls) } catch {
-      throw CommandFailure("cannot listen on \(host):\(port): \(error)")
+    let limits = settings.serverLimits
+    if let descriptor = sockets.take(place, host: settings.host, port: settings.port) {
+      return Listener(adopting: descriptor, group: group, handler: handler, limits: limits, tls: tls)
     }
+    do {
+      return try Listener(
+        address: settings.host, port: settings.port, group: group, handler: handler, limits: limits, tls: tls)
+    } catch { throw CommandFailure("cannot listen on \(settings.host):\(settings.port): \(error)") }
   }
 }
 

@@ -7,9 +7,13 @@ extension Configuration.TrustedIssuer {
   /// The issuer as the gateway takes it, with its way to keys or answers.
   ///
   /// - Throws: `KeyFileError` when a key or secret cannot be read, or can be read by others.
-  func made(_ outbound: Outbound, _ time: any TimeSource) throws -> Gateway.TrustedIssuer {
+  ///
+  /// - Parameter keySets: by address; one that was known before is still known.
+  func made(
+    _ outbound: Outbound, _ time: any TimeSource, _ keySets: Kept<WebAddress, RemoteKeySet>
+  ) throws -> Gateway.TrustedIssuer {
     var made = Gateway.TrustedIssuer(
-      issuer: issuer, audience: audience, verification: try verification.made(outbound, time, issuer: issuer))
+      issuer: issuer, audience: audience, verification: try verification.made(outbound, time, keySets))
     if let types { made.types = types }
     made.claims = claims
     made.clients = clients
@@ -20,12 +24,14 @@ extension Configuration.TrustedIssuer {
 
 extension Configuration.TrustedIssuer.Verification {
   fileprivate func made(
-    _ outbound: Outbound, _ time: any TimeSource, issuer: String
+    _ outbound: Outbound, _ time: any TimeSource, _ keySets: Kept<WebAddress, RemoteKeySet>
   ) throws -> Gateway.TrustedIssuer.Verification {
     switch self {
     case .keys(let address):
-      return .keys(
-        RemoteKeySet(time: time) { try await outbound.get(address, answerBytesMaximum: RemoteKeySet.documentBytesMaximum) })
+      let keySet = keySets.value(address) {
+        RemoteKeySet(time: time) { try await outbound.get(address, answerBytesMaximum: RemoteKeySet.documentBytesMaximum) }
+      }
+      return .keys(keySet)
     case .introspection(let introspection):
       let client = try IntrospectionClient(introspection, outbound, time)
       return .introspection { try await client.ask($0) }

@@ -4,8 +4,8 @@ import Wire
 
 extension Configuration {
   /// Where the ledger's entries are sent as they come (`ledger.streams`).
-  struct Stream: Sendable {
-    enum Destination: Sendable {
+  struct Stream: Sendable, Equatable {
+    enum Destination: Sendable, Equatable {
       /// RFC 5424 over UDP (RFC 5426) or TLS (RFC 5425).
       case syslog(host: String, port: Int, isTLS: Bool)
       /// Batches of JSON lines, posted.

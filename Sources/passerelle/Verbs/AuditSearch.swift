@@ -79,10 +79,10 @@ enum AuditSearch {
   private static func checkNames(_ filter: LedgerFilter, _ configuration: Configuration) throws {
     try check("event", filter.event, LedgerFilter(event: filter.event), configuration) { LedgerEvents.known }
     try check("API", filter.api, LedgerFilter(api: filter.api), configuration) {
-      try Backbone.catalogue(configuration).apis.map(\.name.rawValue)
+      try Ruleset.catalogue(configuration).apis.map(\.name.rawValue)
     }
     try check("operation", filter.operation, LedgerFilter(operation: filter.operation), configuration) {
-      try Backbone.catalogue(configuration).operationsByIndex.map(\.id.rawValue)
+      try Ruleset.catalogue(configuration).operationsByIndex.map(\.id.rawValue)
     }
     // Where there is no database, nobody knows who was a client.
     guard try Installation(configuration).hasDatabase() else { return }

@@ -7,58 +7,116 @@ import Policy
 import Wire
 
 /// `passerelle check`: all that `serve` would check before it listens, without listening and without writing; and one harmless
-/// request to each of the operator's servers. One that does not answer is a remark: serving is possible, and it may come back.
+/// request to each of the operator's servers. One that does not answer is a remark: serving is possible, and it may come back. All faults that
+/// can be found are said in one run, a line each.
 enum CheckVerb: Verb {
   static let name = "check"
   static let summary = "check a configuration, its policies and keys, without serving"
-  static let usage = ["check --config FILE [--json]"]
-  static let options: [OptionDefinition] = [.config, .json]
+  static let usage = ["check --config FILE [--connect] [--json]"]
+  static let options: [OptionDefinition] = [
+    .config, .flag("--connect", "open a connection to each backend too; one that takes none is a fault"), .json,
+  ]
 
   static func run(_ arguments: Arguments) async throws {
     _ = try arguments.positional(exactly: 0, "nothing")
     let configuration = try Command.configuration(arguments)
-    let catalogue = try Backbone.catalogue(configuration)
-    try Installation(configuration).check()
-    try configuration.checkUpstreams(catalogue)
-    let remarks = try tlsRemarks(configuration) + remarks(configuration, catalogue)
-    _ = try configuration.readLogos()
-    _ = try configuration.metrics.bearerTokenFile.map { try OutboundServices.token($0, key: "metrics.bearerTokenFile") }
-    _ = try configuration.tracing?.collector.bearerTokenFile.map {
-      try OutboundServices.token($0, key: "tracing.otlp.bearerTokenFile")
+    var findings = CheckFindings(configuration)
+    var report = Report()
+    if let catalogue = findings.catalogue {
+      report.remarks = findings.attempt { try remarks(configuration, catalogue) } ?? []
+      report.questions = findings.attempt { try LegalBasisReport.rows(configuration, catalogue) } ?? []
     }
-    let adapters = try await health(configuration)
-    let questions = try LegalBasisReport.rows(configuration, catalogue)
-    guard arguments.flag("--json") else {
-      Output.line("\(try arguments.required("--config")): right")
-      for remark in remarks { Output.line("  " + remark) }
-      for adapter in adapters { Output.line("  \(adapter.name): \(adapter.finding)") }
-      LegalBasisReport.print(questions)
-      return
+    report.remarks = findings.remarks + report.remarks
+    report.adapters = try await health(configuration, &findings)
+    if arguments.flag("--connect") {
+      report.upstreams = try await upstreams(configuration)
+      for upstream in report.upstreams { if let fault = upstream.fault { findings.attempt { throw CommandFailure(fault) } } }
     }
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.field("ok", true)
-    writer.field("issuer", configuration.issuer)
-    writer.field("remarks", remarks)
-    writer.key("adapters")
-    writer.beginArray()
-    for adapter in adapters {
-      writer.beginObject()
-      writer.field("name", adapter.name)
-      writer.field("ok", adapter.isGood)
-      writer.field("finding", adapter.finding)
-      writer.endObject()
+    if arguments.flag("--json") {
+      Output.json(report.json(configuration, findings.faults))
+      if !findings.faults.isEmpty { throw CommandFailure("") }
+    } else {
+      guard findings.faults.isEmpty else { throw CommandFailure(findings.faults.joined(separator: "\npasserelle: ")) }
+      report.print("\(try arguments.required("--config")): right")
     }
-    writer.endArray()
-    writer.key("clients")
-    LegalBasisReport.write(questions, to: &writer)
-    writer.endObject()
-    Output.json(writer.bytes)
   }
 
-  private static func health(_ configuration: Configuration) async throws -> [AdapterHealth] {
+  /// What is said of a configuration that can be served.
+  private struct Report {
+    var remarks: [String] = []
+    var adapters: [AdapterHealth] = []
+    var upstreams: [(name: String, fault: String?)] = []
+    var questions: [LegalBasisReport] = []
+
+    func print(_ title: String) {
+      Output.line(title)
+      for remark in remarks { Output.line("  " + remark) }
+      for adapter in adapters { Output.line("  \(adapter.name): \(adapter.finding)") }
+      for upstream in upstreams { Output.line("  \(upstream.name): takes connections") }
+      LegalBasisReport.print(questions)
+    }
+
+    func json(_ configuration: Configuration, _ faults: [String]) -> [UInt8] {
+      var writer = JSONWriter()
+      writer.beginObject()
+      writer.field("ok", faults.isEmpty)
+      writer.field("issuer", configuration.issuer)
+      if !faults.isEmpty { writer.field("faults", faults) }
+      writer.field("remarks", remarks)
+      writer.key("adapters")
+      writer.beginArray()
+      for adapter in adapters {
+        writer.beginObject()
+        writer.field("name", adapter.name)
+        writer.field("ok", adapter.isGood)
+        writer.field("finding", adapter.finding)
+        writer.endObject()
+      }
+      writer.endArray()
+      if !upstreams.isEmpty {
+        writer.key("upstreams")
+        writer.beginArray()
+        for upstream in upstreams {
+          writer.beginObject()
+          writer.field("name", upstream.name)
+          writer.field("ok", upstream.fault == nil)
+          writer.endObject()
+        }
+        writer.endArray()
+      }
+      writer.key("clients")
+      LegalBasisReport.write(questions, to: &writer)
+      writer.endObject()
+      return writer.bytes
+    }
+  }
+
+  /// Opens a connection to each backend that can be spoken to, one after another, 5 s each at most.
+  private static func upstreams(_ configuration: Configuration) async throws -> [(name: String, fault: String?)] {
     let loops = try EventLoopGroup(count: 1, time: SystemTime())
-    let services = try OutboundServices(configuration, Outbound(configuration.outbound, loop: loops.loops[0]))
+    loops.start()
+    defer { loops.stop() }
+    var found: [(name: String, fault: String?)] = []
+    for (name, upstream) in configuration.upstreams.sorted(by: { $0.key < $1.key }) {
+      for target in (try? upstream.makeSettings().settings.targets) ?? [] {
+        let place = upstream.targets.count == 1 ? "upstreams.\(name)" : "upstreams.\(name) (\(target.target.authority))"
+        do throws(UpstreamFailure) {
+          try await ConnectionProbe.connect(to: target.target, timeoutSeconds: 5, loop: loops.loops[0])
+          found.append((place, nil))
+        } catch {
+          let reason = if case .untrusted(let fault) = error { "\(fault)" } else { "no connection" }
+          found.append((place, "upstreams.\(name): \(target.target.authority): \(reason)"))
+        }
+      }
+    }
+    return found
+  }
+
+  /// None where a file that they need is a fault already.
+  private static func health(_ configuration: Configuration, _ findings: inout CheckFindings) async throws -> [AdapterHealth] {
+    let loops = try EventLoopGroup(count: 1, time: SystemTime())
+    guard findings.faults.isEmpty else { return [] }
+    let services = try OutboundServices(configuration, Outbound(configuration.outbound, loop: loops.loops[0]).web)
     loops.start()
     defer { loops.stop() }
     var found = await services.health()
@@ -120,7 +178,7 @@ enum CheckVerb: Verb {
 
   /// - Throws: `CommandFailure` when a registered client has a plan that cannot be: its usage could not be rated.
   private static func billingRemarks(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [String] {
-    let plans = Backbone.plans(configuration, catalogue)
+    let plans = Ruleset.plans(configuration, catalogue)
     var remarks: [String] = []
     for client in try LegalBasisReport.clients(configuration) {
       do { _ = try plans.plans(of: client.id, registered: client.plans) } catch { throw CommandFailure("billing: \(error)") }
@@ -131,32 +189,6 @@ enum CheckVerb: Verb {
     }
     let served = catalogue.operationsByIndex.filter { !$0.isServedHere }
     return remarks + plans.remarks(operations: served.map { ($0.api.rawValue, $0.id.rawValue) })
-  }
-
-  /// Reads every file of TLS.
-  ///
-  /// - Throws: one line for what `serve` could not use. It could use an expired certificate, and what else it serves may matter.
-  private static func tlsRemarks(_ configuration: Configuration) throws -> [String] {
-    let now = SystemTime().now()
-    let tls = try ListenerTLS(configuration, time: SystemTime())
-    _ = try configuration.makeGatewaySettings()
-    var remarks = tls.remarks(now: now)
-    for (name, server, url) in [
-      ("listen.tls", tls.front, configuration.issuer), ("mutualTLS.listen.tls", tls.mutual, configuration.mutualTLS?.url ?? ""),
-    ] {
-      guard let server, let host = WebAddress(url)?.host, !server.identities.contains(where: { $0.covers(host) }) else {
-        continue
-      }
-      remarks.append("\(name): no certificate is for \(host)")
-    }
-    if tls.front == nil, SocketAddress(ip: configuration.listen.host, port: 0)?.isLoopback == false {
-      remarks.append("listen has no tls: tokens and personal data come in the clear unless a proxy of yours stands in front")
-    }
-    // A42: the token opens everything, and who reads along has it.
-    if tls.admin == nil, SocketAddress(ip: configuration.admin.host, port: 0)?.isLoopback == false {
-      remarks.append("admin has no tls and is not on loopback: its token comes in the clear")
-    }
-    return remarks
   }
 
   private static func codeRemarks(_ recognition: Configuration.Recognition) -> [String] {

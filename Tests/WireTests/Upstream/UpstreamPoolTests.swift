@@ -15,6 +15,40 @@ import Testing
     #expect(pool.backend?.connectionCount == 1)
   }
 
+  /// Its owner lets go of it: calls end, and then every connection does.
+  @Test func aPoolThatDrainsEndsItsCallsAndThenItsConnections() throws {
+    let (asked, release, ended) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let pool = try TestPool { connection, number in
+      defer { ended.signal() }
+      while connection.readRequest() != nil {
+        if number == 1 {
+          asked.signal()
+          release.wait()
+        }
+        connection.send(Self.ok)
+      }
+    }
+    let (loop, inner) = (pool.loop, pool.pool)
+    let one = TestCall("GET /a HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: true, deadlineNanoseconds: .max)
+    let two = TestCall("GET /b HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: true, deadlineNanoseconds: .max)
+    loop.execute {
+      inner.send(one)
+      inner.send(two)
+    }
+    #expect(one.wait() == .ok("ok"))
+    asked.wait()
+    loop.execute { inner.drain() }
+    // The idle one ends at once, the other with its call.
+    ended.wait()
+    let late = TestCall("GET /c HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: true, deadlineNanoseconds: .max)
+    loop.execute { inner.send(late) }
+    #expect(late.wait() == .ok("ok"))
+    ended.wait()
+    release.signal()
+    #expect(two.wait() == .ok("ok"))
+    ended.wait()
+  }
+
   @Test func aCallFromWithinAnAnswerUsesTheSameOrAnotherConnection() throws {
     let pool = try TestPool()
     let second = TestCall("GET /b HTTP/1.1\r\nHost: b\r\n\r\n", isRepeatable: true, deadlineNanoseconds: .max)
