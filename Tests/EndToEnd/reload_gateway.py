@@ -138,7 +138,9 @@ class ReloadGateway:
         return self.lines()[before]
 
     def lines(self):
-        return [line for line in open(self.log).read().splitlines() if line.startswith("reload")]
+        """The messages of the log about reloads."""
+        words = (line.split(" ", 3) for line in open(self.log).read().splitlines())
+        return [line[3] for line in words if len(line) == 4 and line[2].startswith("reload.")]
 
     def token(self, scope=IDENTIFIER):
         return self.command("token", "issue", "--client", "app", "--subject", f"tel:{ALICE}", "--scope", f"{PURPOSE} {scope}").stdout.strip()

@@ -142,6 +142,8 @@ def test_a_refusal_is_in_the_ledger_and_the_next_reload_is_taken(gateway):
     (lambda g: {"admin": {"port": free_port()}}, ["admin.port"]), (lambda g: {"issuer": "http://127.0.0.1:1"}, ["issuer"]),
     (lambda g: {"keys": "other"}, ["keys"]), (lambda g: {"ledger": {"retentionDays": 5}}, ["ledger"]),
     (lambda g: {"dpop": {"proofsRemembered": 2000}}, ["dpop.proofsRemembered"]),
+    (lambda g: {"metrics": {"clientsMaximum": 7}}, ["metrics"]),
+    (lambda g: {"tracing": {"otlp": {"url": "http://127.0.0.1:4318/v1/traces"}}}, ["tracing"]),
 ])
 def test_what_needs_a_restart_is_named_and_the_rest_is_not_taken(gateway, change, names):
     token = gateway.token()
@@ -152,10 +154,25 @@ def test_what_needs_a_restart_is_named_and_the_rest_is_not_taken(gateway, change
     assert answer.status_code == 409 and answer.json()["needs_restart"] == names, answer.text
     assert gateway.lines()[-1].endswith("needs a restart: " + ", ".join(names))
     assert gateway.call(token).status_code == 200
-    assert gateway.entries("admin.reloaded")[-1]["reason"] == "needs_restart"
     gateway.settings = good
     gateway.write()
+    assert gateway.entries("admin.reloaded")[-1]["reason"] == "needs_restart"
     gateway.reload()
+
+
+def test_the_level_of_the_log_follows_a_reload(gateway):
+    gateway.write(log={"level": "error"})
+    gateway.reload()
+    before = len(gateway.lines())
+    gateway.write(log={"level": "info"}, limits={"tokensRemembered": 3000})
+    gateway.reload()
+    assert gateway.lines()[before:][-1] == f"reloaded {gateway.configuration}: changed: limits, log"
+    gateway.write(log={"level": "error"})
+    gateway.reload()
+    before = len(gateway.lines())
+    gateway.write(limits={"tokensRemembered": 4000})
+    gateway.reload()
+    assert len(gateway.lines()) == before, "what only informs is not written"
 
 
 def test_counters_outlive_a_reload_and_a_changed_limit_holds(gateway):

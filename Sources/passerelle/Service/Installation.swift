@@ -57,7 +57,7 @@ struct Installation {
   /// - Throws: one line with everything that is missing or cannot be used.
   func check() throws {
     let faults = KeyRing.faults(in: configuration.keys, isFirstStart: try !hasData())
-    guard faults.isEmpty else { throw CommandFailure(faults.map(\.description).joined(separator: "; ")) }
+    guard faults.isEmpty else { throw CommandFailure(faults.map(\.description).joined(separator: "\n")) }
     let end = LedgerPlace.end(of: configuration.ledgerFolder).sequence
     guard try hasDatabase() else {
       guard try !hasLedger() else { throw databaseMissing(entries: end) }
