@@ -287,7 +287,7 @@ final class ServerConnection: Pollable, TimerTarget, ListenerMember, @unchecked 
     guard case .bytes(line.utf8CodeUnitCount) = sent else { close(); return }
   }
 
-  // MARK: Helpers of its parts
+  // MARK: What its parts share
 
   func setTimer(seconds: Int) {
     loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(seconds) * 1_000_000_000)
