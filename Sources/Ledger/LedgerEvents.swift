@@ -11,6 +11,6 @@ public enum LedgerEvents {
     + ["damaged", "lost", "recovered", "repaired", "retained", "sealed"].map { "ledger." + $0 }
     + [
       "auditor_signed_in", "certificates_reloaded", "client_added", "client_changed", "client_disabled", "client_enabled",
-      "consents_exported", "entry_read", "ledger_searched", "ledger_verified", "usage_rebuilt",
+      "consents_exported", "entry_read", "ledger_searched", "ledger_verified", "reloaded", "usage_rebuilt",
     ].map { "admin." + $0 }
 }

@@ -23,7 +23,7 @@ import Testing
     (#""listen": { "host": "127.0.0.2" }"#, ["listen.host"]),
     (#""listen": { "port": 1 }, "loops": 3"#, ["listen.port", "loops"]),
     (#""listen": { "tls": { "certificates": [\#(pair)] } }"#, ["listen.tls, on or off"]),
-    (#""mutualTLS": { \#(mutual), "listen": { \#(clients) } }"#, ["mutualTLS, there or not"]),
+    (#""mutualTLS": { \#(mutual), "listen": { "port": 8082, \#(clients) } }"#, ["mutualTLS, there or not"]),
     (#""admin": { "port": 1, "host": "127.0.0.2", "tokenFile": "/t" }"#, ["admin.host", "admin.port", "admin.tokenFile"]),
     (#""dpop": { "proofsRemembered": 2000 }"#, ["dpop.proofsRemembered"]),
     (#""consent": { "master": { "url": "https://m.example" } }"#, ["consent.master"]),
