@@ -126,12 +126,22 @@ TEXTS = {
 @pytest.mark.parametrize("name", TEXTS)
 def test_a36_a_text_costs_in_proportion_to_its_length(counted, name):
     count, make = TEXTS[name]
-    costs = [counted.instructions(make(length, counted.token)) for length in (count, 2 * count, 4 * count)]
-    (one, first), (two, second), (four, third) = costs
+    texts = [make(length, counted.token) for length in (count, 2 * count, 4 * count)]
+    costs = [counted.instructions(text) for text in texts]
+    for _ in range(4):
+        if in_proportion(*(spent for spent, _ in costs)):
+            break
+        # What else the process had to do is counted too, and more rarely each time.
+        costs = [(min(spent, counted.instructions(text)[0]), found) for (spent, found), text in zip(costs, texts)]
     print(name, costs)
+    (one, first), (two, second), (four, third) = costs
     assert first and first == second == third, f"answered differently: {costs}"
-    # Twice as long costs twice as much when it is linear, four times as much when it is quadratic. A million is what else may run meanwhile.
-    assert two <= 2.6 * one + 1_000_000 and four <= 2.6 * two + 1_000_000, f"{name}: {one}, {two}, {four} instructions"
+    assert in_proportion(one, two, four), f"{name}: {one}, {two}, {four} instructions"
+
+
+def in_proportion(one, two, four):
+    """Twice as long costs twice as much when it is linear, four times as much when it is quadratic. A million is what else may run."""
+    return two <= 2.6 * one + 1_000_000 and four <= 2.6 * two + 1_000_000
 
 
 def test_a36_64_kilobytes_in_a_head_are_refused_before_they_are_there(counted):
