@@ -59,7 +59,8 @@ final class AccessToken {
   var meterRows: [CallRow?] = []
   /// What the client has under way on this loop.
   var load: ClientLoad?
-  /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the token.
+  /// `"client_id":"…","scopes":[…],"purpose":"…","grant_id":"…"`, written once, for the ledger: the grant leads to the entry of the
+  /// token.
   let ledgerMembers: [UInt8]
 
   init(

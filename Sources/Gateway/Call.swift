@@ -34,11 +34,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var consentSource: StaticString?
   private var upstreamQuery: [UInt8] = []
   private var upstreamBody: [UInt8] = []
-  private var upstreamStatus: Int?
-  /// When the call went to its backend; monotonic.
-  private var forwardedNanoseconds: UInt64 = 0
-  private var tracedAuthority: [UInt8] = []
-  private var backendEndedNanoseconds: UInt64 = 0
+  /// The backend's part; nil until the call goes to one.
+  private var visit: UpstreamVisit?
   /// Nil where tracing is off.
   private var trace: CallTrace?
 
@@ -198,8 +195,9 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstreamBody))
     }
     guard let upstream = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
-    forwardedNanoseconds = loop.loop.nowNanoseconds
-    deadlineNanoseconds = forwardedNanoseconds + gateway.timeoutsNanoseconds[operation.index]
+    let now = loop.loop.nowNanoseconds
+    visit = UpstreamVisit(beganNanoseconds: now)
+    deadlineNanoseconds = now + gateway.timeoutsNanoseconds[operation.index]
     upstream.send(self, on: loop.loop)
   }
 
@@ -213,7 +211,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   func appendRequest(to output: inout [UInt8], authority: [UInt8]) {
     guard let token else { return }
-    if trace != nil { tracedAuthority = authority }
+    if trace != nil { visit?.authority = authority }
     gateway.forwarding.append(
       exchange,
       ForwardRequest.Call(
@@ -226,8 +224,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   func answered(_ upstream: borrowing UpstreamAnswer) {
     guard let operation, let permission else { return }
-    backendHasEnded(operation)
-    upstreamStatus = upstream.status
+    backendHasEnded(operation, status: upstream.status)
     do throws(APIError) {
       release(try gateway.filter.run(upstream, operation, permission.categories, subject, &loop.tape, into: &answer))
     } catch { withhold(error) }
@@ -250,13 +247,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     refuse(error)
   }
 
-  private func backendHasEnded(_ operation: OperationPolicy) {
-    backendEndedNanoseconds = loop.loop.nowNanoseconds
-    loop.row(operation, token).upstream.observe(nanoseconds: backendEndedNanoseconds &- forwardedNanoseconds)
+  private func backendHasEnded(_ operation: OperationPolicy, status: Int?) {
+    guard var visit else { return }
+    (visit.endedNanoseconds, visit.status) = (loop.loop.nowNanoseconds, status)
+    self.visit = visit
+    loop.row(operation, token).upstream.observe(nanoseconds: visit.endedNanoseconds &- visit.beganNanoseconds)
   }
 
   func failed(_ failure: UpstreamFailure) {
-    if let operation { backendHasEnded(operation) }
+    if let operation { backendHasEnded(operation, status: nil) }
     switch failure {
     case .unreachable: refuse(unavailable("backend_unreachable"))
     case .ejected: refuse(unavailable("backend_out"))
@@ -285,7 +284,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation else { respond(); return }
     // A refusal that waited for its entry would keep the room that it is about.
     if error.isOverload {
-      gateway.shed.count(on: loop.loop)
+      gateway.memory.shed.count(on: loop.loop)
       return respond()
     }
     if token == nil, let seconds = gateway.unauthenticated.admit(exchange.remoteAddress, at: loop.loop.nowNanoseconds) {
@@ -304,8 +303,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation else { return }
     let facts = CallRecord.Facts(
       operation: operation, token: token, subject: subject, permission: permission, consentSource: consentSource,
-      verdict: verdict, reason: reason,
-      categories: categories, status: status, upstreamStatus: upstreamStatus,
+      verdict: verdict, reason: reason, categories: categories, status: status, upstreamStatus: visit?.status,
       durationMicroseconds: Int((loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds) / 1000),
       requestBytes: exchange.body.count, responseBytes: answer.count)
     gateway.record.write(facts, correlator: correlator, into: &loop.entry)
@@ -368,23 +366,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     _ trace: CallTrace, _ operation: OperationPolicy, _ verdict: CallRecord.Verdict, _ status: Int, _ reason: StaticString?
   ) {
     guard let tracing = gateway.dependencies.tracing else { return }
-    let upstream =
-      forwardedNanoseconds == 0
-      ? nil
-      : TracedCall.Upstream(
-        authority: tracedAuthority, status: upstreamStatus, beganNanoseconds: forwardedNanoseconds,
-        endedNanoseconds: backendEndedNanoseconds)
     let call = TracedCall(
       trace: trace, operation: operation, client: token?.claims.client.rawValue, correlator: correlator,
-      isSecure: gateway.settings.isSecure, decision: verdict.name, reason: reason, status: status, upstream: upstream)
+      isSecure: gateway.settings.isSecure, decision: verdict.name, reason: reason, status: status, visit: visit)
     let spans = call.spans(
       arrived: exchange.arrivedNanoseconds, monotonic: loop.loop.nowNanoseconds, now: gateway.dependencies.time.now())
     for span in spans { tracing.queue.offer(span) }
   }
 
   private func reset() {
-    forwardedNanoseconds = 0
-    tracedAuthority = []
     trace = nil
     operation = nil
     errorsWithoutOperation = nil
@@ -396,7 +386,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     consentSource = nil
     upstreamQuery.removeAll(keepingCapacity: true)
     upstreamBody.removeAll(keepingCapacity: true)
-    upstreamStatus = nil
+    visit = nil
     answer.removeAll(keepingCapacity: true)
     outcome = .released(200)
   }

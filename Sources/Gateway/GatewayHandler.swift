@@ -73,8 +73,8 @@ public struct GatewayDependencies: Sendable {
   public var meter = CallMeter()
   /// Nil: nothing is traced, and the client's trace context is handed on as it came.
   public var tracing: Tracing?
-  /// Gets a line for the operator's log; nothing personal and no secret stands in it.
-  public var notice: @Sendable (String) -> Void = { _ in }
+  /// For the operator's log. Any thread.
+  public var notice: @Sendable (UpstreamNotice) -> Void = { _ in }
 
   public init(
     catalogue: Catalogue, keys: KeyRing, clients: any ClientStore, grants: any GrantStore, subjects: any SubjectStore,
@@ -109,8 +109,6 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let record: CallRecord
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
-  /// Calls that came when there was too much to do.
-  var shed: CountedRefusals { memory.shed }
   public let memory: GatewayMemory
   let notices: UpstreamNotices
   /// By name in the configuration.

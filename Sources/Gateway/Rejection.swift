@@ -6,24 +6,21 @@ import Wire
 public enum Rejection {
   /// Answers on the loop of the exchange; the connection closes afterwards.
   public static func send(_ exchange: Exchange, _ rejection: HTTPRejection) {
-    exchange.beginResponse(status: rejection.status)
-    exchange.addField("x-correlator: ", Random.uuid())
-    exchange.addField("cache-control: ", "no-store")
-    exchange.addField("content-type: ", "application/json")
-    let body = Responder.errorInfo(
-      status: rejection.status, code: code(of: rejection.status), message: rejection.reason.description)
-    exchange.endResponse(body: body.span)
+    send(exchange, status: rejection.status, message: rejection.reason.description)
   }
 
   /// Answers a request that is no API's when there is too much to do; the connection stays.
   public static func sendOverloaded(_ exchange: Exchange) {
-    exchange.beginResponse(status: 503)
+    send(exchange, status: 503, message: "There is too much to do now: try again later.", retryAfterSeconds: 1)
+  }
+
+  private static func send(_ exchange: Exchange, status: Int, message: String, retryAfterSeconds: Int? = nil) {
+    exchange.beginResponse(status: status)
     exchange.addField("x-correlator: ", Random.uuid())
     exchange.addField("cache-control: ", "no-store")
-    exchange.addField("retry-after: ", 1)
+    if let retryAfterSeconds { exchange.addField("retry-after: ", retryAfterSeconds) }
     exchange.addField("content-type: ", "application/json")
-    let body = Responder.errorInfo(status: 503, code: code(of: 503), message: "There is too much to do now: try again later.")
-    exchange.endResponse(body: body.span)
+    exchange.endResponse(body: Responder.errorInfo(status: status, code: code(of: status), message: message).span)
   }
 
   private static func code(of status: Int) -> String {

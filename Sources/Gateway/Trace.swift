@@ -37,6 +37,16 @@ struct CallTrace {
   }
 }
 
+/// The backend's part in a call that went to one. Times are monotonic.
+struct UpstreamVisit {
+  let beganNanoseconds: UInt64
+  var endedNanoseconds: UInt64 = 0
+  /// Nil when no answer came.
+  var status: Int?
+  /// Host and port as in `Host`, of the target that got the call last; empty when none did, and where nothing is traced.
+  var authority: [UInt8] = []
+}
+
 /// What is told of a call in a trace: nothing of its subject, its token or its bodies.
 struct TracedCall {
   let trace: CallTrace
@@ -47,16 +57,7 @@ struct TracedCall {
   let decision: StaticString
   let reason: StaticString?
   let status: Int
-  let upstream: Upstream?
-
-  /// The backend's part, when the call went to one.
-  struct Upstream {
-    /// Host and port as in `Host`, of the target that got the call last; empty when none did.
-    let authority: [UInt8]
-    let status: Int?
-    let beganNanoseconds: UInt64
-    let endedNanoseconds: UInt64
-  }
+  let visit: UpstreamVisit?
 
   /// The server's span, and the client's under it, where there was one (OpenTelemetry's conventions for HTTP).
   ///
@@ -71,12 +72,12 @@ struct TracedCall {
       link: trace.link, startNanoseconds: wall(arrived), endNanoseconds: wall(monotonic))
     server.isError = status >= 500
     server.attributes = serverAttributes
-    guard let upstream else { return [server] }
+    guard let visit else { return [server] }
     var client = FinishedSpan(
       name: operation.method, kind: .client, place: trace.upstream, parent: trace.place.span,
-      startNanoseconds: wall(upstream.beganNanoseconds), endNanoseconds: wall(upstream.endedNanoseconds))
-    client.isError = upstream.status.map { $0 >= 400 } ?? true
-    client.attributes = attributes(of: upstream)
+      startNanoseconds: wall(visit.beganNanoseconds), endNanoseconds: wall(visit.endedNanoseconds))
+    client.isError = visit.status.map { $0 >= 400 } ?? true
+    client.attributes = attributes(of: visit)
     return [server, client]
   }
 
@@ -101,12 +102,12 @@ struct TracedCall {
     return [("server.address", .text(String(authority[..<colon]))), ("server.port", .integer(port))]
   }
 
-  private func attributes(of upstream: Upstream) -> [(name: StaticString, value: FinishedSpan.Value)] {
+  private func attributes(of visit: UpstreamVisit) -> [(name: StaticString, value: FinishedSpan.Value)] {
     var attributes: [(name: StaticString, value: FinishedSpan.Value)] = [
       ("http.request.method", .text(operation.method)), ("url.template", .text(operation.pathTemplate)),
     ]
-    if !upstream.authority.isEmpty { attributes += Self.server(String(decoding: upstream.authority, as: UTF8.self)) }
-    guard let status = upstream.status else {
+    if !visit.authority.isEmpty { attributes += Self.server(String(decoding: visit.authority, as: UTF8.self)) }
+    guard let status = visit.status else {
       attributes.append(("error.type", .text(reason?.description ?? "_OTHER")))
       return attributes
     }

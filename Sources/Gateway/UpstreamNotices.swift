@@ -5,10 +5,10 @@ import Wire
 final class UpstreamNotices: Sendable {
   private static let periodNanoseconds: UInt64 = 60 * 1_000_000_000
 
-  private let tell: @Sendable (String) -> Void
+  private let tell: @Sendable (UpstreamNotice) -> Void
   private let told = Mutex<[String: UInt64]>([:])
 
-  init(tell: @escaping @Sendable (String) -> Void) { self.tell = tell }
+  init(tell: @escaping @Sendable (UpstreamNotice) -> Void) { self.tell = tell }
 
   /// - Parameters:
   ///   - upstream: its name in the configuration.
@@ -19,6 +19,6 @@ final class UpstreamNotices: Sendable {
       told[upstream] = now
       return true
     }
-    if isDue { tell("upstream \(upstream): \(fault); its calls are answered 503") }
+    if isDue { tell(UpstreamNotice(.untrusted, "upstream \(upstream): \(fault); its calls are answered 503")) }
   }
 }

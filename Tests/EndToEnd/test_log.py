@@ -26,7 +26,7 @@ def test_text(tmp_path):
 
 
 def test_json(tmp_path):
-    written = [json.loads(line) for line in run(tmp_path, format="json", level="debug")]
+    written = [json.loads(line) for line in run(tmp_path, format="json", level="info")]
     assert [line["event"] for line in written] == ["service.started", "service.stopping", "service.stopped"]
     for line in written:
         assert list(line)[:4] == ["time", "level", "event", "message"] and line["level"] == "info"
@@ -50,7 +50,7 @@ def test_a_fault_is_a_line_with_its_fields(tmp_path):
 
 def test_what_is_not_known_is_refused(tmp_path):
     gateway = ReadingGateway(tmp_path)
-    for log, word in (({"level": "loud"}, "debug"), ({"format": "xml"}, "json"), ({"levels": "info"}, 'did you mean "level"')):
+    for log, word in (({"level": "debug"}, 'wants "error", "warning" or "info"'), ({"format": "xml"}, "json"), ({"levels": "info"}, 'did you mean "level"')):
         gateway.configure(log=log)
         refused = gateway.run("check", check=False)
         assert refused.returncode == 1 and word in refused.stderr, refused.stderr

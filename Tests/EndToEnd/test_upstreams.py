@@ -68,14 +68,14 @@ def test_calls_go_to_all_and_one_that_dies_costs_none(world):
     first.die()
     assert [one.ask().status_code for _ in range(60)] == [200] * 60
     one.wait("ejected", "healthy", "healthy")
-    assert f"upstream device-identifier: 127.0.0.1:{first.port} is out: " in one.log
+    assert f"warning upstream.out upstream device-identifier: 127.0.0.1:{first.port} is out: " in one.log
     first.rise()
     one.wait("probing", "healthy", "healthy")
     before = first.calls
     while first.calls == before:
         assert one.ask().status_code == 200
     one.wait("healthy", "healthy", "healthy")
-    assert f"upstream device-identifier: 127.0.0.1:{first.port} is back" in one.log
+    assert f"info upstream.back upstream device-identifier: 127.0.0.1:{first.port} is back" in one.log
     row = one.rows()[0]
     assert row["upstream"] == "device-identifier" and row["target"] == f"127.0.0.1:{first.port}"
     assert row["ejections"] >= 1 and row["last_fault"] and row["calls_answered"] > 0 and row["calls_under_way"] == 0

@@ -44,9 +44,9 @@ import Testing
   @Test func whatMattersLessThanTheLevelIsNotWrittenAndTheLevelCanBeChanged() {
     let (log, lines) = log(.warning, .text)
     log.info("a", "no")
-    log.setLevel(.debug)
-    log.debug("b", "yes")
-    log.setLevel(.error)
+    log.configure(level: .info, format: .text)
+    log.info("b", "yes")
+    log.configure(level: .error, format: .text)
     log.warning("c", "no")
     log.error("d", "yes")
     #expect(lines.text.map { $0.split(separator: " ")[2] } == ["b", "d"])

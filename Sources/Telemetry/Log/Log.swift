@@ -10,15 +10,12 @@ public enum LogLevel: String, Sendable, CaseIterable {
   case warning
   /// What an operator did, or what goes on again.
   case info
-  /// For who looks for a fault.
-  case debug
 
   fileprivate var rank: UInt8 {
     switch self {
     case .error: 0
     case .warning: 1
     case .info: 2
-    case .debug: 3
     }
   }
 }
@@ -55,13 +52,10 @@ public final class Log: Sendable {
   /// From now on. Any thread, any number of times.
   public func configure(level: LogLevel, format: Format) {
     self.format.withLock { $0 = format }
-    setLevel(level)
+    rank.store(level.rank, ordering: .relaxed)
   }
 
-  /// From now on. Any thread.
-  public func setLevel(_ level: LogLevel) { rank.store(level.rank, ordering: .relaxed) }
-
-  public func isWritten(_ level: LogLevel) -> Bool { level.rank <= rank.load(ordering: .relaxed) }
+  private func isWritten(_ level: LogLevel) -> Bool { level.rank <= rank.load(ordering: .relaxed) }
 
   /// - Parameters:
   ///   - event: what happened, in lower case, from the part to the particular: `ledger.not_sealed`.
@@ -80,11 +74,6 @@ public final class Log: Sendable {
   public func info(_ event: StaticString, _ message: @autoclosure () -> String, _ fields: (name: StaticString, value: String)...)
   {
     add(.info, event, message, fields)
-  }
-
-  public func debug(_ event: StaticString, _ message: @autoclosure () -> String, _ fields: (name: StaticString, value: String)...)
-  {
-    add(.debug, event, message, fields)
   }
 
   private func add(

@@ -27,6 +27,7 @@ public final class MemoryMeter: Sendable {
 
   public init() {}
 
+  /// On the one thread that counts.
   public func count(hit: Bool) { counters.add(at: hit ? 0 : 1) }
 
   public var hits: UInt64 { counters.value(at: 0) }

@@ -1,5 +1,6 @@
 /// One metric with all its series, as it stood at a moment.
 public struct MetricFamily: Sendable {
+  /// What its values mean; the raw value is the type in both formats.
   public enum Kind: String, Sendable {
     /// Only rises, until the process starts anew.
     case counter
@@ -9,6 +10,7 @@ public struct MetricFamily: Sendable {
     case info
   }
 
+  /// Of one series.
   public enum Value: Sendable {
     case count(UInt64)
     case number(Double)

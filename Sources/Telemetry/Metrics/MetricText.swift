@@ -38,6 +38,7 @@ public struct MetricText {
   public private(set) var bytes: [UInt8] = []
   private let format: MetricFormat
 
+  /// - Returns: the whole document, in UTF-8; families without a series are left out.
   public static func write(_ families: [MetricFamily], as format: MetricFormat) -> [UInt8] {
     var text = MetricText(format)
     for family in families where !family.series.isEmpty { text.add(family) }

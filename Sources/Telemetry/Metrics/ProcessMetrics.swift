@@ -2,6 +2,7 @@ import Glibc
 
 /// What the system says of this process. Read at each scrape; what it does not say is left out.
 public enum ProcessMetrics {
+  /// Any thread; reads files of `/proc`, which does not wait for a disk.
   public static func families() -> [MetricFamily] {
     [cpu, resident, virtual, openDescriptors, descriptorsMaximum, start].compactMap(\.self)
   }
@@ -53,17 +54,20 @@ public enum ProcessMetrics {
     }
   }
 
-  /// Read once: the system's word for it never changes.
+  /// Read once: the system's word for it never changes. Without `/proc/stat`, which a hardened unit does not show (`ProcSubset=pid`).
   private static let startSeconds: Double? = {
     // proc(5): the name of the program, in parentheses, may hold anything; what follows it is words. The 22nd is the start.
-    guard let stat = read("/proc/self/stat"), let boot = read("/proc/stat"), let end = stat.lastIndex(of: ")") else { return nil }
+    guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
     let words = stat[stat.index(after: end)...].split(separator: " ")
-    let line = boot.split(separator: "\n").first { $0.hasPrefix("btime ") }
-    guard words.count > 19, let ticks = Double(words[19]), let booted = line.flatMap({ Double($0.dropFirst(6)) }) else {
-      return nil
-    }
-    return booted + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    guard words.count > 19, let ticks = Double(words[19]) else { return nil }
+    return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
   }()
+
+  private static func seconds(_ clock: clockid_t) -> Double {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
 
   private static func memory(at place: Int) -> UInt64? {
     let words = read("/proc/self/statm")?.split(separator: " ") ?? []

@@ -1,7 +1,7 @@
 import Bytes
 
-/// Spans as OTLP/HTTP takes them in JSON: the mapping of protobuf, but ids in hexadecimal digits, 64-bit numbers in quotes, and enumerations
-/// as numbers (OTLP 1.x, "JSON Protobuf Encoding").
+/// Spans as OTLP/HTTP takes them in JSON: the mapping of protobuf, but ids in hexadecimal digits, 64-bit numbers in quotes, and
+/// enumerations as numbers (OTLP 1.x, "JSON Protobuf Encoding").
 public struct OTLPDocument: Sendable {
   private let resource: [(name: StaticString, value: String)]
   private let version: String
@@ -14,6 +14,7 @@ public struct OTLPDocument: Sendable {
     self.version = version
   }
 
+  /// An `ExportTraceServiceRequest` in JSON, in UTF-8.
   public func bytes(_ spans: [FinishedSpan]) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()

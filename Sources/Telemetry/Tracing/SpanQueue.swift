@@ -12,6 +12,7 @@ public final class SpanQueue: Sendable {
 
   public init(countMaximum: Int) { self.countMaximum = countMaximum }
 
+  /// Keeps it, or drops and counts it where there is no room. Any thread; never waits.
   public func offer(_ span: FinishedSpan) {
     state.withLock { state in
       guard state.waiting.count < countMaximum else {

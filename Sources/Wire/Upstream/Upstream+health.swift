@@ -56,7 +56,7 @@ extension Upstream {
   private func update(
     _ endpoint: UpstreamEndpoint, at now: UInt64, _ change: (inout Member, _ mayLeave: Bool, _ jitter: Double) -> Bool
   ) {
-    let (isChanged, news) = state.withLock { state -> (Bool, String?) in
+    let (isChanged, news) = state.withLock { state -> (Bool, UpstreamNotice?) in
       guard let index = state.index(endpoint) else { return (false, nil) }
       let mayLeave = state.canDoWithout(index)
       let jitter = Double.random(in: 0..<1, using: &state.random)
@@ -73,7 +73,7 @@ extension Upstream {
 
   /// What a target's name stands for now; nothing when it could not be looked up: then the last answer stays.
   func resolved(_ targetIndex: Int, _ addresses: [SocketAddress], at now: UInt64) {
-    let (isChanged, news) = state.withLock { state -> (Bool, String?) in
+    let (isChanged, news) = state.withLock { state -> (Bool, UpstreamNotice?) in
       let wasUnresolved = state.unresolved.remove(targetIndex) != nil
       guard !addresses.isEmpty else { return (wasUnresolved, wasUnresolved ? unknownName(targetIndex) : nil) }
       let isOther = state.take(addresses, of: targetIndex, settings, at: wasUnresolved ? nil : now)
@@ -83,13 +83,14 @@ extension Upstream {
     if isChanged { changed() }
   }
 
-  private func unknownName(_ targetIndex: Int) -> String {
-    "upstream \(name): the name of \(settings.targets[targetIndex].target.authority) cannot be looked up"
+  private func unknownName(_ targetIndex: Int) -> UpstreamNotice {
+    UpstreamNotice(
+      .unresolved, "upstream \(name): the name of \(settings.targets[targetIndex].target.authority) cannot be looked up")
   }
 
-  private func newAddresses(_ targetIndex: Int, _ addresses: [SocketAddress]) -> String {
+  private func newAddresses(_ targetIndex: Int, _ addresses: [SocketAddress]) -> UpstreamNotice {
     let list = addresses.prefix(8).map(\.host).joined(separator: ", ")
-    return "upstream \(name): \(settings.targets[targetIndex].target.authority) is at \(list) now"
+    return UpstreamNotice(.moved, "upstream \(name): \(settings.targets[targetIndex].target.authority) is at \(list) now")
   }
 
   // MARK: For people
@@ -128,14 +129,14 @@ extension Upstream.Member {
   }
 
   /// A line when it is out and nobody was told, or back and somebody was. One that comes and goes between trials is told once.
-  fileprivate mutating func news(_ upstream: String) -> String? {
+  fileprivate mutating func news(_ upstream: String) -> UpstreamNotice? {
     switch standing {
     case .ejected where !isToldOut:
       isToldOut = true
-      return "upstream \(upstream): \(endpoint.label) is out: \(lastFault ?? "unknown")"
+      return UpstreamNotice(.out, "upstream \(upstream): \(endpoint.label) is out: \(lastFault ?? "unknown")")
     case .healthy where isToldOut:
       isToldOut = false
-      return "upstream \(upstream): \(endpoint.label) is back"
+      return UpstreamNotice(.back, "upstream \(upstream): \(endpoint.label) is back")
     default: return nil
     }
   }

@@ -50,7 +50,7 @@ public final class Upstream: @unchecked Sendable {
 
   public let name: String
   public let settings: UpstreamSettings
-  let notice: @Sendable (String) -> Void
+  let notice: @Sendable (UpstreamNotice) -> Void
   let state: Mutex<State>
   /// By the index of the loop. Written once, in the initializer.
   private var groups: [UpstreamGroup] = []
@@ -60,15 +60,16 @@ public final class Upstream: @unchecked Sendable {
   /// - Parameters:
   ///   - name: the API's, for operators.
   ///   - loops: by their index; calls come from these.
-  ///   - notice: gets a line when a target goes out or comes back; any thread.
+  ///   - notice: told when a target goes out, comes back or moves; any thread.
   public convenience init(
-    name: String, settings: UpstreamSettings, loops: [EventLoop], notice: @escaping @Sendable (String) -> Void = { _ in }
+    name: String, settings: UpstreamSettings, loops: [EventLoop], notice: @escaping @Sendable (UpstreamNotice) -> Void = { _ in }
   ) {
     self.init(name: name, settings: settings, loops: loops, names: .forBackends, notice: notice)
   }
 
   init(
-    name: String, settings: UpstreamSettings, loops: [EventLoop], names: NameLookup, notice: @escaping @Sendable (String) -> Void
+    name: String, settings: UpstreamSettings, loops: [EventLoop], names: NameLookup,
+    notice: @escaping @Sendable (UpstreamNotice) -> Void
   ) {
     self.name = name
     self.settings = settings

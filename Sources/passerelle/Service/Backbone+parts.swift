@@ -66,7 +66,7 @@ extension RuledBackbone {
     var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
       consents: consents, ledger: ledger, time: time, quotaUsed: quotaUsed)
-    dependencies.notice = { Log.process.warning("upstream.notice", $0) }
+    dependencies.notice = { Log.process.note($0) }
     dependencies.meter = backbone.meters.calls
     dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))
     return dependencies

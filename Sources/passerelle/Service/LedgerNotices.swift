@@ -12,7 +12,7 @@ enum LedgerNotices {
         if let fault {
           Log.process.error("ledger.cannot_be_written", "\(fault); calls are answered 503 until it can be")
         } else {
-          Log.process.warning("ledger.goes_on", "the ledger can be written again")
+          Log.process.info("ledger.goes_on", "the ledger can be written again")
         }
       }
     }

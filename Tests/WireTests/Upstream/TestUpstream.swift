@@ -26,7 +26,7 @@ final class TestUpstream {
     adjust(&settings)
     self.time = time
     loops = try (0..<count).map { try EventLoop(index: $0, time: time) }
-    upstream = Upstream(name: "api", settings: settings, loops: loops, names: names) { [notices] in notices.add($0) }
+    upstream = Upstream(name: "api", settings: settings, loops: loops, names: names) { [notices] in notices.add($0.text) }
     for loop in loops { loop.start() }
     settle()
   }

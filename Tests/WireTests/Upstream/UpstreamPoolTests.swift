@@ -352,8 +352,8 @@ import Testing
     #expect(call.sentCount == 0)
   }
 
-  @Test func aCallWhoseTimeEndsWhileItWaits() throws {
-    let time = ManualTime()
+  /// A pool whose one connection is busy for as long as it takes, and a call that waits for it, for one second at most.
+  private func waitingBehindAnother(_ time: ManualTime) throws -> (pool: TestPool, waiting: TestCall) {
     let reached = DispatchSemaphore(value: 0)
     let pool = try TestPool(time: time, limits: { $0.connectionsMaximum = 1 }) { connection, _ in
       _ = connection.readRequest()
@@ -364,6 +364,12 @@ import Testing
     reached.wait()
     let waiting = pool.send(seconds: 1)
     pool.loop.settle()
+    return (pool, waiting)
+  }
+
+  @Test func aCallWhoseTimeEndsWhileItWaits() throws {
+    let time = ManualTime()
+    let (pool, waiting) = try waitingBehindAnother(time)
     time.advance(seconds: 2)
     pool.loop.settle()
     pool.loop.settle()
@@ -373,16 +379,7 @@ import Testing
 
   @Test func aCallWhoseTimeEndsWhileOthersKeepComing() throws {
     let time = ManualTime()
-    let reached = DispatchSemaphore(value: 0)
-    let pool = try TestPool(time: time, limits: { $0.connectionsMaximum = 1 }) { connection, _ in
-      _ = connection.readRequest()
-      reached.signal()
-      _ = connection.readRequest()
-    }
-    _ = pool.send(seconds: 100)
-    reached.wait()
-    let waiting = pool.send(seconds: 1)
-    pool.loop.settle()
+    let (pool, waiting) = try waitingBehindAnother(time)
     for _ in 0..<30 {
       time.advance(seconds: 0.05)
       _ = pool.send(seconds: 100)
