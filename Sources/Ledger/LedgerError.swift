@@ -16,6 +16,8 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   case malformed(segment: String, offset: Int, reason: String)
   /// The ledger does not hold what was counted before: entries were removed or replaced.
   case rolledBack(reason: String)
+  /// The ledger goes as far as it was known to go, or further: there is no loss to accept.
+  case nothingLost(last: UInt64, known: UInt64)
   /// There is no entry with this number.
   case noEntry(UInt64)
 
@@ -29,6 +31,8 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case .closed: "the ledger is closed"
     case .malformed(let segment, let offset, let reason): "\(segment): byte \(offset): \(reason)"
     case .rolledBack(let reason): "the ledger is not what it was: \(reason)"
+    case .nothingLost(let last, let known):
+      "nothing is lost: the ledger goes to entry \(last), and entry \(known) is the last known"
     case .noEntry(let sequence): "there is no entry \(sequence) in the ledger"
     }
   }

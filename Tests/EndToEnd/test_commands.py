@@ -98,6 +98,10 @@ def test_a_file_that_cannot_be_used_is_said_with_the_key_that_names_it(tmp_path)
     for settings, key in [({"recognition": {"addressLookup": lookup}}, "recognition.addressLookup.bearerTokenFile: "),
                           ({"recognition": {"numberDirectory": lookup}}, "recognition.numberDirectory.bearerTokenFile: "),
                           ({"consent": {"master": master | {"bearerTokenFile": "token"}}}, "consent.master.bearerTokenFile: "),
+                          ({"ledger": {"seals": {"url": "http://127.0.0.1:9", "bearerTokenFile": "token"}}},
+                           "ledger.seals.bearerTokenFile: "),
+                          ({"ledger": {"streams": [{"name": "a", "http": {"url": "http://127.0.0.1:9", "bearerTokenFile": "token"}}]}},
+                           "ledger.streams.http.bearerTokenFile: "),
                           ({"consent": {"master": master | {"pushTokenFile": "token"}}}, "consent.master.pushTokenFile: ")]:
         token.unlink(missing_ok=True)
         failed(check(**settings), key, str(token))

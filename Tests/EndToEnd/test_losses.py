@@ -64,7 +64,7 @@ def test_the_key_that_rotations_make_is_made_anew_but_not_by_who_only_reads(gate
 
 def test_a_lost_ledger_is_not_begun_anew_and_its_loss_can_be_accepted(gateway):
     away, last = inside(gateway, "away"), gateway.entries()[-1]["seq"]
-    fails(gateway, "nothing is lost", words=("audit accept-loss --yes",))
+    fails(gateway, f"nothing is lost: the ledger goes to entry {last}", words=("audit accept-loss", "audit accept-loss --yes"))
     os.rename(gateway.ledger, away)
     fails(gateway, f"the ledger ends at entry 0, but entry {last} was durable", "is its disk mounted", "accept-loss",
           words=("serve", "check", "usage rebuild", "clients list"))
@@ -81,7 +81,8 @@ def test_a_lost_ledger_is_not_begun_anew_and_its_loss_can_be_accepted(gateway):
     # For good.
     last = gateway.entries()[-1]["seq"]
     shutil.rmtree(gateway.ledger)
-    assert gateway.run("audit", "accept-loss", check=False).returncode == 2
+    asked = gateway.run("audit", "accept-loss", check=False)
+    assert asked.returncode == 2 and f"entries 1 to {last} are missing" in asked.stderr
     assert f"behind entry {last}" in gateway.run("audit", "accept-loss", "--yes").stdout
     gateway.start()
     gateway.calls("behind")
@@ -94,6 +95,8 @@ def test_a_lost_ledger_is_not_begun_anew_and_its_loss_can_be_accepted(gateway):
 def test_a_lost_database_is_not_begun_anew_beside_its_ledger(gateway):
     for path in glob.glob(inside(gateway, "data", "passerelle.sqlite*")):
         os.rename(path, inside(gateway, "away-" + os.path.basename(path)))
+    # Also by who only reads: an empty one would be taken for it at the next start.
+    fails(gateway, "passerelle.sqlite: is missing", words=("audit search --subject tel:+33612345678",))
     fails(gateway, "passerelle.sqlite: is missing", "is its disk mounted", gateway.ledger)
     assert not os.path.exists(inside(gateway, "data", "passerelle.sqlite"))
     os.rename(gateway.ledger, inside(gateway, "ledger-of-before"))

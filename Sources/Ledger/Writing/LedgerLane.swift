@@ -160,7 +160,6 @@ public final class LedgerLane: @unchecked Sendable {
     notify()
   }
 
-  var hasPending: Bool { pendingCount > 0 }
   /// Entries that the writer has not taken yet. Any thread.
   var pendingCount: Int { shared.withLock { $0.pending.ends.count } }
 

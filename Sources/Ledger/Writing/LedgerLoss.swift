@@ -9,14 +9,13 @@ public enum LedgerLoss {
   /// into a segment here.
   ///
   /// - Parameter known: the last entry that was counted, or another that is known to have been durable.
-  /// - Throws: `LedgerError.inUse` beside a writer; `unwritable` when nothing is missing; `cannotOpen`, `notWritten`.
+  /// - Throws: `LedgerError.inUse` beside a writer; `nothingLost`; `cannotOpen`, `notWritten`.
   public static func accept(directory: String, known: LedgerPosition, time: any TimeSource) throws(LedgerError) {
     // Mends what a crash left, as any start does, and says where the ledger ends.
     let writer = try LedgerWriter(directory: directory, time: time)
     writer.close()
     guard writer.lastSequence < known.sequence else {
-      throw .unwritable(
-        reason: "nothing is lost: it goes to entry \(writer.lastSequence), and entry \(known.sequence) is the last known")
+      throw .nothingLost(last: writer.lastSequence, known: known.sequence)
     }
     let lock = try LedgerLock(directory: directory)
     try LedgerHead.File(directory: directory).write(known)

@@ -12,7 +12,7 @@ struct Installation {
 
   init(_ configuration: Configuration) { self.configuration = configuration }
 
-  private var database: String { configuration.data + "/passerelle.sqlite" }
+  private var database: String { configuration.databaseFile }
 
   /// - Throws: `CommandFailure` when that cannot be told: what cannot be reached is not missing.
   func hasDatabase() throws -> Bool { try Self.isThere(database) }
@@ -50,6 +50,18 @@ struct Installation {
     return try KeyRing.open(directory: configuration.keys, isReading: true)
   }
 
+  /// Looks into the stores, beside a gateway that may be running. Nil where there is no database: opening one would make it, and the next
+  /// start would take that for the one that is lost.
+  ///
+  /// - Throws: when the keys or the database cannot be read, and what the work throws.
+  func readStores<Result>(_ work: (_ stores: Stores, _ keys: KeyRing) throws -> Result) throws -> Result? {
+    guard try hasDatabase() else { return nil }
+    let keys = try keysForReading()
+    let stores = try Backbone.stores(configuration, keys, SystemTime())
+    defer { stores.database.close() }
+    return try work(stores, keys)
+  }
+
   // MARK: Before a start
 
   /// All of it that can be looked at without the ledger's lock and without writing.
@@ -63,9 +75,7 @@ struct Installation {
       guard try !hasLedger() else { throw databaseMissing(entries: end) }
       return
     }
-    let stores = try Backbone.stores(configuration, keysForReading(), SystemTime())
-    defer { stores.database.close() }
-    let counted = try stores.usage.position().sequence
+    let counted = try readStores { stores, _ in try stores.usage.position().sequence } ?? 0
     // The file that says where the ledger ends may be behind it after a loss of power.
     if try hasLedger(), try EntryLookup.entry(directory: configuration.ledgerFolder, sequence: counted) != nil { return }
     try checkEnd(of: LedgerPlace.end(of: configuration.ledgerFolder).sequence, counted: counted)

@@ -7,14 +7,14 @@ enum AuditLoss {
   static func run(_ arguments: Arguments) throws {
     _ = try arguments.positional(exactly: 1, "accept-loss")
     let configuration = try Command.configuration(arguments)
-    let installation = Installation(configuration)
-    guard try installation.hasDatabase() else { throw CommandFailure("\(configuration.data): there is nothing counted here") }
-    let stores = try Backbone.stores(configuration, installation.keysForReading(), SystemTime())
-    defer { stores.database.close() }
-    let known = try stores.usage.position()
+    let counted = try Installation(configuration).readStores { stores, _ in try stores.usage.position() }
+    guard let known = counted else { throw CommandFailure("\(configuration.data): there is nothing counted here") }
     guard arguments.flag("--yes") else {
+      let last = LedgerPlace.end(of: configuration.ledgerFolder).sequence
+      guard last < known.sequence else { throw LedgerError.nothingLost(last: last, known: known.sequence) }
       throw UsageError(
-        "the ledger will say for ever that entries up to \(known.sequence) are lost: say --yes when no backup has them")
+        "entries \(last + 1) to \(known.sequence) are missing, and the ledger will say so for ever: say --yes when no backup has them"
+      )
     }
     try LedgerLoss.accept(directory: configuration.ledgerFolder, known: known, time: SystemTime())
     Output.line("the next start goes on behind entry \(known.sequence), and says in the ledger what is missing")

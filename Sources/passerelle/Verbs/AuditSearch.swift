@@ -70,9 +70,11 @@ enum AuditSearch {
     guard let number = MSISDN(tel: subject) ?? MSISDN(e164: subject) else {
       throw UsageError("--subject wants the form tel:+33612345678")
     }
-    let stores = try Backbone.stores(configuration, Installation(configuration).keysForReading(), SystemTime())
-    defer { stores.database.close() }
-    return try stores.subjects.pseudonym(of: number)?.rawValue
+    let found = try Installation(configuration).readStores { stores, _ in try stores.subjects.pseudonym(of: number)?.rawValue }
+    guard let found else {
+      throw CommandFailure("\(configuration.databaseFile): is missing, and only it knows which entries are about a number")
+    }
+    return found
   }
 
   /// - Throws: `UsageError` for a name that nothing has and nothing had: "no entries" would be true, and mislead.

@@ -3,10 +3,11 @@ import JOSE
 import Ledger
 import Store
 
-/// `passerelle audit ...`. All read the ledger's files beside a running gateway; none changes an entry.
+/// `passerelle audit ...`. All but `retain` and `accept-loss` only read the ledger's files, beside a running
+/// gateway; none changes an entry.
 enum AuditVerb: Verb {
   static let name = "audit"
-  static let summary = "verify, search and prove the ledger"
+  static let summary = "verify, search, prove, follow and export the ledger, and remove what is old"
   static let usage = [
     "audit verify --config FILE [--seal FILE] [--json]", "audit verify --proof FILE [--key JWK | --config FILE]",
     "audit prove SEQ --config FILE [--output FILE]", "audit key --config FILE",
@@ -77,10 +78,8 @@ enum AuditVerb: Verb {
   }
 
   private static func counted(_ configuration: Configuration) throws -> [LedgerPosition] {
-    guard Files.exists(configuration.data + "/passerelle.sqlite") else { return [] }
-    let stores = try Backbone.stores(configuration, Installation(configuration).keysForReading(), SystemTime())
-    defer { stores.database.close() }
-    return [try stores.usage.position()]
+    let position = try Installation(configuration).readStores { stores, _ in try stores.usage.position() }
+    return [position].compactMap(\.self)
   }
 
   private static func json(_ report: LedgerVerification.Report, _ seals: SealVerification.Report) -> [UInt8] {

@@ -63,9 +63,11 @@ struct CheckFindings {
         try OutboundServices.token($0, key: "tracing.otlp.bearerTokenFile")
       }
     }
-    attempt { _ = try configuration.ledger.seals.bearerTokenFile.map { try KeyFile.read($0) } }
+    attempt { _ = try configuration.ledger.seals.bearerToken() }
     for stream in configuration.ledger.streams {
-      if case .collector(_, let file?) = stream.destination { attempt { _ = try KeyFile.read(file) } }
+      if case .collector(_, let file?) = stream.destination {
+        attempt { _ = try OutboundServices.token(file, key: Configuration.Stream.bearerTokenKey) }
+      }
     }
     for issuer in configuration.trustedIssuers {
       guard case .introspection(let introspection) = issuer.verification else { continue }

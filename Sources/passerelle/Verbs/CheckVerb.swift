@@ -7,8 +7,8 @@ import Policy
 import Wire
 
 /// `passerelle check`: all that `serve` would check before it listens, without listening and without writing; and one harmless
-/// request to each of the operator's servers. One that does not answer is a remark: serving is possible, and it may come back. All faults that
-/// can be found are said in one run, a line each.
+/// request to each of the operator's servers. One that does not answer is a remark: serving is possible, and it may come back. All faults
+/// that can be found are said in one run, a line each.
 enum CheckVerb: Verb {
   static let name = "check"
   static let summary = "check a configuration, its policies and keys, without serving"

@@ -7,7 +7,8 @@ enum ConsentsVerb: Verb {
   static let summary =
     "list, show, grant and revoke subscribers' consents, note objections, export and import; what the consent master has still to learn"
   static let usage = [
-    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS] [--limit N] [--after ID] [--json]",
+    "consents list --config FILE [--subject tel:+33...] [--client ID] [--purpose dpv:...] [--status STATUS]\n"
+      + "                           [--limit N] [--after ID] [--json]",
     "consents show ID --config FILE [--json]",
     "consents grant --config FILE --subject tel:+33... --client ID --purpose dpv:... --scope \"...\" --reason TEXT\n"
       + "                           [--channel WORD] [--json]",

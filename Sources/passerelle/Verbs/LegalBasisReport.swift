@@ -14,11 +14,7 @@ struct LegalBasisReport {
 
   /// Reads the registrations beside a gateway that may be running. Where there is no database yet there are none.
   static func clients(_ configuration: Configuration) throws -> [ClientRecord] {
-    let installation = Installation(configuration)
-    guard try installation.hasDatabase() else { return [] }
-    let stores = try Backbone.stores(configuration, installation.keysForReading(), SystemTime())
-    defer { stores.database.close() }
-    return try stores.clients.all()
+    try Installation(configuration).readStores { stores, _ in try stores.clients.all() } ?? []
   }
 
   static func rows(_ configuration: Configuration, _ catalogue: Catalogue) throws -> [LegalBasisReport] {

@@ -9,7 +9,8 @@ enum ReloadVerb: Verb {
     All of it is read and checked first and then taken in one step, or nothing changes and this says why (status 1). Calls under way end
     with what they began with; no connection is closed. SIGHUP does the same. These need a restart, and a reload in which one of them
     has changed is refused as a whole: issuer; host, port, and whether there is TLS, of listen, mutualTLS and admin; admin.tokenFile;
-    data; keys (the folder, and what is not a signing key in it); loops; dpop.proofsRemembered; metrics; tracing; consent.master; ledger.
+    data; keys (the folder, and what is not a signing key in it); loops; dpop.proofsRemembered; metrics; tracing; consent.master (also
+    outbound.caFile, unless it has a caFile of its own); ledger.
     """
 
   static func run(_ arguments: Arguments) async throws {

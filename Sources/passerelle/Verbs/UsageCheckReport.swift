@@ -7,13 +7,10 @@ import Store
 enum UsageCheckReport {
   static func run(_ arguments: Arguments) throws {
     let configuration = try Command.configuration(arguments)
-    guard Files.exists(configuration.data + "/passerelle.sqlite") else {
-      throw CommandFailure("\(configuration.data): there is nothing counted here yet")
+    let read = try Installation(configuration).readStores { stores, keys in
+      try UsageCheck.run(directory: configuration.ledgerFolder, store: stores.usage, key: keys.audit.verificationKey)
     }
-    let keys = try Installation(configuration).keysForReading()
-    let stores = try Backbone.stores(configuration, keys, SystemTime())
-    defer { stores.database.close() }
-    let report = try UsageCheck.run(directory: configuration.ledgerFolder, store: stores.usage, key: keys.audit.verificationKey)
+    guard let report = read else { throw CommandFailure("\(configuration.data): there is nothing counted here yet") }
     if arguments.flag("--json") { Output.json(json(report)) } else { print(report) }
     if !report.isRight { throw CommandFailure("") }
   }
