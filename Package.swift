@@ -86,7 +86,7 @@ let package = Package(
     .executableTarget(
       name: "make-ledger", dependencies: ["Bytes", "Ledger"], path: "Benchmarks/Ledger", swiftSettings: settings),
 
-    .target(name: "ReferenceReaders", path: "Tests/ReferenceReaders", swiftSettings: settings),
+    .target(name: "ReferenceReaders", dependencies: ["Bytes"], path: "Tests/ReferenceReaders", swiftSettings: settings),
     tests("BytesTests", ["Bytes", "ReferenceReaders"]),
     tests("IdentifiersTests", ["Identifiers"]),
     tests("TelemetryTests", ["Telemetry", "Bytes"]),

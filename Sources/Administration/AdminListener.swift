@@ -1,5 +1,3 @@
-import Bytes
-import JOSE
 import Wire
 
 /// The admin listener's handler: health for everybody who reaches it, the admin API for who has its token, and the auditor's pages for
@@ -28,6 +26,7 @@ public final class AdminHandler: RequestHandler {
 
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }
 
+  /// On the loop of the connection.
   public func handle(_ exchange: Exchange) {
     exchange.answer { [api, health, token, auditor, others] request in
       switch request.path {
@@ -45,15 +44,5 @@ public final class AdminHandler: RequestHandler {
 
   public func reject(_ exchange: Exchange, _ rejection: HTTPRejection) {
     exchange.send(HTTPResponse.json(rejection.status, Array("{\"status\":\(rejection.status)}".utf8)))
-  }
-
-}
-
-/// A bearer token of the operator's (RFC 6750 §2.1), compared in constant time.
-enum BearerToken {
-  static func isShown(by request: HTTPRequest, _ token: [UInt8]) -> Bool {
-    let values = request.fields("authorization")
-    guard values.count == 1, values[0].lowercased().hasPrefix("bearer ") else { return false }
-    return ConstantTime.equals(Array(values[0].utf8.dropFirst(7)).span, token.span)
   }
 }

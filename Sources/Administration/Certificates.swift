@@ -5,8 +5,8 @@ import Wire
 /// The certificates of the listeners of a running gateway.
 public protocol CertificateControl: Sendable {
   func certificates() -> [CertificateInUse]
-  /// Reads the files again. A listener whose files are wrong keeps what it has.
-  func reload() -> [CertificateReload]
+  /// Reads the files again, never while something else does. A listener whose files are wrong keeps what it has.
+  func reloadCertificates() async -> [CertificateReload]
 }
 
 /// A certificate that a listener shows to new connections.
@@ -70,7 +70,7 @@ extension AdminAPI {
 
   /// `POST /admin/v1/certificates/reload`: each listener takes the files as they are now, or keeps what it has; 409 when one kept it.
   func reloadCertificates() async throws -> HTTPResponse {
-    let outcomes = try certificateControl().reload()
+    let outcomes = try await certificateControl().reloadCertificates()
     guard !outcomes.isEmpty else { throw AdminError.conflict("no listener has TLS: there are no certificates to read again") }
     let faults = outcomes.compactMap { outcome in outcome.fault.map { "\(outcome.listener): \($0)" } }
     try await dependencies.ledger.append(

@@ -12,7 +12,8 @@ extension AdminAPI {
   private static let concurrentMaximum = 32
 
   /// `POST /admin/v1/consents/revoke` with `{"subject" | "client_id" | "purpose", "reason", "channel", "dry_run", "after"}`: withdraws
-  /// a portion of the consents that stand, or wait for a consent master, and that all the given selectors name. Each is an event and an entry of its own.
+  /// a portion of the consents that stand, or wait for a consent master, and that all the given selectors name. Each is an event and
+  /// an entry of its own.
   ///
   /// The answer says how many, with the first ids, and as `next` where to go on; without `next` there are no more. What was withdrawn
   /// is not found again, so that a caller that was interrupted begins anew and does the rest.

@@ -17,6 +17,7 @@ public struct MetricsEndpoint: Sendable {
     self.token = token.map { Array($0.utf8) }
   }
 
+  /// On the listener's loop; adds up at once what all threads have counted.
   public func respond(to request: HTTPRequest) -> HTTPResponse {
     guard request.method == "GET" || request.method == "HEAD" else { return AdminError.methodNotAllowed.response }
     if let token, !BearerToken.isShown(by: request, token) { return AdminError.unauthenticated.response }

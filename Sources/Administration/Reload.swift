@@ -23,6 +23,7 @@ public enum ReloadOutcome: Sendable {
   /// Everything stays as it was.
   case refused(Refusal)
 
+  /// What runs now.
   public struct Taken: Sendable {
     /// The digests (SHA-256, hexadecimal) of configuration and policies.
     public var configurationDigest: String
@@ -37,6 +38,7 @@ public enum ReloadOutcome: Sendable {
     }
   }
 
+  /// Why it was not taken.
   public struct Refusal: Sendable {
     /// One line: what is wrong, with file and place where there is one.
     public var reason: String

@@ -15,22 +15,22 @@ enum Answer {
 
   /// An error answer (RFC 6749 §5.2).
   static func refusal(_ refusal: Refusal, to request: HTTPRequest, at flow: Flow? = nil) -> HTTPResponse {
-    var body = JSONWriter()
-    body.beginObject()
-    body.field("error", refusal.error.code)
-    body.field("error_description", refusal.explanation)
-    body.endObject()
-    return privateJSON(refusal.error.status(at: flow), body.bytes, challenge(refusal, to: request))
+    privateJSON(
+      refusal.error.status(at: flow), document(refusal.error, refusal.explanation), challenge(refusal, to: request))
   }
 
   /// The same without a look at the request.
   static var overloaded: HTTPResponse {
+    privateJSON(503, document(.temporarilyUnavailable, "there is too much to do now; try again later"), [("retry-after", "1")])
+  }
+
+  private static func document(_ error: OAuthError, _ explanation: String) -> [UInt8] {
     var body = JSONWriter()
     body.beginObject()
-    body.field("error", OAuthError.temporarilyUnavailable.code)
-    body.field("error_description", "there is too much to do now; try again later")
+    body.field("error", error.code)
+    body.field("error_description", explanation)
     body.endObject()
-    return privateJSON(503, body.bytes, [("retry-after", "1")])
+    return body.bytes
   }
 
   /// A client that tried the Authorization field is told so in kind (RFC 6749 §5.2).
@@ -50,13 +50,9 @@ enum Answer {
   }
 
   static func methodNotAllowed(_ allow: String) -> HTTPResponse {
-    var body = JSONWriter()
-    body.beginObject()
-    body.field("error", OAuthError.invalidRequest.code)
-    body.field("error_description", "the endpoint does not know this method")
-    body.endObject()
-    return HTTPResponse(
-      status: 405, fields: [("content-type", "application/json"), ("allow", allow)] + uncached, body: body.bytes)
+    HTTPResponse(
+      status: 405, fields: [("content-type", "application/json"), ("allow", allow)] + uncached,
+      body: document(.invalidRequest, "the endpoint does not know this method"))
   }
 
   /// Sends the browser on. 302, which turns a POST into a GET (profile item 18 asks for it; RFC 9700 §4.12 forbids 307), and

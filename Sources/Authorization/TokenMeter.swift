@@ -9,5 +9,6 @@ public final class TokenMeter: Sendable {
 
   public init() {}
 
+  /// Any thread.
   public func families() -> [MetricFamily] { [issued.family, refused.family] }
 }

@@ -75,9 +75,6 @@ public final class ConsentRegister: Sendable {
     self.observer = observer
   }
 
-  /// Whatever is remembered must be read again: another process has written.
-  public func changedElsewhere() { changes.changedEverything() }
-
   /// A memory for one event loop.
   ///
   /// - Parameters:

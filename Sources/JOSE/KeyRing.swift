@@ -35,11 +35,12 @@ public final class KeyRing: Sendable {
   public let audit: SigningKey
   private let signing: Mutex<SigningKeys>
   private let rotation = Mutex<Void>(())
-  /// Digests of the secrets in `secretNames`, by which a change of their files is noticed.
+  /// Digests of the secrets, in the order of `secretNames`, by which a change of their files is noticed.
   private let secretDigests: [Digest32]
   private let time: any TimeSource
 
-  private static let (pairwiseName, lookupName, sealingName) = ("pairwise.key", "subject-lookup.key", "subject-sealing.key")
+  /// In the order in which the initialiser takes them.
+  private static let secretNames = ["pairwise.key", "subject-lookup.key", "subject-sealing.key"]
 
   private init(directory: String, signing: SigningKeys, secrets: [[UInt8]], audit: SigningKey, time: any TimeSource) {
     self.directory = directory
@@ -88,7 +89,7 @@ public final class KeyRing: Sendable {
     let absent: Absent = isFirstStart ? .make : .renew
     let signing = ["signing.pem", "audit.pem"].map { directory + "/" + $0 }
     let renewed = ["signing-next.pem", "signing-rs256.pem"].map { directory + "/" + $0 }
-    let secrets = ["pairwise.key", "subject-lookup.key", "subject-sealing.key"].map { directory + "/" + $0 }
+    let secrets = secretNames.map { directory + "/" + $0 }
     return signing.compactMap { file in
       fault { () throws(KeyFileError) in if try isThere(file, absent) { _ = try SigningKey.load(file: file) } }
     }
@@ -120,7 +121,7 @@ public final class KeyRing: Sendable {
       retired: try RetiredKey.all(in: directory),
       since: try KeyFile.changed(current))
     var secrets: [[UInt8]] = []
-    for name in [pairwiseName, lookupName, sealingName] { secrets.append(try secret(directory + "/" + name, absent)) }
+    for name in secretNames { secrets.append(try secret(directory + "/" + name, absent)) }
     return KeyRing(
       directory: directory, signing: signing, secrets: secrets, audit: try signingKey(directory + "/audit.pem", absent),
       time: time)
@@ -151,7 +152,7 @@ public final class KeyRing: Sendable {
   /// - Throws: `KeyFileError` when a file is missing or no good, and for another key of those that cannot change while the gateway
   ///   runs: what they made or found before would be lost.
   public func read() throws(KeyFileError) -> Reading {
-    for (name, digest) in zip([Self.pairwiseName, Self.lookupName, Self.sealingName], secretDigests) {
+    for (name, digest) in zip(Self.secretNames, secretDigests) {
       guard SHA256.digest(try Self.storedSecret(directory + "/" + name)) == digest else { throw needsRestart(name) }
     }
     guard try SigningKey.load(file: directory + "/audit.pem").kid == audit.kid else { throw needsRestart("audit.pem") }
@@ -284,14 +285,6 @@ public final class KeyRing: Sendable {
     if try isThere(file, absent) { return try storedSecret(file) }
     let bytes = Random.bytes(32)
     try KeyFile.write(Array((Base64URL.encode(bytes) + "\n").utf8), to: file)
-    return bytes
-  }
-
-  private static func decodedSecret(_ file: String) throws(KeyFileError) -> [UInt8] {
-    let text = try KeyFile.read(file)
-    guard let bytes = Base64URL.decode(String(decoding: text, as: UTF8.self).trimmingNewlines()), bytes.count == 32 else {
-      throw KeyFileError(file: file, reason: "is not 32 bytes in base64url")
-    }
     return bytes
   }
 }

@@ -14,15 +14,16 @@ struct SigningKeys: Sendable {
 
   /// Each once: a rotation that was cut short leaves one key in two files, and a set with a kid twice would be refused by its
   /// readers.
-  func published(kid: String, at now: Timestamp) -> VerificationKey? {
-    if current.kid == kid { return current.verificationKey }
-    return published(at: now).first { $0.kid == kid }
-  }
-
   func published(at now: Timestamp) -> [VerificationKey] {
     var kids: Set<String?> = []
     let keys = [current, next, rsa] + retired.filter { $0.isPublished(at: now) }.map(\.key)
     return keys.map(\.verificationKey).filter { kids.insert($0.kid).inserted }
+  }
+
+  /// The one of them with this identifier. Nearly every token names the current key, for which no list is made.
+  func published(kid: String, at now: Timestamp) -> VerificationKey? {
+    if current.kid == kid { return current.verificationKey }
+    return published(at: now).first { $0.kid == kid }
   }
 }
 

@@ -14,6 +14,13 @@ public final class Admission {
 
     /// As documented in `deploy/passerelle.example.json`.
     public init() {}
+
+    /// What one of so many loops may have of it; `count` is 1 or more.
+    public func share(ofLoops count: Int) -> Settings {
+      var share = self
+      share.requestsMaximum = (requestsMaximum + count - 1) / count
+      return share
+    }
   }
 
   /// However long the lag, so many are admitted: a loop that only refuses would never find out that the load is gone.

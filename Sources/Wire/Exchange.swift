@@ -127,13 +127,6 @@ public final class Exchange: @unchecked Sendable {
   @_lifetime(borrow self)
   public func fieldValue(_ index: Int) -> Span<UInt8> { part(fields[index].value) }
 
-  /// The value of the first field with a name in lower case.
-  @_lifetime(borrow self)
-  public func firstField(named lowercased: StaticString) -> Span<UInt8>? {
-    for index in 0..<fieldCount where fieldName(index).equalsIgnoringASCIICase(lowercased) { return fieldValue(index) }
-    return nil
-  }
-
   /// A copy that owns what it holds.
   public func makeRequest() -> HTTPRequest {
     HTTPRequest(

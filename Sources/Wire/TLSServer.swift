@@ -9,6 +9,7 @@ public final class TLSServer: Sendable {
   let fullCount = Atomic<Int>(0)
   let resumedCount = Atomic<Int>(0)
   let failedCount = Atomic<Int>(0)
+
   /// Reads all files.
   ///
   /// - Throws: `TLSContextError` with the file that is wrong.

@@ -37,6 +37,19 @@ import Testing
     #expect(changed.needsRestart(from: changed).isEmpty)
   }
 
+  @Test func authoritiesNeedARestartOnlyWhereTheyWereReadOnce() throws {
+    func load(_ master: String, _ authorities: String) throws -> Configuration {
+      try Self.load(#""consent": { \#(master) }, "outbound": { "caFile": "\#(authorities)" }"#)
+    }
+    let (named, own) = (
+      #""master": { "url": "https://m.example" }"#, #""master": { "url": "https://m.example", "caFile": "/m" }"#
+    )
+    let name = "outbound.caFile, with which consent.master began"
+    #expect(try load(named, "/b").needsRestart(from: load(named, "/a")) == [name])
+    #expect(try load(own, "/b").needsRestart(from: load(own, "/a")).isEmpty)
+    #expect(try load("", "/b").needsRestart(from: load("", "/a")).isEmpty)
+  }
+
   @Test(arguments: [
     #""audience": "a""#, #""listen": { "idleSecondsMaximum": 5, "connectionsMaximum": 7 }"#, #""signingKeyDays": 1"#,
     #""recognition": {}"#, #""ciba": { "intervalSeconds": 9 }"#,

@@ -136,10 +136,8 @@ extension Configuration.ConsentMaster {
   init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     // Subscribers' numbers go there.
-    guard let address = WebAddress(try reader.string("url")), address.isSecure || address.isLoopback,
-      !address.target.contains("?")
-    else { throw (value["url"] ?? value).error("url wants an https address without a query; http is for loopback alone") }
-    self.address = address
+    address = try reader.confidentialAddress("url", of: value)
+    guard !address.target.contains("?") else { throw (value["url"] ?? value).error("url wants an address without a query") }
     bearerTokenFile = try reader.optionalString("bearerTokenFile").map { Files.path($0, in: folder) }
     caFile = try reader.optionalString("caFile").map { Files.path($0, in: folder) }
     pushTokenFile = try reader.optionalString("pushTokenFile").map { Files.path($0, in: folder) }
@@ -187,12 +185,7 @@ extension Configuration.Seals {
   init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
     directory = try reader.optionalString("directory").map { Files.path($0, in: folder) }
-    if let text = try reader.optionalString("url") {
-      guard let address = WebAddress(text), address.isSecure || address.isLoopback else {
-        throw (value["url"] ?? value).error("url wants an https address; http is for loopback alone")
-      }
-      self.address = address
-    }
+    address = try reader.optionalConfidentialAddress("url", of: value)
     bearerTokenFile = try reader.optionalString("bearerTokenFile").map { Files.path($0, in: folder) }
     try reader.finish()
   }
@@ -240,12 +233,5 @@ extension Admission.Settings {
     requestsMaximum = try reader.optionalInteger("requestsMaximum", in: 1...1_000_000) ?? requestsMaximum
     lagMillisecondsMaximum = try reader.optionalInteger("lagMillisecondsMaximum", in: 1...10_000) ?? lagMillisecondsMaximum
     try reader.finish()
-  }
-
-  /// What one of so many loops may have of it.
-  func share(ofLoops count: Int) -> Admission.Settings {
-    var share = self
-    share.requestsMaximum = (requestsMaximum + count - 1) / count
-    return share
   }
 }

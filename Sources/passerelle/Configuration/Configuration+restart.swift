@@ -15,10 +15,14 @@ extension Configuration {
       ("data", differ(\.data)), ("keys", differ(\.keys)), ("loops", differ(\.loops)),
       ("dpop.proofsRemembered", differ(\.dpop.proofsRemembered)),
       ("metrics", differ(\.metrics)), ("tracing", differ(\.tracing)),
-      ("consent.master", differ(\.consent.master)), ("ledger", differ(\.ledger)),
+      ("consent.master", differ(\.consent.master)),
+      ("outbound.caFile, with which consent.master began", readsAuthoritiesOnce && differ(\.outbound.caFile)),
+      ("ledger", differ(\.ledger)),
     ]
     return rows.filter(\.isDifferent).map(\.name)
   }
+
+  private var readsAuthoritiesOnce: Bool { consent.master.map { $0.caFile == nil } ?? false }
 
   /// The members of the file that say something else than those of another one, by name.
   func changedMembers(from other: Configuration) -> [String] {

@@ -70,10 +70,7 @@ extension Configuration.Collector {
 
   init(_ value: JSONValue, folder: String) throws(DocumentError) {
     var reader = try ObjectReader(value)
-    guard let address = WebAddress(try reader.string("url")), address.isSecure || address.isLoopback else {
-      throw (value["url"] ?? value).error("url wants an https address; http is for loopback alone")
-    }
-    self.address = address
+    address = try reader.confidentialAddress("url", of: value)
     bearerTokenFile = try reader.optionalString("bearerTokenFile").map { Files.path($0, in: folder) }
     header = try reader.optionalString("header")?.lowercased() ?? header
     let isName = header.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
@@ -90,7 +87,7 @@ extension Configuration.Log {
     var reader = try ObjectReader(value)
     if let name = try reader.optionalString("level") {
       guard let level = LogLevel(rawValue: name) else {
-        throw (value["level"] ?? value).error("level wants \"error\", \"warning\", \"info\" or \"debug\"")
+        throw (value["level"] ?? value).error("level wants \"error\", \"warning\" or \"info\"")
       }
       self.level = level
     }

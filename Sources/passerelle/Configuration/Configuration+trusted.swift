@@ -65,14 +65,14 @@ extension Configuration.TrustedIssuer {
   private static func verification(
     _ reader: inout ObjectReader, _ value: JSONValue, _ folder: String
   ) throws(DocumentError) -> Verification {
-    let keys = try address("jwksUri", &reader, value)
+    let keys = try reader.optionalConfidentialAddress("jwksUri", of: value)
     guard let element = reader.value("introspection") else {
       guard let keys else { throw value.error("a trusted issuer wants jwksUri or introspection") }
       return .keys(keys)
     }
     guard keys == nil else { throw value.error("jwksUri and introspection stand for one another: give one") }
     var inner = try ObjectReader(element)
-    guard let address = try address("url", &inner, element) else { throw element.error("introspection wants a url") }
+    let address = try inner.confidentialAddress("url", of: element)
     let introspection = Introspection(
       address: address, clientID: try inner.string("clientId"),
       keyFile: try inner.optionalString("keyFile").map { Files.path($0, in: folder) },
@@ -93,16 +93,5 @@ extension Configuration.TrustedIssuer {
     names.subscriber = try reader.optionalString("subscriber") ?? names.subscriber
     try reader.finish()
     return names
-  }
-
-  /// Keys and answers about tokens come over TLS, or from this machine.
-  private static func address(
-    _ key: String, _ reader: inout ObjectReader, _ value: JSONValue
-  ) throws(DocumentError) -> WebAddress? {
-    guard let text = try reader.optionalString(key) else { return nil }
-    guard let address = WebAddress(text), address.isSecure || address.isLoopback else {
-      throw (value[key] ?? value).error("\(key) wants an https address; http is for loopback alone")
-    }
-    return address
   }
 }

@@ -107,9 +107,8 @@ extension Configuration.Upstream {
 
   /// Reads the files of TLS.
   ///
-  /// - Throws: one line that names the file that is wrong.
-  ///
   /// - Parameter contexts: those of the generation before whose files are the same are taken over.
+  /// - Throws: one line that names the file that is wrong.
   func makeSettings(_ contexts: UpstreamContexts = UpstreamContexts()) throws -> GatewaySettings.Upstream {
     var made = settings
     made.targets = try targets.map { UpstreamSettings.Target(try $0.makeTarget(contexts), weight: $0.weight) }

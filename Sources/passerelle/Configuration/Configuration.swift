@@ -115,7 +115,7 @@ struct Configuration: Sendable {
   }
 
   struct Ledger: Sendable, Equatable {
-    /// False lets answers leave before their entry is on disk.
+    /// Whether answers wait for their entry to be on disk, to be written, or not at all.
     var durability = LedgerOptions.Durability.durable
     var segmentBytesMaximum = 256 << 20
     var segmentSecondsMaximum = 86_400
@@ -130,6 +130,11 @@ struct Configuration: Sendable {
     var directory: String?
     var address: WebAddress?
     var bearerTokenFile: String?
+
+    /// - Throws: one line, when the file cannot be used.
+    func bearerToken() throws -> String? {
+      try bearerTokenFile.map { try OutboundServices.token($0, key: "ledger.seals.bearerTokenFile") }
+    }
   }
 
   struct Limits: Sendable {

@@ -82,7 +82,7 @@ final class Backbone: Sendable {
   /// The stores alone, for reading beside a running gateway.
   static func stores(_ configuration: Configuration, _ keys: KeyRing, _ time: any TimeSource) throws -> Stores {
     Stores(
-      database: try Database(path: configuration.data + "/passerelle.sqlite", time: time), lookup: keys.lookup,
+      database: try Database(path: configuration.databaseFile, time: time), lookup: keys.lookup,
       sealing: keys.sealing, hasConsentMaster: configuration.consent.master != nil)
   }
 }
@@ -114,4 +114,5 @@ struct RuledBackbone: Sendable {
 
 extension Configuration {
   var ledgerFolder: String { data + "/ledger" }
+  var databaseFile: String { data + "/passerelle.sqlite" }
 }

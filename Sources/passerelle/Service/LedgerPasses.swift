@@ -23,15 +23,14 @@ enum LedgerPasses {
     return pass("usage_counting", "usage is not counted on", everyMilliseconds: 1000) { _ in try usage.advance() }
   }
 
-  /// - Throws: `KeyFileError` when the token for publishing seals cannot be read.
-  static func all(_ backbone: Backbone, _ outbound: Outbound, loop: EventLoop) throws -> [Named] {
-    [try sealing(backbone, outbound, loop: loop), indexing(backbone)] + [retention(backbone)].compactMap(\.self)
+  /// - Throws: one line, when the token for publishing seals cannot be read.
+  static func all(_ backbone: Backbone, _ outbound: Outbound) throws -> [Named] {
+    [try sealing(backbone, outbound), indexing(backbone)] + [retention(backbone)].compactMap(\.self)
   }
 
   /// Seals what is closed, notes each seal in the ledger, and takes it elsewhere, a minute later at most.
-  private static func sealing(_ backbone: Backbone, _ outbound: Outbound, loop: EventLoop) throws -> Named {
-    let publisher = try SealPublisher(
-      backbone.configuration, key: backbone.keys.audit.verificationKey, outbound, loop: loop)
+  private static func sealing(_ backbone: Backbone, _ outbound: Outbound) throws -> Named {
+    let publisher = try SealPublisher(backbone.configuration, key: backbone.keys.audit.verificationKey, outbound)
     let sealer = LedgerSealer(
       directory: backbone.configuration.ledgerFolder, key: backbone.keys.audit, time: backbone.time,
       sealed: { [ledger = backbone.ledger] seal in

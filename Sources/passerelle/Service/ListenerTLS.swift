@@ -4,7 +4,7 @@ import Telemetry
 import Wire
 
 /// TLS of the listeners, each under its place in the configuration.
-struct ListenerTLS: CertificateControl {
+struct ListenerTLS {
   let front: TLSServer?
   let mutual: TLSServer?
   let admin: TLSServer?
@@ -60,7 +60,8 @@ struct ListenerTLS: CertificateControl {
     servers.flatMap { name, server in server.identities.map { CertificateInUse(listener: name, $0) } }
   }
 
-  /// Each listener for itself: what is wrong with one does not keep the others from what is right.
+  /// Reads the files again that each listener began with, each for itself: what is wrong with one does not keep the others from what is
+  /// right. Never beside `take` (`Reloader`).
   func reload() -> [CertificateReload] {
     servers.map { name, server in
       do throws(TLSContextError) {

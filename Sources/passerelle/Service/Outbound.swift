@@ -7,13 +7,16 @@ final class Outbound: Sendable {
   /// What a configuration makes of it.
   struct Reading: Sendable {
     let web: WebClient
+    let tls: TLSClientContext
     /// For addresses that a client gave.
     let rule: AddressRule
   }
 
-  private let loop: EventLoop
+  let loop: EventLoop
   private let current: Mutex<Reading>
   var web: WebClient { current.withLock { $0.web } }
+  /// For connections that are not HTTP.
+  var tls: TLSClientContext { current.withLock { $0.tls } }
   var rule: AddressRule { current.withLock { $0.rule } }
 
   /// - Parameter loop: does the work; running by the time of the first request.
@@ -31,9 +34,9 @@ final class Outbound: Sendable {
 
   private static func read(_ configuration: Configuration.Outbound, _ loop: EventLoop) throws -> Reading {
     do {
+      let tls = try TLSClientContext(caFile: configuration.caFile)
       return Reading(
-        web: WebClient(loop: loop, tls: try TLSClientContext(caFile: configuration.caFile)),
-        rule: .publicOnly(exceptions: configuration.allowedRanges))
+        web: WebClient(loop: loop, tls: tls), tls: tls, rule: .publicOnly(exceptions: configuration.allowedRanges))
     } catch { throw CommandFailure("\(error)") }
   }
 

@@ -11,7 +11,7 @@ import Wire
 /// or none. Everything is read, checked and made first; then its entry is in the ledger; then it is taken, which cannot fail.
 ///
 /// One at a time, on a thread of its own, so that no loop waits for a disk.
-final class Reloader: ReloadControl, Sendable {
+final class Reloader: ReloadControl, CertificateControl, Sendable {
   private let makers: GenerationMaker
   private let door: FrontDoor
   private let tls: ListenerTLS
@@ -42,6 +42,14 @@ final class Reloader: ReloadControl, Sendable {
 
   /// The same, blocking the thread; never on a loop.
   func reloadAndWait(_ cause: ReloadCause) -> ReloadOutcome { queue.sync { reloadNow(cause) } }
+
+  func certificates() -> [CertificateInUse] { tls.certificates() }
+
+  func reloadCertificates() async -> [CertificateReload] {
+    await withCheckedContinuation { continuation in
+      queue.async { [tls] in continuation.resume(returning: tls.reload()) }
+    }
+  }
 
   private func reloadNow(_ cause: ReloadCause) -> ReloadOutcome {
     let file = makers.backbone.configuration.source.file

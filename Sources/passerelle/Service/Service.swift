@@ -52,8 +52,8 @@ final class Service {
       loop: adminLoop.loops[0])
     let outbound = try Outbound(configuration.outbound, loop: adminLoop.loops[0])
     counting = LedgerPasses.counting(backbone)
-    passes = try LedgerPasses.all(backbone, outbound, loop: adminLoop.loops[0])
-    streams = try LedgerStreams(backbone, outbound, loop: adminLoop.loops[0])
+    passes = try LedgerPasses.all(backbone, outbound)
+    streams = try LedgerStreams(backbone, outbound)
     spans = try configuration.tracing.map { [adminLoop] in try SpanExporter($0, outbound, loop: adminLoop.loops[0]) }
     let makers = GenerationMaker(
       backbone: backbone, outbound: outbound, simulatedSubscribers: simulatedSubscribers,
@@ -67,9 +67,9 @@ final class Service {
       makers, door: door, tls: tls, rotation: rotation, publicListener: publicListener, mutualListener: mutualListener,
       manager: manager)
     let admin = AdminHandler(
-      api: AdminAPI { [door, tls, reloader] in
+      api: AdminAPI { [door, reloader] in
         var dependencies = door.generation.admin
-        (dependencies.certificates, dependencies.reload) = (tls, reloader)
+        (dependencies.certificates, dependencies.reload) = (reloader, reloader)
         dependencies.upstreams = { door.generation.gateway.upstreamStates() }
         return dependencies
       },
@@ -167,19 +167,5 @@ final class Service {
       return try Listener(
         address: settings.host, port: settings.port, group: group, handler: handler, limits: limits, tls: tls)
     } catch { throw CommandFailure("cannot listen on \(settings.host):\(settings.port): \(error)") }
-  }
-}
-
-/// The bearer token of the admin API, in a file that only its owner may read.
-enum AdminToken {
-  static func readOrCreate(_ file: String) throws -> String {
-    if Files.exists(file) {
-      let token = String(decoding: try KeyFile.read(file), as: UTF8.self).trimmed
-      guard token.utf8.count >= 16 else { throw CommandFailure("\(file): an admin token has 16 characters or more") }
-      return token
-    }
-    let token = Random.token()
-    try KeyFile.write(Array((token + "\n").utf8), to: file)
-    return token
   }
 }

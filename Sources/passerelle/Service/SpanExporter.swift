@@ -21,12 +21,17 @@ final class SpanExporter: Sendable {
   private let loop: EventLoop
   private let task = Mutex<Task<Void, Never>?>(nil)
   private let state = Mutex(State())
+  private let complaint = Complaint { fault in
+    if let fault {
+      Log.process.warning("tracing.not_exported", "spans do not get through to the collector and are dropped: \(fault)")
+    } else {
+      Log.process.info("tracing.exported", "spans get through to the collector again")
+    }
+  }
 
   private struct State {
     var exported: UInt64 = 0
     var failed: UInt64 = 0
-    /// The last thing that went wrong; said once.
-    var fault: String?
   }
 
   /// - Parameter loop: does the work; running by the time of `start`.
@@ -124,18 +129,11 @@ final class SpanExporter: Sendable {
   }
 
   private func note(exported: Int, failed: Int, fault: String?) {
-    let before = state.withLock { state in
-      defer { state.fault = fault }
+    state.withLock { state in
       state.exported &+= UInt64(exported)
       state.failed &+= UInt64(failed)
-      return state.fault
     }
-    guard fault != before else { return }
-    if let fault {
-      Log.process.warning("tracing.not_exported", "spans do not get through to the collector and are dropped: \(fault)")
-    } else {
-      Log.process.info("tracing.exported", "spans get through to the collector again")
-    }
+    complaint.note(fault)
   }
 
   func metrics() -> [MetricFamily] {

@@ -6,9 +6,8 @@ import Wire
 extension Configuration.TrustedIssuer {
   /// The issuer as the gateway takes it, with its way to keys or answers.
   ///
-  /// - Throws: `KeyFileError` when a key or secret cannot be read, or can be read by others.
-  ///
   /// - Parameter keySets: by address; one that was known before is still known.
+  /// - Throws: `KeyFileError` when a key or secret cannot be read, or can be read by others.
   func made(
     _ outbound: Outbound, _ time: any TimeSource, _ keySets: Kept<WebAddress, RemoteKeySet>
   ) throws -> Gateway.TrustedIssuer {

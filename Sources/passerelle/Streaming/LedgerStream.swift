@@ -33,6 +33,7 @@ final class LedgerStream: Sendable {
   private let isStopped = Mutex(false)
   private let signal = WakeSignal()
   private let thread = Mutex<WorkerThread?>(nil)
+  private let complaint: Complaint
 
   /// - Parameters:
   ///   - file: where its place is kept.
@@ -47,12 +48,21 @@ final class LedgerStream: Sendable {
     self.file = file
     self.lastSequence = lastSequence
     self.makeSink = makeSink
+    complaint = Complaint { fault in
+      if let fault {
+        Log.process.warning(
+          "ledger.stream_failed", "the stream \(name) of the ledger: \(fault); it is tried again", ("stream", name))
+      } else {
+        Log.process.info("ledger.stream_goes_on", "the stream \(name) of the ledger goes on", ("stream", name))
+      }
+    }
   }
 
   var state: State {
     var state = shared.withLock { $0 }
     let last = lastSequence()
     state.behind = last > state.sentUpTo ? last - state.sentUpTo : 0
+    state.fault = complaint.fault
     return state
   }
 
@@ -89,7 +99,7 @@ final class LedgerStream: Sendable {
         try follow { retryMilliseconds = 0 }
       } catch {
         retryMilliseconds = min(Self.retryMillisecondsMaximum, max(1000, retryMilliseconds * 2))
-        complain("\(error)")
+        complaint.note("\(error)")
         signal.wait(milliseconds: retryMilliseconds)
       }
     }
@@ -118,10 +128,8 @@ final class LedgerStream: Sendable {
       let missed = place.sequence > 0 && first.sequence > place.sequence ? first.sequence - place.sequence - 1 : 0
       place = follower.place
       try Files.write(Self.encoded(place), to: file)
-      shared.withLock { state in
-        state.missed += missed
-        state.fault = nil
-      }
+      shared.withLock { $0.missed += missed }
+      complaint.note(nil)
       note(place.sequence)
       succeeded()
     }
@@ -138,18 +146,6 @@ final class LedgerStream: Sendable {
   }
 
   private func note(_ sequence: UInt64) { shared.withLock { $0.sentUpTo = sequence } }
-
-  /// Said once for each reason.
-  private func complain(_ text: String) {
-    let isNew = shared.withLock { state in
-      defer { state.fault = text }
-      return state.fault != text
-    }
-    if isNew {
-      Log.process.warning(
-        "ledger.stream_failed", "the stream \(name) of the ledger: \(text); it is tried again", ("stream", name))
-    }
-  }
 
   /// A stream that is new begins with the first entry there is.
   private func readPlace() throws -> LedgerPlace {

@@ -6,7 +6,7 @@ final class LedgerStreams: Sendable {
   let streams: [LedgerStream]
 
   /// - Throws: one line, when a file that a stream needs cannot be used.
-  init(_ backbone: Backbone, _ outbound: Outbound, loop: EventLoop) throws {
+  init(_ backbone: Backbone, _ outbound: Outbound) throws {
     let configuration = backbone.configuration
     let folder = configuration.data + "/streams"
     if !configuration.ledger.streams.isEmpty { try Files.makeFolder(folder) }
@@ -14,26 +14,22 @@ final class LedgerStreams: Sendable {
       LedgerStream(
         name: settings.name, ledgerFolder: configuration.ledgerFolder, file: "\(folder)/\(settings.name).json",
         lastSequence: { [ledger = backbone.ledger] in ledger.lastSequence },
-        makeSink: try Self.sink(settings, configuration, outbound, loop))
+        makeSink: try Self.sink(settings, outbound))
     }
   }
 
   private static func sink(
-    _ settings: Configuration.Stream, _ configuration: Configuration, _ outbound: Outbound, _ loop: EventLoop
+    _ settings: Configuration.Stream, _ outbound: Outbound
   ) throws -> @Sendable () throws -> any StreamSink {
     let format = settings.format
     switch settings.destination {
     case .collector(let address, let tokenFile):
       // Read at the start once too, so that a file that is not there is said then.
-      _ = try CollectorSink(address, bearerTokenFile: tokenFile, format: format, outbound, loop: loop)
-      return { try CollectorSink(address, bearerTokenFile: tokenFile, format: format, outbound, loop: loop) }
+      _ = try CollectorSink(address, bearerTokenFile: tokenFile, format: format, outbound)
+      return { try CollectorSink(address, bearerTokenFile: tokenFile, format: format, outbound) }
     case .syslog(let host, let port, let isTLS):
       let message = SyslogMessage(facility: settings.facility)
-      let tls: TLSClientContext?
-      do { tls = isTLS ? try TLSClientContext(caFile: configuration.outbound.caFile) : nil } catch {
-        throw CommandFailure("\(error)")
-      }
-      return { SyslogSink(host: host, port: port, tls: tls, message: message, format: format) }
+      return { SyslogSink(host: host, port: port, tls: isTLS ? outbound.tls : nil, message: message, format: format) }
     }
   }
 

@@ -12,6 +12,9 @@ extension Configuration {
       case collector(address: WebAddress, bearerTokenFile: String?)
     }
 
+    /// What the file of a collector's token is called where it cannot be used.
+    static let bearerTokenKey = "ledger.streams.http.bearerTokenFile"
+
     /// In file names and in health: small letters, digits, hyphens.
     var name: String
     var destination: Destination
@@ -69,10 +72,7 @@ extension Configuration.Stream {
     _ inner: ObjectReader, _ value: JSONValue, folder: String
   ) throws(DocumentError) -> Destination {
     var inner = inner
-    let text = try inner.string("url")
-    guard let address = WebAddress(text), address.isSecure || address.isLoopback else {
-      throw value.error("url wants an https address; http is for loopback alone")
-    }
+    let address = try inner.confidentialAddress("url", of: value)
     let token = try inner.optionalString("bearerTokenFile").map { Files.path($0, in: folder) }
     try inner.finish()
     return .collector(address: address, bearerTokenFile: token)

@@ -1,8 +1,5 @@
 import Bytes
-import Dispatch
-import JOSE
 import Ledger
-import Synchronization
 import Wire
 
 /// The other end of a stream. Belongs to the stream's thread, and blocks it.
@@ -21,39 +18,20 @@ final class CollectorSink: StreamSink {
   private let format: ExportFormat
   private let bearerToken: String?
   private let outbound: Outbound
-  private let loop: EventLoop
 
-  /// - Throws: `KeyFileError` when the bearer token cannot be read.
-  init(_ address: WebAddress, bearerTokenFile: String?, format: ExportFormat, _ outbound: Outbound, loop: EventLoop) throws {
+  /// - Throws: one line, when the bearer token cannot be read.
+  init(_ address: WebAddress, bearerTokenFile: String?, format: ExportFormat, _ outbound: Outbound) throws {
     self.address = address
     self.format = format
     self.outbound = outbound
-    self.loop = loop
-    bearerToken = try bearerTokenFile.map { String(decoding: try KeyFile.read($0), as: UTF8.self).trimmed }
+    bearerToken = try bearerTokenFile.map { try OutboundServices.token($0, key: Configuration.Stream.bearerTokenKey) }
   }
 
   func send(_ rows: [LedgerRow]) throws {
     var body: [UInt8] = []
     for row in rows { format.append(row, to: &body) }
-    var fields: [(name: String, value: String)] = [("content-type", "application/x-ndjson")]
-    if let bearerToken { fields.append(("authorization", "Bearer \(bearerToken)")) }
-    let outcome = Mutex<Result<Int, any Error>?>(nil)
-    let done = DispatchSemaphore(value: 0)
-    let (sent, lines) = (fields, body)
-    loop.spawn { [outbound, address] in
-      let result: Result<Int, any Error>
-      do {
-        result = .success(
-          try await outbound.web.send(
-            "POST", to: address, fields: sent, body: lines, timeoutSeconds: Self.timeoutSeconds, answerBytesMaximum: 65_536,
-            rule: .any
-          ).status)
-      } catch { result = .failure(error) }
-      outcome.withLock { $0 = result }
-      done.signal()
-    }
-    guard done.wait(timeout: .now() + .seconds(Self.timeoutSeconds + 5)) == .success else { throw WebFailure.timedOut }
-    let status = try outcome.withLock { $0 }?.get() ?? 0
+    let status = try outbound.postAndWait(
+      body, to: address, contentType: "application/x-ndjson", bearerToken: bearerToken, timeoutSeconds: Self.timeoutSeconds)
     guard (200..<300).contains(status) else { throw CommandFailure("the collector answered \(status)") }
   }
 }
