@@ -5,6 +5,8 @@ public typealias FieldMask = UInt128
 ///
 /// A field that is not named is dropped, at any depth; arrays keep their shape; numbers and strings keep their bytes. What
 /// leaves is copied from the answer, never written anew.
+///
+/// `sinkCredential` never leaves, whatever lets the object leave in which it stands: it is a secret of the client's.
 public struct Projection: Sendable {
   /// What becomes of one value.
   public indirect enum Rule: Sendable {
@@ -19,6 +21,10 @@ public struct Projection: Sendable {
     case object([Field])
     /// An array; the rule is for each element.
     case array(of: Rule)
+    /// An object of any names; the rule is for each value.
+    case map(of: Rule)
+    /// An object of one of several shapes, told apart by the string that a property has; one of none of them does not leave.
+    case shapes(property: String, [(value: String, rule: Rule)])
   }
 
   /// A field that an answer may hold.
@@ -30,7 +36,13 @@ public struct Projection: Sendable {
     /// `null` is a value that the API has. Otherwise it is none: a required field is missing with it.
     public var nullable: Bool
 
-    public init(name: String, rule: Rule, required: Bool = false, nullable: Bool = false) {
+    /// A required field that was not agreed to leaves as `null`.
+    public var nullWhenWithheld: Bool
+
+    public init(
+      name: String, rule: Rule, required: Bool = false, nullable: Bool = false, nullWhenWithheld: Bool = false
+    ) {
+      self.nullWhenWithheld = nullWhenWithheld
       self.name = name
       self.rule = rule
       self.required = required
@@ -62,8 +74,9 @@ public struct Projection: Sendable {
     _ bytes: Span<UInt8>, tape: borrowing JSONTape, allowed: FieldMask, into output: inout [UInt8]
   ) -> Outcome {
     var walk = ProjectionWalk(
-      fields: plan.fields.span, elements: plan.elements.span, names: plan.names.span, nodes: tape.nodes.span, bytes: bytes,
-      allowed: allowed)
+      fields: plan.fields.span, elements: plan.elements.span, shapes: plan.shapes.span, names: plan.names.span,
+      nodes: tape.nodes.span,
+      bytes: bytes, allowed: allowed)
     walk.value(0, plan.root, &output)
     return walk.fault ?? .complete(released: walk.released)
   }

@@ -2,6 +2,7 @@
 struct ProjectionWalk: ~Escapable {
   private let fields: Span<ProjectionPlan.Field>
   private let elements: Span<ProjectionPlan.Step>
+  private let shapes: Span<ProjectionPlan.Shape>
   private let names: Span<UInt8>
   private let nodes: Span<JSONTape.Node>
   private let bytes: Span<UInt8>
@@ -9,13 +10,14 @@ struct ProjectionWalk: ~Escapable {
   private(set) var released: FieldMask = 0
   private(set) var fault: Projection.Outcome?
 
-  @_lifetime(copy fields, copy elements, copy names, copy nodes, copy bytes)
+  @_lifetime(copy fields, copy elements, copy shapes, copy names, copy nodes, copy bytes)
   init(
-    fields: Span<ProjectionPlan.Field>, elements: Span<ProjectionPlan.Step>, names: Span<UInt8>, nodes: Span<JSONTape.Node>,
-    bytes: Span<UInt8>, allowed: FieldMask
+    fields: Span<ProjectionPlan.Field>, elements: Span<ProjectionPlan.Step>, shapes: Span<ProjectionPlan.Shape>,
+    names: Span<UInt8>, nodes: Span<JSONTape.Node>, bytes: Span<UInt8>, allowed: FieldMask
   ) {
     self.fields = fields
     self.elements = elements
+    self.shapes = shapes
     self.names = names
     self.nodes = nodes
     self.bytes = bytes
@@ -30,9 +32,11 @@ struct ProjectionWalk: ~Escapable {
       guard step.isVisible(allowed) else { fault = .withheldRequired("element"); return }
       guard isScalar(node) || step.kind == .whole else { fault = .wrongShape("value"); return }
       released |= step.mask & allowed
-      copy(from: node, through: node, &output)
+      copyWhole(node, &output)
     case .object: object(node, step, &output)
     case .array: array(node, step, &output)
+    case .map: map(node, step, &output)
+    case .shapes: shaped(node, step, &output)
     }
   }
 
@@ -45,7 +49,10 @@ struct ProjectionWalk: ~Escapable {
       let field = fields[index]
       guard field.step.isVisible(allowed), canStand(field.step) else {
         // Whether it is there or not: the subscriber's choice comes first.
-        if field.required { fault = .withheldRequired(names.slice(field.name).string()); return }
+        guard field.required else { continue }
+        guard field.nullWhenWithheld else { fault = .withheldRequired(names.slice(field.name).string()); return }
+        null(field, isFirst: isFirst, &output)
+        isFirst = false
         continue
       }
       guard let key = find(field, of: node, from: start), field.nullable || !field.required || nodes[key + 1].kind != .null else {
@@ -73,9 +80,14 @@ struct ProjectionWalk: ~Escapable {
         return
       }
       released |= step.mask & allowed
+      guard isScalar(key + 1) || !holdsSecret(key + 1) else {
+        copy(from: key, through: key, &output)
+        output.append(0x3A)
+        return copyWhole(key + 1, &output)
+      }
       // The name, the colon and the value stand in one piece.
       copy(from: key, through: key + 1, &output)
-    case .object, .array:
+    case .object, .array, .map, .shapes:
       copy(from: key, through: key, &output)
       output.append(0x3A)
       value(key + 1, step, &output)
@@ -90,9 +102,14 @@ struct ProjectionWalk: ~Escapable {
   private func canStand(_ step: ProjectionPlan.Step) -> Bool {
     switch step.kind {
     case .leaf, .whole: return true
-    case .array: return canStand(elements[step.first])
+    case .array, .map: return canStand(elements[step.first])
+    case .shapes:
+      // Which one it is shows too late.
+      for index in step.first..<step.first + step.count where !canStand(shapes[index].step) { return false }
+      return true
     case .object:
-      for index in step.first..<step.first + step.count where fields[index].required {
+      for index in step.first..<step.first + step.count 
+      where fields[index].required && !fields[index].nullWhenWithheld {
         guard fields[index].step.isVisible(allowed), canStand(fields[index].step) else { return false }
       }
       return true
@@ -102,11 +119,16 @@ struct ProjectionWalk: ~Escapable {
   /// The key of a field. Backends mostly keep to one order, so the look-up goes on where the one before ended.
   @inline(__always)
   private func find(_ field: ProjectionPlan.Field, of object: Int, from start: Int) -> Int? {
+    find(field.name, field.fingerprint, of: object, from: start)
+  }
+
+  @inline(__always)
+  private func find(_ name: ByteRange, _ fingerprint: UInt32, of object: Int, from start: Int) -> Int? {
     let end = Int(nodes[object].next)
     var key = start
     for _ in 0..<nodes[object].detail {
       if key == end { key = object + 1 }
-      if nodes[key].detail == field.fingerprint, isNamed(key, field.name) { return key }
+      if nodes[key].detail == fingerprint, isNamed(key, name) { return key }
       key = Int(nodes[key + 1].next)
     }
     return nil
@@ -132,6 +154,83 @@ struct ProjectionWalk: ~Escapable {
       child = Int(nodes[child].next)
     }
     output.append(0x5D)
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func map(_ node: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+    guard nodes[node].kind == .object else { fault = .wrongShape("object"); return }
+    output.append(0x7B)
+    let element = elements[step.first]
+    var (isFirst, key) = (true, node + 1)
+    for _ in 0..<nodes[node].detail {
+      defer { key = Int(nodes[key + 1].next) }
+      guard !isSecret(key) else { continue }
+      if !isFirst { output.append(0x2C) }
+      isFirst = false
+      copy(from: key, through: key, &output)
+      output.append(0x3A)
+      value(key + 1, element, &output)
+      guard fault == nil else { return }
+    }
+    output.append(0x7D)
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func shaped(_ node: Int, _ step: ProjectionPlan.Step, _ output: inout [UInt8]) {
+    guard nodes[node].kind == .object, step.count > 0,
+      let key = find(shapes[step.first].property, shapes[step.first].fingerprint, of: node, from: node + 1),
+      nodes[key + 1].kind == .string
+    else { fault = .wrongShape("shape"); return }
+    for index in step.first..<step.first + step.count where isNamed(key + 1, shapes[index].value) {
+      let shape = shapes[index].step
+      return value(node, shape, &output)
+    }
+    fault = .wrongShape("shape")
+  }
+
+  private func null(_ field: ProjectionPlan.Field, isFirst: Bool, _ output: inout [UInt8]) {
+    if !isFirst { output.append(0x2C) }
+    JSONWriter.append(names.slice(field.name).string(), to: &output)
+    output.append(":null")
+  }
+
+  // MARK: Copying
+
+  private static let secretName: StaticString = "sinkCredential"
+  private static let secretFingerprint = JSONKey.fingerprint(Array(secretName.description.utf8))
+
+  /// True for a key under which a client's secret stands.
+  private func isSecret(_ key: Int) -> Bool {
+    guard nodes[key].kind == .string, nodes[key].detail == Self.secretFingerprint else { return false }
+    let text = bytes.extracting(Int(nodes[key].start) + 1..<Int(nodes[key].end) - 1)
+    return nodes[key].hasEscapes ? JSONString.unescaped(text).span.equals(Self.secretName) : text.equals(Self.secretName)
+  }
+
+  /// True when the name of a secret stands in a value, as a name or as a text.
+  private func holdsSecret(_ node: Int) -> Bool {
+    for index in node..<Int(nodes[node].next) where isSecret(index) { return true }
+    return false
+  }
+
+  /// A value with all that is in it but secrets.
+  private func copyWhole(_ node: Int, _ output: inout [UInt8]) {
+    guard holdsSecret(node) else { return copy(from: node, through: node, &output) }
+    let isObject = nodes[node].kind == .object
+    output.append(isObject ? 0x7B : 0x5B)
+    var (isFirst, child) = (true, node + 1)
+    for _ in 0..<nodes[node].detail {
+      let value = isObject ? child + 1 : child
+      defer { child = Int(nodes[value].next) }
+      guard !isObject || !isSecret(child) else { continue }
+      if !isFirst { output.append(0x2C) }
+      isFirst = false
+      if isObject {
+        copy(from: child, through: child, &output)
+        output.append(0x3A)
+      }
+      copyWhole(value, &output)
+    }
+    output.append(isObject ? 0x7D : 0x5D)
   }
 
   @inline(__always)

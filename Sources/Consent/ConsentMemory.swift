@@ -10,6 +10,7 @@ public struct ConsentQuestion: Sendable {
   let scopes: ScopeSet
   let basis: LegalBasis
   let grantedAt: Timestamp?
+  let needed: [Scope]
   let key: ConsentKey
 }
 
@@ -67,11 +68,12 @@ public final class ConsentMemory: @unchecked Sendable {
   /// - Parameters:
   ///   - subject: nil when the call is about nobody, or about a number that has never been seen here.
   ///   - grantedAt: when the grant of a 3-legged token was made; nil for a 2-legged one.
+  ///   - needed: scopes that this very call needs beside those that open the operation.
   ///   - monotonic: nanoseconds of the loop's clock.
   /// - Throws: `StoreError` when the record cannot be read; the call is then refused.
   public func decide(
     operation: OperationPolicy, scopes: ScopeSet, subject: SubjectPseudonym?, client: ClientID, purpose: Purpose?,
-    grantedAt: Timestamp?, now: Timestamp, monotonic: UInt64
+    grantedAt: Timestamp?, needed: [Scope] = [], now: Timestamp, monotonic: UInt64
   ) throws -> ConsentAnswer {
     guard operation.personalData, let purpose else {
       return .decided(
@@ -82,17 +84,19 @@ public final class ConsentMemory: @unchecked Sendable {
     guard DecisionFunction.asksForRecord(basis) else {
       return .decided(
         DecisionFunction.decide(
-          operation: operation, scopes: scopes, basis: basis, record: nil, grantedAt: grantedAt, now: now), source: nil)
+          operation: operation, scopes: scopes, basis: basis, record: nil, grantedAt: grantedAt, needed: needed, now: now),
+        source: nil)
     }
     guard let subject else {
       // A master may know somebody whom nobody has named here yet.
       guard register.source.word == nil else { return .mustName }
       return .decided(
         DecisionFunction.decide(
-          operation: operation, scopes: scopes, basis: basis, record: nil, grantedAt: grantedAt, now: now), source: nil)
+          operation: operation, scopes: scopes, basis: basis, record: nil, grantedAt: grantedAt, needed: needed, now: now),
+        source: nil)
     }
     let question = ConsentQuestion(
-      operation: operation, scopes: scopes, basis: basis, grantedAt: grantedAt,
+      operation: operation, scopes: scopes, basis: basis, grantedAt: grantedAt, needed: needed,
       key: ConsentKey(subject: subject, client: client, purpose: purpose))
     guard let entry = try entry(question.key, monotonic) else { return .mustAsk(question) }
     return decided(question, entry.record, register.source.word, now)
@@ -125,7 +129,7 @@ public final class ConsentMemory: @unchecked Sendable {
     .decided(
       DecisionFunction.decide(
         operation: question.operation, scopes: question.scopes, basis: question.basis, record: record,
-        grantedAt: question.grantedAt, now: now), source: source)
+        grantedAt: question.grantedAt, needed: question.needed, now: now), source: source)
   }
 
   /// What is remembered, or can be had at once.

@@ -6,8 +6,13 @@ import Store
 /// The data categories that may be released. Only the decision function makes one, and the filter takes no other.
 public struct ConsentedCategories: Sendable, Equatable {
   public let mask: FieldMask
+  /// Where single fields hang on scopes: those of the token, as far as the subscriber agreed to them. Otherwise empty.
+  public let scopes: ScopeSet
 
-  fileprivate init(_ mask: FieldMask) { self.mask = mask }
+  fileprivate init(_ mask: FieldMask, scopes: ScopeSet = []) {
+    self.mask = mask
+    self.scopes = scopes
+  }
 }
 
 /// Leave to do what was asked.
@@ -83,31 +88,35 @@ public enum DecisionFunction {
   ///   - record: of subscriber, client and purpose; nil when there is none.
   ///   - grantedAt: when the grant that the token or the request belongs to was made; nil when there is none yet, or when it is
   ///     about no subscriber. What was granted before a withdrawal does not live again by a later consent.
+  ///   - needed: scopes that this very call needs beside those that open the operation: of each event that it asks for.
   ///   - now: expiry is by the clock, and no job has to run for it.
   public static func decide(
     operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, grantedAt: Timestamp?,
-    now: Timestamp
+    needed: [Scope] = [], now: Timestamp
   ) -> Decision {
-    let offered = operation.requiredCategories | operation.optionalCategories
+    let offered = ConsentedCategories(
+      operation.requiredCategories | operation.optionalCategories(openedBy: scopes),
+      scopes: operation.conditions == nil ? [] : scopes)
     guard operation.personalData else {
-      return .permitted(Permission(categories: ConsentedCategories(offered), basis: nil, consent: nil))
+      return .permitted(Permission(categories: offered, basis: nil, consent: nil))
     }
     guard let basis else { return .refused(.purposeMissing) }
     switch basis {
     case .consent:
-      return consented(operation, scopes, record, grantedAt, now)
+      return consented(operation, scopes, record, grantedAt, needed, now)
     case .legitimateInterest where record?.row.objectedAt != nil || record?.row.status == "objected":
       return .refused(.objected)
     // Who withdrew everything is not asked for less than who objected.
     case .legitimateInterest where record?.row.status == "revoked":
       return .refused(.revoked)
     case .legitimateInterest, .contract, .legalObligation, .vitalInterest, .publicInterest:
-      return .permitted(Permission(categories: ConsentedCategories(offered), basis: basis, consent: nil))
+      return .permitted(Permission(categories: offered, basis: basis, consent: nil))
     }
   }
 
   private static func consented(
-    _ operation: OperationPolicy, _ scopes: ScopeSet, _ record: ConsentRecord?, _ grantedAt: Timestamp?, _ now: Timestamp
+    _ operation: OperationPolicy, _ scopes: ScopeSet, _ record: ConsentRecord?, _ grantedAt: Timestamp?, _ needed: [Scope],
+    _ now: Timestamp
   ) -> Decision {
     guard let record else { return .refused(.noConsent) }
     switch record.row.status(at: now) {
@@ -122,9 +131,13 @@ public enum DecisionFunction {
     // The token's scopes and the subscriber's: neither alone is enough.
     guard operation.scopeAlternatives.contains(where: { $0.allSatisfy { scopes.contains($0) && record.row.scopes.contains($0) } })
     else { return .refused(.scopeNotConsented) }
-    let offered = operation.requiredCategories | operation.optionalCategories
+    guard needed.allSatisfy(record.row.scopes.contains) else { return .refused(.scopeNotConsented) }
+    let held = operation.conditions == nil ? [] : scopes.intersection(record.row.scopes)
+    let offered = operation.requiredCategories | operation.optionalCategories(openedBy: held)
     let allowed = offered & record.mask
     guard operation.requiredCategories & ~allowed == 0, offered == 0 || allowed != 0 else { return .refused(.categoryWithheld) }
-    return .permitted(Permission(categories: ConsentedCategories(allowed), basis: .consent, consent: record.row.id))
+    return .permitted(
+      Permission(
+        categories: ConsentedCategories(allowed, scopes: held), basis: .consent, consent: record.row.id))
   }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Identifiers
 import Policy
 
@@ -16,5 +17,16 @@ enum Authorize {
     guard isThreeLegged || token.client.twoLeggedPurposes.contains(purpose) else {
       throw APIError(.permissionDenied, "two_legged_not_allowed")
     }
+  }
+
+  /// The scopes that a subscription needs for the events that it asks for, each of which the token must have (event guide, 4.1).
+  static func events(
+    _ token: AccessToken, _ operation: OperationPolicy, _ body: Span<UInt8>, _ tape: JSONTape, hasDocument: Bool
+  ) throws(APIError) -> [Scope] {
+    guard let events = operation.eventScopes else { return [] }
+    guard hasDocument, let needed = events.needed(body, tape: tape), needed.allSatisfy(token.claims.scopes.contains) else {
+      throw APIError(.eventScopeMissing, "event_scope_missing")
+    }
+    return needed
   }
 }

@@ -3,14 +3,15 @@ import Consent
 import Identifiers
 import Ledger
 import Policy
+import Store
 import Wire
 
 /// One API call from its complete request to its answer. The order of the stages is written here and nowhere else:
 ///
-/// route, correlate, authenticate, prove, authorize, limit, subject, consent | forward | filter, record | respond
+/// route, correlate, authenticate, prove, authorize, limit, request, subject, consent | forward | filter, record | respond
 ///
 /// At each bar the call waits: for the backend (or the operation of our own in its place), for the ledger; at authenticate and consent
-/// only where somebody else has to be asked. One `Call` serves all requests of a connection, one after another, so that a warm
+/// only where somebody else has to be asked, and behind the filter only where a resource is made or ended. One `Call` serves all requests of a connection, one after another, so that a warm
 /// connection allocates next to nothing. Confined to its loop.
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
@@ -28,12 +29,14 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var load: ClientLoad?
   private var standing: Limiter.Standing?
   private var taken = Limiter.Taken()
+  /// The resources that the request names.
+  private var resources: [NamedResource] = []
+  private var neededScopes: [Scope] = []
   private var subject: CallSubject?
   private var permission: Permission?
   /// Who said how it stands with the consent; nil for the register here.
   private var consentSource: StaticString?
-  private var upstreamQuery: [UInt8] = []
-  private var upstreamBody: [UInt8] = []
+  private var upstream = UpstreamRequest()
   /// The backend's part; nil until the call goes to one.
   private var visit: UpstreamVisit?
   /// Nil where tracing is off.
@@ -41,6 +44,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   // What leaves, once it is recorded.
   private var outcome = Outcome.released(200)
+  /// Whole lines of the head.
+  private var answerFields: [UInt8] = []
   private var answer: [UInt8] = []
 
   private enum Outcome {
@@ -85,7 +90,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private func decide() throws(APIError) {
     guard let operation, let token else { return }
     let answer = try gateway.consent.run(
-      loop.consents, operation, token, subject, now: gateway.dependencies.time.now(), monotonic: loop.loop.nowNanoseconds)
+      loop.consents, operation, token, subject, needed: neededScopes, now: gateway.dependencies.time.now(),
+      monotonic: loop.loop.nowNanoseconds)
     try decided(answer)
   }
 
@@ -151,8 +157,18 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     try Authorize.run(token, operation)
     try enterShare(token)
     taken = try gateway.limiter.run(token, operation, &standing, monotonic: loop.loop.nowNanoseconds, now: now)
-    subject = try gateway.subjects.run(exchange, operation, token, &loop.tape, &upstreamQuery, &upstreamBody)
+    try examine(operation, token)
     return nil
+  }
+
+  /// What the request holds: its form, the scopes that it needs, whom it is about and whose it is.
+  private func examine(_ operation: OperationPolicy, _ token: AccessToken) throws(APIError) {
+    let hasDocument = try RequestCheck.run(exchange, operation, &loop.tape, &upstream)
+    neededScopes = try Authorize.events(token, operation, exchange.body, loop.tape, hasDocument: hasDocument)
+    resources = try gateway.resources.named(exchange, operation, loop.tape, hasDocument: hasDocument)
+    let owner = resources.first { $0.owner?.client == token.claims.client }?.owner
+    subject = try gateway.subjects.run(exchange, operation, token, hasDocument, loop.tape, owner: owner, &upstream)
+    try gateway.resources.admit(resources, operation, token, subject)
   }
 
   /// A call that begins again, after its issuer was asked, has its place already.
@@ -192,13 +208,13 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard gateway.dependencies.ledger.isHealthy else { throw Self.ledgerFailed }
     guard let operation else { throw APIError(.unavailable, "no_upstream") }
     if let local = gateway.locals[operation.index], let token {
-      return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstreamBody))
+      return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstream.body))
     }
-    guard let upstream = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
+    guard let backend = gateway.upstreams[operation.index] else { throw APIError(.unavailable, "no_upstream") }
     let now = loop.loop.nowNanoseconds
     visit = UpstreamVisit(beganNanoseconds: now)
     deadlineNanoseconds = now + gateway.timeoutsNanoseconds[operation.index]
-    upstream.send(self, on: loop.loop)
+    backend.send(self, on: loop.loop)
   }
 
   /// An operation of our own answers in the backend's place.
@@ -217,33 +233,71 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       ForwardRequest.Call(
         authority: authority, correlator: correlator, client: token.claims.client, forwarded: forwardedFields,
         trace: trace),
-      query: upstreamQuery, body: upstreamBody, to: &output)
+      upstream, to: &output)
   }
 
   // MARK: From the backend's answer to the ledger
 
-  func answered(_ upstream: borrowing UpstreamAnswer) {
-    guard let operation, let permission else { return }
-    backendHasEnded(operation, status: upstream.status)
+  func answered(_ answered: borrowing UpstreamAnswer) {
+    guard let operation, let reader else { return }
+    backendHasEnded(operation, status: answered.status)
     do throws(APIError) {
-      release(try gateway.filter.run(upstream, operation, permission.categories, subject, &loop.tape, into: &answer))
+      release(try gateway.filter.run(answered, operation, reader, &loop.tape, fields: &answerFields, into: &answer))
     } catch { withhold(error) }
   }
 
   private func answered(_ local: LocalAnswer) {
-    guard let operation, let permission else { return }
-    do throws(APIError) {
-      release(try gateway.filter.run(local, operation, permission.categories, subject, &loop.tape, into: &answer))
-    } catch { withhold(error) }
+    guard let operation, let reader else { return }
+    do throws(APIError) { release(try gateway.filter.run(local, operation, reader, &loop.tape, into: &answer)) } catch {
+      withhold(error)
+    }
+  }
+
+  /// For whom the answer is.
+  private var reader: AnswerFilter.Reader? {
+    guard let token, let permission else { return nil }
+    let isNamed = token.subject == nil && (subject?.isNamedByClient ?? resources.first?.owner?.isNamedByClient ?? false)
+    return AnswerFilter.Reader(
+      consented: permission.categories, subject: subject, viewer: ResourceViewer(token, subject), isNamedByClient: isNamed)
   }
 
   private func release(_ released: AnswerFilter.Released) {
+    if released.breaksSchema { countBrokenAnswer() }
+    guard released.created != nil || resources.contains(where: \.use.deletes) else { return finish(released) }
+    settle(released)
+  }
+
+  private func finish(_ released: AnswerFilter.Released) {
     outcome = .released(released.status)
     record(.allowed, reason: nil, status: released.status, categories: released.categories)
   }
 
+  /// What a call made is kept, and what it ended is forgotten, before its answer leaves.
+  private func settle(_ released: AnswerFilter.Released) {
+    guard let operation, let token else { return }
+    let owner = ResourceOwner(
+      client: token.claims.client, subject: token.subject ?? subject?.pseudonym,
+      isNamedByClient: subject?.isNamedByClient ?? false)
+    loop.loop.spawn { [self] in
+      do throws(APIError) {
+        let now = gateway.dependencies.time.now()
+        try await gateway.resources.settle(released, resources, owner, now: now)
+      } catch { return withhold(error) }
+      if let created = released.created, let location = operation.location {
+        gateway.responder.location(
+          location.path(id: created.id, createdBy: exchange.path), gateway.settings, into: &answerFields)
+      }
+      finish(released)
+    }
+  }
+
   private func withhold(_ error: APIError) {
     answer.removeAll(keepingCapacity: true)
+    answerFields.removeAll(keepingCapacity: true)
+    if error.reasonIs("backend_schema") { countBrokenAnswer() }
+    if error.isBackends, let resource = resources.last, error.kind == .notFound || error.kind == .gone {
+      gateway.resources.vanished(resource, on: loop.loop, now: gateway.dependencies.time.now())
+    }
     refuse(error)
   }
 
@@ -261,8 +315,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     case .ejected: refuse(unavailable("backend_out"))
     case .overloaded: refuse(unavailable("backend_busy"))
     case .untrusted(let fault):
-      if let operation, let upstream = gateway.upstreams[operation.index] {
-        gateway.notices.untrusted(upstream.name, fault, at: loop.loop.nowNanoseconds)
+      if let operation, let backend = gateway.upstreams[operation.index] {
+        gateway.notices.untrusted(backend.name, fault, at: loop.loop.nowNanoseconds)
       }
       refuse(unavailable("backend_untrusted"))
     case .timedOut: refuse(APIError(.timeout, "backend_timeout"))
@@ -334,7 +388,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     switch outcome {
     case .released(let status):
       count(.allowed, status: status)
-      gateway.responder.send(exchange, status: status, body: answer, correlator: correlator, standing: standing)
+      gateway.responder.send(
+        exchange, status: status, fields: answerFields, body: answer, correlator: correlator, standing: standing)
     case .refused(let error):
       count(error)
       let errors = operation?.errors ?? errorsWithoutOperation ?? gateway.dependencies.catalogue.commonErrors
@@ -351,6 +406,11 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     row.outcomes.add(at: CallRow.place(verdict, status: status))
     row.durations.observe(nanoseconds: loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds)
     if let trace, trace.place.isSampled { tell(trace, operation, verdict, status, reason) }
+  }
+
+  private func countBrokenAnswer() {
+    guard let operation else { return }
+    loop.meter.countBrokenAnswer(operation: gateway.meterPlaces[operation.index])
   }
 
   private func count(_ error: APIError) {
@@ -381,13 +441,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     token = nil
     standing = nil
     taken = Limiter.Taken()
+    resources.removeAll()
+    neededScopes.removeAll()
     subject = nil
     permission = nil
     consentSource = nil
-    upstreamQuery.removeAll(keepingCapacity: true)
-    upstreamBody.removeAll(keepingCapacity: true)
+    upstream.removeAll()
     visit = nil
     answer.removeAll(keepingCapacity: true)
+    answerFields.removeAll(keepingCapacity: true)
     outcome = .released(200)
   }
 }

@@ -10,13 +10,13 @@ struct ConsentCheck {
 
   /// What there is to decide with, at once.
   func run(
-    _ memory: ConsentMemory, _ operation: OperationPolicy, _ token: AccessToken, _ subject: CallSubject?, now: Timestamp,
-    monotonic: UInt64
+    _ memory: ConsentMemory, _ operation: OperationPolicy, _ token: AccessToken, _ subject: CallSubject?, needed: [Scope],
+    now: Timestamp, monotonic: UInt64
   ) throws(APIError) -> ConsentAnswer {
     do {
       return try memory.decide(
         operation: operation, scopes: token.claims.scopes, subject: subject?.pseudonym, client: token.claims.client,
-        purpose: token.claims.purpose, grantedAt: token.subject == nil ? nil : token.grant.createdAt, now: now,
+        purpose: token.claims.purpose, grantedAt: token.subject == nil ? nil : token.grant.createdAt, needed: needed, now: now,
         monotonic: monotonic)
     } catch { throw APIError(.unavailable, "consent_store_failed") }
   }

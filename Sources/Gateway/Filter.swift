@@ -2,6 +2,7 @@ import Bytes
 import Consent
 import Identifiers
 import Policy
+import Store
 import Wire
 
 /// Stage 11: of the backend's answer, what may leave.
@@ -14,31 +15,64 @@ struct AnswerFilter {
     var status: Int
     /// The categories that the answer holds.
     var categories: FieldMask
+    /// What the answer made, to be kept before it leaves.
+    var created: (use: ResourceUse, id: String)?
+    /// It breaks its API's schema, and the policy says that it leaves all the same.
+    var breaksSchema = false
   }
+
+  /// For whom an answer is.
+  struct Reader {
+    var consented: ConsentedCategories
+    var subject: CallSubject?
+    var viewer: ResourceViewer
+    /// The client named the subscriber itself.
+    var isNamedByClient: Bool
+  }
+
+  let resources: any ResourceStore
+  let notices: UpstreamNotices
 
   /// Filters an answer of success into `output`.
   ///
   /// - Throws: 403 when a field that the API requires was not agreed to, so that no answer is thinner than its schema allows;
   ///   502 when the answer breaks its API; the backend's own refusal when it is one that the API knows.
   func run(
-    _ answer: borrowing UpstreamAnswer, _ operation: OperationPolicy, _ consented: ConsentedCategories, _ subject: CallSubject?,
-    _ tape: inout JSONTape, into output: inout [UInt8]
+    _ answer: borrowing UpstreamAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape,
+    fields: inout [UInt8], into output: inout [UInt8]
   ) throws(APIError) -> Released {
     var isJSON = false
     if let type = answer.field(.contentType) { isJSON = answer.field(.contentEncoding) == nil && Route.isJSON(type) }
-    return try run(
-      GivenAnswer(status: answer.status, body: answer.body, isJSON: isJSON), operation, consented, subject, &tape, into: &output)
+    let (released, isWhole) = try run(
+      GivenAnswer(status: answer.status, body: answer.body, isJSON: isJSON), operation, reader, &tape, into: &output)
+    // A count, or a place in a list, would tell of what was taken out of it.
+    if isWhole, !operation.answerHeaders.isEmpty { Self.passFields(answer, operation.answerHeaders, &fields) }
+    return released
+  }
+
+  /// The fields that the policy names, as far as they are what it says.
+  private static func passFields(_ answer: borrowing UpstreamAnswer, _ rules: HeaderRules, _ output: inout [UInt8]) {
+    for index in 0..<rules.count {
+      for place in 0..<answer.fieldCount where rules.isNamed(index, answer.fieldName(place)) {
+        let value = answer.fieldValue(place)
+        guard rules.admits(index, value) else { break }
+        output.append(contentsOf: rules.name(index))
+        output.append(": ")
+        output.append(value)
+        output.append("\r\n")
+        break
+      }
+    }
   }
 
   /// The same for an answer of our own: it gets no more trust than a backend's.
   func run(
-    _ answer: LocalAnswer, _ operation: OperationPolicy, _ consented: ConsentedCategories, _ subject: CallSubject?,
-    _ tape: inout JSONTape, into output: inout [UInt8]
+    _ answer: LocalAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape, into output: inout [UInt8]
   ) throws(APIError) -> Released {
     do throws(APIError) {
       return try run(
-        GivenAnswer(status: answer.status, body: answer.body.span, isJSON: true), operation, consented, subject, &tape,
-        into: &output)
+        GivenAnswer(status: answer.status, body: answer.body.span, isJSON: true), operation, reader, &tape, into: &output
+      ).released
     } catch {
       guard error.isBackends else { throw error }
       // Nobody else was asked: it is a refusal of ours.
@@ -46,25 +80,68 @@ struct AnswerFilter {
     }
   }
 
+  /// - Returns: and whether the answer is of everything that the backend said.
   private func run(
-    _ answer: borrowing GivenAnswer, _ operation: OperationPolicy, _ consented: ConsentedCategories, _ subject: CallSubject?,
-    _ tape: inout JSONTape, into output: inout [UInt8]
-  ) throws(APIError) -> Released {
+    _ answer: borrowing GivenAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape,
+    into output: inout [UInt8]
+  ) throws(APIError) -> (released: Released, isWhole: Bool) {
     guard answer.status >= 200, answer.status < 300 else { throw refusal(answer, operation, &tape) }
-    guard operation.successStatuses.contains(answer.status) else { throw APIError(.badGateway, "backend_status_unknown") }
-    guard answer.status != 204, let projection = operation.projection else {
-      guard answer.body.isEmpty || operation.projection == nil else { throw APIError(.badGateway, "backend_body_unexpected") }
-      return Released(status: answer.status, categories: 0)
+    guard let content = operation.answer(answer.status) else { throw APIError(.badGateway, "backend_status_unknown") }
+    guard answer.status != 204, let projection = content.projection else {
+      guard answer.body.isEmpty || content.projection == nil else { throw APIError(.badGateway, "backend_body_unexpected") }
+      return (Released(status: answer.status, categories: 0), true)
     }
     try Self.requireJSON(answer, &tape)
-    switch projection.project(answer.body, tape: tape, allowed: consented.mask, into: &output) {
+    let breaksSchema = try validate(answer.body, operation, content, tape)
+    guard !operation.resources.isEmpty else {
+      let categories = try project(answer.body, projection, operation, reader, tape, into: &output)
+      return (Released(status: answer.status, categories: categories, breaksSchema: breaksSchema), true)
+    }
+    let found = try AnswerResources(operation, answer.body, tape, reader.viewer, resources)
+    var reader = reader
+    if let areNamed = found.areNamedByClient { reader.isNamedByClient = areNamed && reader.viewer.isMachine }
+    let categories: FieldMask
+    if let own = found.ownBody {
+      do { try tape.parse(own.span) } catch { throw APIError(.badGateway, "backend_json_broken") }
+      categories = try project(own.span, projection, operation, reader, tape, into: &output)
+    } else {
+      categories = try project(answer.body, projection, operation, reader, tape, into: &output)
+    }
+    return (
+      Released(status: answer.status, categories: categories, created: found.created, breaksSchema: breaksSchema),
+      found.ownBody == nil
+    )
+  }
+
+  /// Gives the categories that left.
+  private func project(
+    _ body: Span<UInt8>, _ projection: Projection, _ operation: OperationPolicy, _ reader: Reader, _ tape: JSONTape,
+    into output: inout [UInt8]
+  ) throws(APIError) -> FieldMask {
+    let consented = reader.consented
+    let allowed =
+      operation.conditions?.fields(
+        allowed: consented.mask, scopes: consented.scopes, isNamed: reader.isNamedByClient) ?? consented.mask
+    switch projection.project(body, tape: tape, allowed: allowed, into: &output) {
     case .complete(let released):
-      if let subject, subject.isOneOfSeveral, operation.namesDevice { Self.insertDevice(subject.number, into: &output) }
-      return Released(status: answer.status, categories: released)
+      if let subject = reader.subject, subject.isOneOfSeveral, operation.namesDevice {
+        Self.insertDevice(subject.number, into: &output)
+      }
+      return operation.conditions?.categories(released, allowed: consented.mask) ?? released
     case .withheldRequired: throw APIError(.permissionDenied, "required_category_withheld")
     case .missingRequired: throw APIError(.badGateway, "backend_field_missing")
     case .wrongShape: throw APIError(.badGateway, "backend_shape")
     }
+  }
+
+  /// Against the API's own schema, where the policy wants it. True when the answer breaks it and leaves all the same.
+  private func validate(
+    _ body: Span<UInt8>, _ operation: OperationPolicy, _ content: AnswerContent, _ tape: JSONTape
+  ) throws(APIError) -> Bool {
+    guard operation.validation != .none, let violation = content.schema?.check(body, tape: tape) else { return false }
+    notices.invalid(operation, violation)
+    guard operation.validation == .report else { throw APIError(.badGateway, "backend_schema") }
+    return true
   }
 
   private static func requireJSON(_ answer: borrowing GivenAnswer, _ tape: inout JSONTape) throws(APIError) {

@@ -6,9 +6,8 @@ import Wire
 /// Stage 10: the request that the backend gets.
 ///
 /// It is written anew: the path byte for byte as it was matched, the query parameters that the policy names, the body with one
-/// identifier, and the fields below. No field
-/// of the client's passes except trace context and languages; what a client says about identity, or nominates in
-/// `Connection`, cannot reach the backend (A27, A28).
+/// identifier, and the fields below. No field of the client's passes except trace context, languages and those that the policy names;
+/// what a client says about identity, or nominates in `Connection`, cannot reach the backend (A27, A28).
 struct ForwardRequest {
   /// What never changes, written once.
   private let constantFields: [UInt8]
@@ -29,11 +28,11 @@ struct ForwardRequest {
     var trace: CallTrace?
   }
 
-  func append(_ exchange: Exchange, _ call: Call, query: [UInt8], body: [UInt8], to output: inout [UInt8]) {
+  func append(_ exchange: Exchange, _ call: Call, _ upstream: UpstreamRequest, to output: inout [UInt8]) {
     output.append(exchange.methodBytes)
     output.append(0x20)
     output.append(exchange.path)
-    output.append(contentsOf: query)
+    output.append(contentsOf: upstream.query)
     output.append(" HTTP/1.1\r\nHost: ")
     output.append(contentsOf: call.authority)
     output.append(contentsOf: constantFields)
@@ -44,13 +43,14 @@ struct ForwardRequest {
     if exchange.count(.acceptLanguage) == 1, let languages = exchange.field(.acceptLanguage), languages.count <= 256 {
       field("accept-language: ", languages, &output)
     }
-    if !body.isEmpty || exchange.hasBody {
+    output.append(contentsOf: upstream.fields)
+    if !upstream.body.isEmpty || exchange.hasBody {
       output.append("content-type: application/json\r\ncontent-length: ")
-      output.append(decimal: body.count)
+      output.append(decimal: upstream.body.count)
       output.append("\r\n")
     }
     output.append("\r\n")
-    output.append(contentsOf: body)
+    output.append(contentsOf: upstream.body)
   }
 
   /// W3C Trace Context §3: our own span, where there is one; otherwise what came, when it is what it claims to be. The client's vendors'

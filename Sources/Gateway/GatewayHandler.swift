@@ -63,6 +63,7 @@ public struct GatewayDependencies: Sendable {
   public var grants: any GrantStore
   public var subjects: any SubjectStore
   public var consents: ConsentRegister
+  public var resources: any ResourceStore
   public var ledger: LedgerWriter
   public var time: any TimeSource
   /// Calls of each client that count against its quota, in the day and in the month (UTC) of now: all that the ledger has.
@@ -78,7 +79,7 @@ public struct GatewayDependencies: Sendable {
 
   public init(
     catalogue: Catalogue, keys: KeyRing, clients: any ClientStore, grants: any GrantStore, subjects: any SubjectStore,
-    consents: ConsentRegister, ledger: LedgerWriter, time: any TimeSource,
+    consents: ConsentRegister, resources: any ResourceStore, ledger: LedgerWriter, time: any TimeSource,
     quotaUsed: [ClientID: QuotaCounts]
   ) {
     self.catalogue = catalogue
@@ -87,6 +88,7 @@ public struct GatewayDependencies: Sendable {
     self.grants = grants
     self.subjects = subjects
     self.consents = consents
+    self.resources = resources
     self.ledger = ledger
     self.time = time
     self.quotaUsed = quotaUsed
@@ -105,7 +107,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let limiter: Limiter
   let subjects: SubjectFinder
   let consent: ConsentCheck
-  let filter = AnswerFilter()
+  let filter: AnswerFilter
+  let resources: ResourceCheck
   let record: CallRecord
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
@@ -156,7 +159,9 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
-    notices = UpstreamNotices(tell: dependencies.notice)
+    notices = UpstreamNotices(time: dependencies.time, tell: dependencies.notice)
+    resources = ResourceCheck(store: dependencies.resources)
+    filter = AnswerFilter(resources: dependencies.resources, notices: notices)
     unauthenticated = memory.unauthenticated
     upstreamsByName = Self.makeUpstreams(settings, dependencies, memory.loops.map(\.loop), previous)
     upstreams = catalogue.operationsByIndex.map { [upstreamsByName] in

@@ -7,9 +7,13 @@ import Wire
 struct Responder {
   let challenges: Challenges
 
-  func send(_ exchange: Exchange, status: Int, body: [UInt8], correlator: [UInt8], standing: Limiter.Standing?) {
+  /// - Parameter fields: whole lines that the answer has beside those of every answer.
+  func send(
+    _ exchange: Exchange, status: Int, fields: [UInt8], body: [UInt8], correlator: [UInt8], standing: Limiter.Standing?
+  ) {
     exchange.beginResponse(status: status)
     commonFields(exchange, correlator, standing)
+    exchange.addFields(fields)
     if status != 204, !body.isEmpty { exchange.addField("content-type: ", "application/json") }
     exchange.endResponse(body: body.span)
   }
@@ -29,6 +33,14 @@ struct Responder {
     if let allow = error.allow { exchange.addField("allow: ", allow) }
     exchange.addField("content-type: ", "application/json")
     exchange.endResponse(body: body.span)
+  }
+
+  /// `Location`, in this gateway.
+  func location(_ path: [UInt8], _ settings: GatewaySettings, into fields: inout [UInt8]) {
+    fields.append("location: ")
+    fields.append(contentsOf: "\(settings.isSecure ? "https" : "http")://\(settings.host)".utf8)
+    fields.append(contentsOf: path)
+    fields.append("\r\n")
   }
 
   /// The `ErrorInfo` of a refusal.

@@ -12,65 +12,87 @@ struct CallSubject {
   var pseudonym: SubjectPseudonym?
   /// The request named several identifiers of a device, so the answer says which one was used (design guide, appendix A).
   var isOneOfSeveral: Bool
+  /// The client named the subscriber itself, now or when it made the resource that the call is about, so that naming them again tells
+  /// it nothing.
+  var isNamedByClient = false
 }
 
-/// Stage 8: query and body against their schemas (400), then who the call is about, by the rule of the operation (422, 403, 404).
+/// The second half of stage 8: who the call is about, by the rule of the operation (422, 403, 404).
 ///
 /// What the backend gets holds exactly one identifier, the one that consent was looked up for, and nothing that the schema does
 /// not name: whatever else could name a subscriber could make the backend answer about somebody who was never asked.
 struct SubjectFinder {
   let subjects: any SubjectStore
 
-  /// Checks query and body and finds the subject; nil where an operation is about nobody. `upstreamQuery` (with its `?`) and
-  /// `upstreamBody` get what is to be forwarded.
+  /// Finds the subject in a request that was found right; nil where an operation is about nobody. `upstream` gets the body that is to
+  /// be forwarded.
+  ///
+  /// - Parameters:
+  ///   - hasDocument: there is a body, and it is on the tape.
+  ///   - owner: of the resource that the request names, when it is the client's.
   func run(
-    _ exchange: Exchange, _ operation: OperationPolicy, _ token: AccessToken, _ tape: inout JSONTape,
-    _ upstreamQuery: inout [UInt8], _ upstreamBody: inout [UInt8]
+    _ exchange: Exchange, _ operation: OperationPolicy, _ token: AccessToken, _ hasDocument: Bool, _ tape: JSONTape,
+    owner: ResourceOwner?, _ upstream: inout UpstreamRequest
   ) throws(APIError) -> CallSubject? {
-    if let violation = operation.query.check(exchange.query, into: &upstreamQuery) {
-      throw APIError(.invalidArgument, "query_schema", message: violation.message)
-    }
-    let hasDocument = try Self.check(exchange, operation, &tape)
+    try checkRecognition(token, operation)
     let request = SubjectBody(bytes: exchange.body, tape: tape, hasDocument: hasDocument, schema: operation.requestSchema)
+    let subject: CallSubject?
     switch operation.subject {
     case .none:
-      request.copy(to: &upstreamBody)
+      request.copy(to: &upstream.body)
       return nil
     case .tokenOrBody(let path, let kind):
-      return try tokenOrBody(request, SubjectPlace(path, kind), operation, token, &upstreamBody)
+      subject = try tokenOrBody(request, SubjectPlace(path, kind, operation), operation, token, &upstream.body)
     case .mayConfirm(let path, let kind):
-      return try mayConfirm(request, SubjectPlace(path, kind), operation, token, &upstreamBody)
+      subject = try mayConfirm(request, SubjectPlace(path, kind, operation), operation, token, &upstream.body)
     case .alwaysInBody(let path, let kind, let mustMatchToken):
-      return try alwaysInBody(request, SubjectPlace(path, kind), token, mustMatchToken, &upstreamBody)
+      subject = try alwaysInBody(request, SubjectPlace(path, kind, operation), token, mustMatchToken, &upstream.body)
+    case .compared, .token:
+      // Rule C: what the body says of a number is for the backend to compare.
+      request.copy(to: &upstream.body)
+      subject = try fromToken(token, operation, owner)
+    }
+    if let subject, let field = operation.subjectField {
+      upstream.fields.append(contentsOf: field)
+      upstream.fields.append(contentsOf: subject.number.e164.utf8)
+      upstream.fields.append("\r\n")
+    }
+    return subject
+  }
+
+  /// How the subscriber of the token was recognised (CAMARA profile, item 20).
+  private func checkRecognition(_ token: AccessToken, _ operation: OperationPolicy) throws(APIError) {
+    guard operation.authenticatedBy.isEmpty || operation.authenticatedBy.contains(where: token.grant.amr.contains) else {
+      throw APIError(.wrongAuthentication, "recognised_otherwise")
     }
   }
 
-  /// The body's schema comes before the identifier rules. True when there is a JSON document.
-  private static func check(
-    _ exchange: Exchange, _ operation: OperationPolicy, _ tape: inout JSONTape
-  ) throws(APIError) -> Bool {
-    guard !exchange.body.isEmpty else {
-      guard !operation.bodyRequired else { throw APIError(.invalidArgument, "body_missing", message: "A JSON body is required.") }
-      return false
+  /// The token's subscriber; without one the subscriber whom the resource is about.
+  private func fromToken(
+    _ token: AccessToken, _ operation: OperationPolicy, _ owner: ResourceOwner?
+  ) throws(APIError) -> CallSubject? {
+    if let pseudonym = token.subject {
+      return CallSubject(number: try number(of: pseudonym, token), pseudonym: pseudonym, isOneOfSeveral: false)
     }
-    do { try tape.parse(exchange.body) } catch {
-      throw APIError(.invalidArgument, "body_not_json", message: "The body is not JSON: \(error.reason) at byte \(error.offset).")
-    }
-    if let violation = operation.requestSchema?.check(exchange.body, tape: tape) {
-      throw APIError(violation.code == .outOfRange ? .outOfRange : .invalidArgument, "body_schema", message: violation.message)
-    }
-    return true
+    guard let owner, let pseudonym = owner.subject else { return nil }
+    let number: MSISDN?
+    do { number = try subjects.number(of: pseudonym) } catch { throw APIError(.unavailable, "subject_store_failed") }
+    guard let number else { throw APIError(.notFound, "subject_erased") }
+    return CallSubject(
+      number: number, pseudonym: pseudonym, isOneOfSeveral: false, isNamedByClient: owner.isNamedByClient)
   }
 
   /// Rule A: from the token or from the body, never from both.
   private func tokenOrBody(
     _ request: borrowing SubjectBody, _ place: SubjectPlace, _ operation: OperationPolicy, _ token: AccessToken,
     _ upstreamBody: inout [UInt8]
-  ) throws(APIError) -> CallSubject {
+  ) throws(APIError) -> CallSubject? {
     let named = request.identifiers(at: place)
     guard let pseudonym = token.subject else {
-      guard !named.isEmpty else { throw APIError(.missingIdentifier, "identifier_missing") }
-      return try fromBody(named, request, place, token, &upstreamBody)
+      guard named.isEmpty else { return try fromBody(named, request, place, token, &upstreamBody) }
+      guard operation.isSubjectOptional else { throw APIError(.missingIdentifier, "identifier_missing") }
+      request.copy(to: &upstreamBody)
+      return nil
     }
     guard named.isEmpty else { throw APIError(.unnecessaryIdentifier, "identifier_unnecessary") }
     let number = try number(of: pseudonym, token)
@@ -133,7 +155,8 @@ struct SubjectFinder {
     request.write(number, at: place, to: &upstreamBody)
     // Design guide, appendix A: `device` never with a 3-legged token.
     return CallSubject(
-      number: number, pseudonym: pseudonym, isOneOfSeveral: named.count > 1 && token.subject == nil)
+      number: number, pseudonym: pseudonym, isOneOfSeveral: named.count > 1 && token.subject == nil,
+      isNamedByClient: token.subject == nil)
   }
 
   private func number(of pseudonym: SubjectPseudonym, _ token: AccessToken) throws(APIError) -> MSISDN {

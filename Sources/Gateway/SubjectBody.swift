@@ -6,10 +6,17 @@ import Policy
 struct SubjectPlace {
   var path: [String]
   var kind: SubjectKind
+  /// The backend is told in a field of the head, and nobody stands in the body that it gets.
+  var isInHead: Bool
 
-  init(_ path: [String], _ kind: SubjectKind) {
+  init(_ path: [String], _ kind: SubjectKind, isInHead: Bool = false) {
     self.path = path
     self.kind = kind
+    self.isInHead = isInHead
+  }
+
+  init(_ path: [String], _ kind: SubjectKind, _ operation: OperationPolicy) {
+    self.init(path, kind, isInHead: operation.subjectField != nil)
   }
 }
 
@@ -28,11 +35,11 @@ struct SubjectBody: ~Copyable, ~Escapable {
   private let bytes: Span<UInt8>
   private let tape: JSONTape
   private let hasDocument: Bool
-  private let schema: RequestSchema?
+  private let schema: BodySchema?
 
   /// - Parameter schema: of the body, which was found right by it; nil only where no subject stands in the body.
   @_lifetime(copy bytes)
-  init(bytes: Span<UInt8>, tape: JSONTape, hasDocument: Bool, schema: RequestSchema?) {
+  init(bytes: Span<UInt8>, tape: JSONTape, hasDocument: Bool, schema: BodySchema?) {
     self.bytes = bytes
     self.tape = tape
     self.hasDocument = hasDocument
@@ -72,9 +79,13 @@ struct SubjectBody: ~Copyable, ~Escapable {
 
   /// Appends the body as the API knows it, with the number as its only identifier at the place.
   func write(_ number: MSISDN, at place: SubjectPlace, to output: inout [UInt8]) {
+    if place.isInHead {
+      guard hasDocument, let schema else { return }
+      return schema.copy(bytes, tape: tape, omittingAt: place.path[...], to: &output)
+    }
     // Without a document, or where the device is the whole body (device-identifier 0.1.0), nothing of the body is kept.
     guard hasDocument, !place.path.isEmpty, let schema else {
-      RequestSchema.wrap(place.path[...], to: &output) { Self.appendValue(number, place.kind, to: &$0) }
+      BodySchema.wrap(place.path[...], to: &output) { Self.appendValue(number, place.kind, to: &$0) }
       return
     }
     schema.copy(bytes, tape: tape, placingAt: place.path[...], to: &output) {

@@ -1,24 +1,47 @@
+import Bytes
+import Policy
 import Synchronization
 import Wire
 
-/// Tells the operator of backends whose TLS is no good, each at most once a minute: calls say it to the ledger one by one.
+/// Tells the operator of backends whose TLS is no good, and of answers that break their API, each at most once a minute: what is
+/// refused for it, calls say to the ledger one by one.
 final class UpstreamNotices: Sendable {
   private static let periodNanoseconds: UInt64 = 60 * 1_000_000_000
 
   private let tell: @Sendable (UpstreamNotice) -> Void
   private let told = Mutex<[String: UInt64]>([:])
+  /// Answers that broke their schema, by operation, since the last line about it.
+  private let invalidCounts = Mutex<[Int: Int]>([:])
+  private let time: any TimeSource
 
-  init(tell: @escaping @Sendable (UpstreamNotice) -> Void) { self.tell = tell }
+  init(time: any TimeSource, tell: @escaping @Sendable (UpstreamNotice) -> Void) {
+    self.time = time
+    self.tell = tell
+  }
 
   /// - Parameters:
   ///   - upstream: its name in the configuration.
   ///   - fault: OpenSSL's own words; nothing that the peer sent.
   func untrusted(_ upstream: String, _ fault: TLSFault, at now: UInt64) {
-    let isDue = told.withLock { told in
-      if let last = told[upstream], now < last + Self.periodNanoseconds { return false }
-      told[upstream] = now
+    if isDue(upstream, at: now) {
+      tell(UpstreamNotice(.untrusted, "upstream \(upstream): \(fault); its calls are answered 503"))
+    }
+  }
+
+  /// - Parameter violation: names a field by its path, never a value.
+  func invalid(_ operation: OperationPolicy, _ violation: SchemaViolation) {
+    invalidCounts.withLock { $0[operation.index, default: 0] += 1 }
+    let name = "\(operation.api.rawValue) \(operation.version) \(operation.id.rawValue)"
+    guard isDue(name, at: time.monotonicNanoseconds()) else { return }
+    let count = invalidCounts.withLock { $0.removeValue(forKey: operation.index) ?? 1 }
+    tell(UpstreamNotice(.invalid, "answers of \(name) break their schema, \(count) since the last line: \(violation.message)"))
+  }
+
+  private func isDue(_ subject: String, at now: UInt64) -> Bool {
+    told.withLock { told in
+      if let last = told[subject], now < last + Self.periodNanoseconds { return false }
+      told[subject] = now
       return true
     }
-    if isDue { tell(UpstreamNotice(.untrusted, "upstream \(upstream): \(fault); its calls are answered 503")) }
   }
 }

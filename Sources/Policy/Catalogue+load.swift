@@ -90,13 +90,32 @@ extension Catalogue {
     {
       throw place.error("this base path and that of \(other.name) \(other.version) lie within each other")
     }
-    var seen: Set<String> = []
-    for operation in api.operations {
-      let shape = operation.pathTemplate.split(separator: "/").map { $0.hasPrefix("{") ? "{}" : String($0) }.joined(
-        separator: "/")
-      guard seen.insert(operation.method + " " + shape).inserted else {
-        throw (root["operations"]?[operation.id.rawValue] ?? root).error("another operation has this method and path")
+    for (index, operation) in api.operations.enumerated() {
+      let place = root["operations"]?[operation.id.rawValue] ?? root
+      for other in api.operations[..<index] {
+        let shapes = (PathShape(operation.pathTemplate), PathShape(other.pathTemplate))
+        guard shapes.0 != shapes.1 || operation.method != other.method else {
+          throw place.error("\(other.id.rawValue) has this method and path already")
+        }
+        guard !shapes.0.isAmbiguous(beside: shapes.1) else {
+          throw place.error("a request could mean this path and that of \(other.id.rawValue) alike")
+        }
       }
+    }
+  }
+
+  /// A template with its parameters alike.
+  private struct PathShape: Equatable {
+    private let segments: [Substring?]
+
+    init(_ template: String) { segments = template.dropFirst().split(separator: "/").map { $0.hasPrefix("{") ? nil : $0 } }
+
+    /// Some path fits both, and neither has more literal segments, so that it would win.
+    func isAmbiguous(beside other: PathShape) -> Bool {
+      guard self != other, segments.count == other.segments.count,
+        segments.count(where: { $0 == nil }) == other.segments.count(where: { $0 == nil })
+      else { return false }
+      return zip(segments, other.segments).allSatisfy { $0 == nil || $1 == nil || $0 == $1 }
     }
   }
 }

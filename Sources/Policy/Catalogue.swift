@@ -62,7 +62,7 @@ public struct Catalogue: Sendable {
   /// The categories that the operations of these scopes can release.
   public func categories(of scopes: ScopeSet) -> [CategoryID] {
     let mask = scopes.reduce(FieldMask(0)) { mask, scope in
-      operations(scope).reduce(mask) { $0 | $1.requiredCategories | $1.optionalCategories }
+      operations(scope).reduce(mask) { $0 | $1.requiredCategories | $1.optionalCategories(openedBy: scopes) }
     }
     return categories.filter { $0.mask & mask != 0 }.map(\.id)
   }

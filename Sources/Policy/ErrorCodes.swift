@@ -7,6 +7,10 @@ public enum ErrorKind: Hashable, Sendable {
   /// The DPoP proof is missing or not of this request.
   case invalidProof
   case permissionDenied, invalidTokenContext
+  /// The subscriber was not recognised in a way that the operation wants.
+  case wrongAuthentication
+  /// The token lacks the scope of an event that a subscription asks for.
+  case eventScopeMissing
   case notFound
   /// Nobody is known by the identifier.
   case unknownSubscriber
@@ -53,6 +57,15 @@ public struct ErrorCodes: Sendable {
       kind != .invalidProof && answers[kind].map { $0.status == status && $0.code == code } ?? false
     }
   }
+
+  /// The kind that a policy means by a name: that of a kind, or the code of one of the API's own errors.
+  func kind(named name: String) -> ErrorKind? {
+    if let index = specific.firstIndex(where: { $0.code == name }) { return .specific(index) }
+    return Self.table.first { $0.name == name }?.kind
+  }
+
+  /// All that `kind(named:)` knows.
+  var names: [String] { Self.table.map(\.name) + specific.map(\.code) }
 
   /// Reads a policy's `errors`: overrides by name of kind, and `specific`, a list of the API's own.
   init(_ value: JSONValue?) throws(DocumentError) {
@@ -103,6 +116,13 @@ public struct ErrorCodes: Sendable {
     row(
       "invalidTokenContext", .invalidTokenContext, 403, "INVALID_TOKEN_CONTEXT",
       "Request body is not consistent with access token."),
+    // Codes of their own where an API has them; then `errors` says so.
+    row(
+      "wrongAuthentication", .wrongAuthentication, 403, "PERMISSION_DENIED",
+      "Client does not have sufficient permissions to perform this action."),
+    row(
+      "eventScopeMissing", .eventScopeMissing, 403, "PERMISSION_DENIED",
+      "Client does not have sufficient permissions to perform this action."),
     row("notFound", .notFound, 404, "NOT_FOUND", "The specified resource is not found."),
     row("unknownSubscriber", .unknownSubscriber, 404, "IDENTIFIER_NOT_FOUND", "Device identifier not found."),
     row(

@@ -20,6 +20,10 @@ public enum SubjectRule: Sendable, Equatable {
   case mayConfirm([String], SubjectKind)
   /// Always in the body, whatever the token; `mustMatchToken` refuses another than the token's with 403.
   case alwaysInBody([String], SubjectKind, mustMatchToken: Bool)
+  /// The token's. What the body says of a number is for the backend to compare.
+  case compared
+  /// The token's; without one in it, that of the resource that the request names.
+  case token
 }
 
 /// How many calls a client may make to an operation: a bucket of `burst`, refilled evenly.
@@ -53,13 +57,32 @@ public final class OperationPolicy: Sendable {
   public let legs: Set<Int>
   /// The answer is about a person: a purpose is needed, and a legal basis is asked for.
   public let personalData: Bool
+  /// What a body asks for can want scopes of its own; nil where it cannot.
+  public let eventScopes: EventScopes?
+  /// How the subscriber of a token must have been recognised: any one of these; empty for anyhow.
+  public let authenticatedBy: [String]
   public let subject: SubjectRule
+  /// A call about nobody is none the worse.
+  public let isSubjectOptional: Bool
+  /// `name: ` of the field in which the backend gets the subscriber's number; nil where it gets it in the body.
+  public let subjectField: [UInt8]?
+  public let parameters: [PathParameter]
+  /// Of a request, for the backend.
+  public let headers: HeaderRules
+  /// What the call makes, reads or ends.
+  public let resources: [ResourceUse]
   public let query: QuerySchema
   public let bodyRequired: Bool
-  public let requestSchema: RequestSchema?
-  /// What of the answer may leave; nil for an answer without a body.
-  public let projection: Projection?
-  public let successStatuses: [Int]
+  public let requestSchema: BodySchema?
+  /// What may leave of an answer of success, by its status.
+  public let answers: [AnswerContent]
+  /// Nil where categories alone decide.
+  public let conditions: FieldConditions?
+  public let validation: AnswerValidation
+  /// Of an answer, for the client.
+  public let answerHeaders: HeaderRules
+  /// Where what was created can be read; nil for an answer without `Location`.
+  public let location: LocationTemplate?
   /// Answers of this API name the identifier that was used, when the request had several.
   public let namesDevice: Bool
   /// Without these the answer would be thinner than its schema allows.
@@ -89,12 +112,22 @@ public final class OperationPolicy: Sendable {
     scopeAlternatives = parts.scopeAlternatives
     legs = parts.legs
     personalData = parts.personalData
-    subject = parts.subject
+    eventScopes = parts.eventScopes
+    authenticatedBy = parts.authenticatedBy
+    subject = parts.subject.rule
+    isSubjectOptional = parts.subject.isOptional
+    subjectField = parts.subject.field
+    parameters = parts.parameters
+    headers = parts.headers
+    resources = parts.resources
     query = parts.query
     bodyRequired = parts.bodyRequired
     requestSchema = parts.requestSchema
-    projection = parts.response.projection
-    successStatuses = parts.response.statuses
+    answers = parts.response.contents
+    conditions = parts.response.conditions
+    validation = parts.response.validation
+    answerHeaders = parts.response.headers
+    location = parts.location
     namesDevice = parts.response.namesDevice
     requiredCategories = parts.response.required
     optionalCategories = parts.response.optional & ~parts.response.required
@@ -125,10 +158,16 @@ public final class OperationPolicy: Sendable {
     var scopeAlternatives: [[Scope]]
     var legs: Set<Int>
     var personalData: Bool
-    var subject: SubjectRule
+    var eventScopes: EventScopes?
+    var authenticatedBy: [String]
+    var subject: SubjectPolicy
+    var parameters: [PathParameter]
+    var headers: HeaderRules
+    var resources: [ResourceUse]
+    var location: LocationTemplate?
     var query: QuerySchema
     var bodyRequired: Bool
-    var requestSchema: RequestSchema?
+    var requestSchema: BodySchema?
     var response: ResponsePolicy
     var bodyBytesMaximum: Int?
     var limits: RateLimit?
@@ -137,6 +176,18 @@ public final class OperationPolicy: Sendable {
     var isRepeatable: Bool
     var isServedHere: Bool
     var errors: ErrorCodes
+  }
+
+  /// The content of an answer with this status; nil for a status that the operation does not have.
+  public func answer(_ status: Int) -> AnswerContent? {
+    for content in answers where content.statuses.contains(status) { return content }
+    return nil
+  }
+
+  /// The categories that may be left out of an answer to a token with these scopes.
+  public func optionalCategories(openedBy scopes: ScopeSet) -> FieldMask {
+    guard let conditions else { return optionalCategories }
+    return optionalCategories & conditions.categories(openedBy: scopes)
   }
 
   /// True when a token with these scopes may call it.

@@ -15,17 +15,17 @@ struct PolicyReader {
     let title = try LocalizedText(reader.required("title"))
     let isStrict = try reader.boolean("strictBodies", default: false)
     let errors = try ErrorCodes(reader.value("errors"))
-    let schemas = SchemaReader(named: reader.value("schemas"), isStrict: isStrict)
+    let schemas = SchemaReader(named: reader.value("schemas"), isStrict: isStrict, errors: errors)
+    let declared = try reader.value("scopes").map(Self.scopes)?.flatMap { $0 }
     let list = try reader.required("operations")
     try reader.finish()
     guard list.kind == .object, !list.keys.isEmpty else {
       throw list.error("operations wants an object: operationId to operation")
     }
+    let frame = Frame(
+      api: name, version: version, basePath: basePath, errors: errors, schemas: schemas, scopes: declared, operations: list)
     var operations: [OperationPolicy] = []
-    for member in list.keys {
-      let frame = Frame(api: name, version: version, basePath: basePath, errors: errors, schemas: schemas)
-      operations.append(try operation(member, frame, index: firstIndex + operations.count))
-    }
+    for member in list.keys { operations.append(try operation(member, frame, index: firstIndex + operations.count)) }
     return APIPolicy(name: name, version: version, basePath: basePath, title: title, operations: operations)
   }
 
@@ -36,35 +36,44 @@ struct PolicyReader {
     let basePath: String
     let errors: ErrorCodes
     let schemas: SchemaReader
+    /// The API's scopes; nil where the file does not say.
+    let scopes: [Scope]?
+    let operations: JSONValue
   }
 
   private func operation(_ member: JSONValue.Member, _ frame: Frame, index: Int) throws(DocumentError) -> OperationPolicy {
     guard let id = OperationID(rawValue: member.name) else { throw member.error("an operationId is malformed") }
     var reader = try ObjectReader(member.value)
-    let request = try reader.optionalObject("request")
-    let (bodyRequired, schema) = try Self.request(request, frame.schemas)
-    let query = try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
-    let subject = try Self.subject(reader.value("subject"))
-    let personalData = try reader.boolean("personalData", default: subject != .none)
-    guard subject == .none || schema != nil else {
-      throw member.error("\(member.name) has a subject, so its request wants a schema: what no schema names is not forwarded")
-    }
-    let response = try ResponsePolicy(reader.required("response"), categories: categories)
-    if personalData, response.required | response.optional == 0 {
-      throw member.error("\(member.name) is about a person, but no field of its answer has a category")
-    }
+    let (bodyRequired, schema) = try Self.request(reader.optionalObject("request"), frame.schemas)
+    let subject = try SubjectPolicy(reader.value("subject"))
+    let template = frame.basePath + (try Self.path(reader.required("path")))
+    let parameters = try PathParameter.read(template, rules: reader.value("parameters"))
+    let headers: HeaderRules = try reader.value("headers").map { value throws(DocumentError) in try HeaderRules(value) } ?? .none
+    let response = try ResponsePolicy(reader.required("response"), categories: categories, schemas: frame.schemas)
+    let scopes = try Self.scopes(reader.required("scopes"))
+    try Self.check(scopes.flatMap { $0 }, in: frame.scopes, member.value["scopes"] ?? member.value)
+    try Self.checkFieldScopes(response, among: scopes)
     let parts = OperationPolicy.Parts(
       api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
-      method: try Self.method(reader.required("method")), pathTemplate: frame.basePath + (try Self.path(reader.required("path"))),
-      scopeAlternatives: try Self.scopes(reader.required("scopes")), legs: try Self.legs(reader.value("legs")),
-      personalData: personalData, subject: subject, query: query, bodyRequired: bodyRequired, requestSchema: schema,
-      response: response,
+      method: try Self.method(reader.required("method")), pathTemplate: template,
+      scopeAlternatives: scopes, legs: try Self.legs(reader.value("legs")),
+      personalData: try reader.boolean("personalData", default: subject.rule != .none && !subject.isOptional),
+      eventScopes: try reader.value("eventScopes").map { value throws(DocumentError) in
+        try EventScopes(value, among: scopes)
+      },
+      authenticatedBy: try Self.methods(reader.optionalStrings("authenticatedBy"), member), subject: subject,
+      parameters: parameters, headers: headers,
+      resources: try ResourceUse.read(reader.value("resource"), api: frame.api, parameters: parameters, headers: headers),
+      location: try Self.location(response.location, parameters, basePath: frame.basePath, frame.operations),
+      query: try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none,
+      bodyRequired: bodyRequired, requestSchema: schema, response: response,
       bodyBytesMaximum: try reader.optionalInteger("bodyBytesMaximum", in: 1...(64 << 20)),
       limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
       timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,
       isRepeatable: try reader.boolean("repeatable", default: false),
       isServedHere: try Self.isServedHere(reader.value("servedBy")), errors: frame.errors)
     try reader.finish()
+    try Self.check(parts, member)
     return OperationPolicy(parts)
   }
 
@@ -124,37 +133,9 @@ struct PolicyReader {
     return Set(legs)
   }
 
-  private static func subject(_ value: JSONValue?) throws(DocumentError) -> SubjectRule {
-    guard let value else { return .none }
-    var reader = try ObjectReader(value)
-    let rule = try reader.string("rule")
-    let at = try reader.optionalString("at") ?? ""
-    let kindName = try reader.optionalString("kind") ?? "device"
-    let mustMatch = try reader.boolean("mustMatchToken", default: false)
-    try reader.finish()
-    guard let kind = SubjectKind(rawValue: kindName) else { throw value.error("kind is device or phoneNumber") }
-    let path = at.isEmpty ? [] : at.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard path.count <= 8, path.allSatisfy(isPlainName) else { throw value.error("at wants names separated by dots") }
-    switch rule {
-    case "none": return .none
-    case "tokenOrBody": return .tokenOrBody(path, kind)
-    case "mayConfirm": return .mayConfirm(path, kind)
-    case "alwaysInBody": return .alwaysInBody(path, kind, mustMatchToken: mustMatch)
-    default: throw value.error("rule is one of none, tokenOrBody, mayConfirm, alwaysInBody")
-    }
-  }
-
-  /// Letters, digits, `_` and `-`: nothing that JSON would escape.
-  private static func isPlainName(_ name: String) -> Bool {
-    !name.isEmpty
-      && name.utf8.allSatisfy {
-        ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5A) || ($0 >= 0x61 && $0 <= 0x7A) || $0 == 0x5F || $0 == 0x2D
-      }
-  }
-
   private static func request(
     _ reader: ObjectReader?, _ schemas: SchemaReader
-  ) throws(DocumentError) -> (required: Bool, schema: RequestSchema?) {
+  ) throws(DocumentError) -> (required: Bool, schema: BodySchema?) {
     guard var reader else { return (false, nil) }
     let required = try reader.boolean("required", default: true)
     let schema = try reader.value("schema").map { value throws(DocumentError) in try schemas.schema(value) }

@@ -8,12 +8,13 @@ import Bytes
 public struct QuerySchema: Sendable {
   struct Parameter: Sendable {
     let name: [UInt8]
-    let pattern: Pattern
+    let rule: TextRule
     let isRequired: Bool
+    /// It may be there several times, and hold several values with commas between.
+    let isRepeated: Bool
   }
 
-  /// A value, after its escapes are read.
-  static let valueBytesMaximum = 1024
+  static let repetitionsMaximum = 64
 
   private let parameters: [Parameter]
 
@@ -22,21 +23,21 @@ public struct QuerySchema: Sendable {
 
   private init(parameters: [Parameter]) { self.parameters = parameters }
 
-  /// Reads a policy's `query`: an object, name to `pattern` and `required`.
+  /// Reads a policy's `query`: an object, name to the rule of its value.
   init(_ value: JSONValue) throws(DocumentError) {
-    guard value.kind == .object, value.keys.count <= 64 else { throw value.error("query wants an object: name to pattern") }
+    guard value.kind == .object, value.keys.count <= 64 else { throw value.error("query wants an object: name to rule") }
     var parameters: [Parameter] = []
     for member in value.keys {
-      guard !member.name.isEmpty, member.name.utf8.allSatisfy(Self.isUnreserved) else {
+      guard !member.name.isEmpty, member.name.utf8.allSatisfy(PathEscapes.isUnreserved) else {
         throw member.error("a query parameter's name wants letters, digits, -, ., _ and ~")
       }
       var reader = try ObjectReader(member.value)
-      let text = try reader.string("pattern")
       let isRequired = try reader.boolean("required", default: false)
+      let isRepeated = try reader.boolean("repeated", default: false)
+      let rule = try TextRule(&reader, member.value)
       try reader.finish()
-      let pattern: Pattern
-      do throws(Pattern.Fault) { pattern = try Pattern(text) } catch { throw member.error(error.reason) }
-      parameters.append(Parameter(name: Array(member.name.utf8), pattern: pattern, isRequired: isRequired))
+      parameters.append(
+        Parameter(name: Array(member.name.utf8), rule: rule, isRequired: isRequired, isRepeated: isRepeated))
     }
     self.parameters = parameters
   }
@@ -55,21 +56,32 @@ public struct QuerySchema: Sendable {
       let equals = pair.firstIndex(of: 0x3D) ?? pair.count
       let name = pair.extracting(0..<equals)
       // A name is compared as it was sent: no second spelling leads to it.
-      guard let index = parameters.firstIndex(where: { name.equals($0.name.span) }) else {
-        continue
+      guard let index = parameters.firstIndex(where: { name.equals($0.name.span) }) else { continue }
+      let before = given.count { $0.index == index }
+      guard before == 0 || parameters[index].isRepeated && before < Self.repetitionsMaximum else {
+        return violation(index, "is there \(parameters[index].isRepeated ? "too often" : "twice")")
       }
-      guard !given.contains(where: { $0.index == index }) else { return violation(index, "is there twice") }
-      guard equals < pair.count, let value = Self.decoded(pair.extracting(equals + 1..<pair.count)),
-        parameters[index].pattern.matches(value)
+      guard equals < pair.count, let value = PathEscapes.decoded(pair.extracting(equals + 1..<pair.count), refusesPlus: true)
       else { return violation(index, "has a wrong format") }
+      if let fault = fault(value, parameters[index]) { return violation(index, fault.what, fault.kind) }
       given.append((index, value))
     }
     if let violation = missing(from: given.map(\.index)) { return violation }
-    for (index, value) in given.sorted(by: { $0.index < $1.index }) {
-      output.append(output.isEmpty ? 0x3F : 0x26)
-      output.append(contentsOf: parameters[index].name)
-      output.append(0x3D)
-      for byte in value { Self.append(byte, to: &output) }
+    for index in parameters.indices {
+      for (_, value) in given.filter({ $0.index == index }) {
+        output.append(output.isEmpty ? 0x3F : 0x26)
+        output.append(contentsOf: parameters[index].name)
+        output.append(0x3D)
+        PathEscapes.append(value, to: &output)
+      }
+    }
+    return nil
+  }
+
+  private func fault(_ value: [UInt8], _ parameter: Parameter) -> ValueFault? {
+    guard parameter.isRepeated else { return parameter.rule.fault(value) }
+    for part in value.split(separator: 0x2C, omittingEmptySubsequences: false) {
+      if let fault = parameter.rule.fault(Array(part)) { return fault }
     }
     return nil
   }
@@ -78,20 +90,20 @@ public struct QuerySchema: Sendable {
     parameters.indices.first { parameters[$0].isRequired && !given.contains($0) }.flatMap { violation($0, "is missing") }
   }
 
-  private func violation(_ index: Int, _ what: String) -> SchemaViolation? {
-    Self.violation("The query parameter \(String(decoding: parameters[index].name, as: UTF8.self)) \(what).")
+  private func violation(_ index: Int, _ what: String, _ kind: ErrorKind = .invalidArgument) -> SchemaViolation {
+    let name = String(decoding: parameters[index].name, as: UTF8.self)
+    return SchemaViolation(kind: kind, message: "The query parameter \(name) \(what).")
   }
+}
 
-  private static func violation(_ message: String) -> SchemaViolation {
-    SchemaViolation(code: .invalidArgument, message: message)
-  }
-
-  /// RFC 3986 §2.1. A plus is refused: some read it as a space and some do not.
-  private static func decoded(_ text: Span<UInt8>) -> [UInt8]? {
+/// Escapes of paths and queries (RFC 3986 §2).
+public enum PathEscapes {
+  /// What the escapes say; nil for a broken one, for too long a value, and for a plus where some would read it as a space.
+  static func decoded(_ text: Span<UInt8>, refusesPlus: Bool) -> [UInt8]? {
     var value: [UInt8] = []
     var index = 0
     while index < text.count {
-      guard value.count < valueBytesMaximum, text[index] != 0x2B else { return nil }
+      guard value.count < TextRule.bytesMaximum, !refusesPlus || text[index] != 0x2B else { return nil }
       guard text[index] == 0x25 else {
         value.append(text[index])
         index += 1
@@ -106,13 +118,16 @@ public struct QuerySchema: Sendable {
     return value
   }
 
-  private static func append(_ byte: UInt8, to output: inout [UInt8]) {
-    guard !isUnreserved(byte) else { output.append(byte); return }
-    output.append(0x25)
-    for digit in [byte >> 4, byte & 15] { output.append(digit < 10 ? 0x30 + digit : 0x41 + digit - 10) }
+  /// Appends a value with all but unreserved characters escaped.
+  public static func append(_ value: some Sequence<UInt8>, to output: inout [UInt8]) {
+    for byte in value {
+      guard !isUnreserved(byte) else { output.append(byte); continue }
+      output.append(0x25)
+      for digit in [byte >> 4, byte & 15] { output.append(digit < 10 ? 0x30 + digit : 0x41 + digit - 10) }
+    }
   }
 
-  private static func isUnreserved(_ byte: UInt8) -> Bool {
+  static func isUnreserved(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: true
     default: false

@@ -1,84 +1,121 @@
 import Bytes
 import Identifiers
 
+/// The content of a backend's answer with one of these statuses.
+///
+/// A class, because a call that took a copy would count every table of its filter up and down.
+public final class AnswerContent: Sendable {
+  public let statuses: [Int]
+  /// What of it may leave; nil for an answer without a body.
+  public let projection: Projection?
+  /// What it must be, where answers are checked.
+  public let schema: BodySchema?
+
+  init(statuses: [Int], projection: Projection?, schema: BodySchema?) {
+    self.statuses = statuses
+    self.projection = projection
+    self.schema = schema
+  }
+}
+
+/// What becomes of an answer that breaks its schema.
+public enum AnswerValidation: String, Sendable {
+  case none
+  /// The operator is told.
+  case report
+  /// It is 502 for the client.
+  case refuse
+}
+
 /// What of an answer may leave, read from a policy's `response`.
 struct ResponsePolicy {
-  var statuses: [Int] = [200]
-  var projection: Projection?
+  var contents: [AnswerContent] = []
   var namesDevice = false
   var required: FieldMask = 0
   var optional: FieldMask = 0
+  var conditions: FieldConditions?
+  var headers: HeaderRules = .none
+  var location: JSONValue?
+  var validation = AnswerValidation.none
+  /// The scopes that fields name, and where.
+  var fieldScopes: [(scope: Scope, place: JSONValue)] = []
 
   /// - Parameter categories: the masks of the known categories.
-  init(_ value: JSONValue, categories: [CategoryID: FieldMask]) throws(DocumentError) {
+  init(_ value: JSONValue, categories: [CategoryID: FieldMask], schemas: SchemaReader) throws(DocumentError) {
     var reader = try ObjectReader(value)
-    if let array = try reader.optionalArray("status") {
-      statuses = []
-      for element in array {
-        guard let status = element.integer, (200...299).contains(status) else { throw element.error("a status from 200 to 299") }
-        statuses.append(status)
-      }
-    }
     namesDevice = try reader.boolean("namesDevice", default: false)
-    if let fields = reader.value("fields") {
-      projection = Projection(try object(fields, categories, isRequired: true))
-    } else if let items = reader.value("items") {
-      projection = Projection(.array(of: try rule(items, categories, isRequired: true)))
+    headers = try reader.value("headers").map { value throws(DocumentError) in try HeaderRules(value) } ?? .none
+    location = reader.value("location")
+    if let name = try reader.optionalString("validate") {
+      guard let validation = AnswerValidation(rawValue: name), validation != .none else {
+        throw value["validate"]!.error("validate is \"report\" or \"refuse\"")
+      }
+      self.validation = validation
     }
+    let (status, answers) = (try reader.optionalArray("status"), reader.value("answers"))
+    let bodies = ["fields", "items", "schema"].map { (name: $0, value: reader.value($0)) }
     try reader.finish()
+    var contents: [(statuses: [Int], value: JSONValue)] = []
+    if let answers {
+      guard status == nil, bodies.allSatisfy({ $0.value == nil }) else {
+        throw answers.error("answers stands instead of status, fields, items and schema")
+      }
+      contents = try Self.contents(answers)
+    } else {
+      contents = [(try Self.statuses(status), value)]
+    }
+    if contents.contains(where: { Self.hasConditions(ofContent: $0.value) }) { conditions = FieldConditions() }
+    for (statuses, content) in contents {
+      if namesDevice, let device = content["fields"]?["device"] { throw device.error("namesDevice writes device already") }
+      var rules = FieldReader(categories: categories, conditions: conditions)
+      let projection = try rules.projection(content)
+      let schema = try content["schema"].map { value throws(DocumentError) in try schemas.answerSchema(value) }
+      if let schema { try SchemaCoverage.check(projection: content, schema, namesDevice: namesDevice, content) }
+      self.contents.append(AnswerContent(statuses: statuses, projection: projection, schema: schema))
+      required |= rules.required
+      optional |= rules.optional
+      fieldScopes += rules.fieldScopes
+      conditions = rules.conditions
+    }
+    guard validation == .none || self.contents.contains(where: { $0.schema != nil }) else {
+      throw value["validate"]!.error("validate wants a schema: there is none to check answers by")
+    }
   }
 
-  private mutating func object(
-    _ value: JSONValue, _ categories: [CategoryID: FieldMask], isRequired: Bool
-  ) throws(DocumentError) -> Projection.Rule {
-    guard value.kind == .object, !value.keys.isEmpty else { throw value.error("fields wants an object of field names") }
-    var fields: [Projection.Field] = []
-    for member in value.keys {
-      let isThisRequired = member.value["required"]?.boolean ?? false
-      let isNullable = member.value["nullable"]?.boolean ?? false
-      fields.append(
-        Projection.Field(
-          name: member.name, rule: try rule(member.value, categories, isRequired: isRequired && isThisRequired),
-          required: isThisRequired, nullable: isNullable))
+  private static func statuses(_ array: [JSONValue]?) throws(DocumentError) -> [Int] {
+    guard let array else { return [200] }
+    var statuses: [Int] = []
+    for element in array {
+      guard let status = element.integer, (200...299).contains(status) else { throw element.error("a status from 200 to 299") }
+      statuses.append(status)
     }
-    return .object(fields)
+    return statuses
   }
 
-  /// One field: `category`, `release: "always"`, `fields` or `items`; exactly one of them.
-  private mutating func rule(
-    _ value: JSONValue, _ categories: [CategoryID: FieldMask], isRequired: Bool
-  ) throws(DocumentError) -> Projection.Rule {
-    var reader = try ObjectReader(value)
-    _ = try reader.boolean("required", default: false)
-    _ = try reader.boolean("nullable", default: false)
-    let isWhole = try reader.boolean("whole", default: false)
-    let (category, release, fields, items) =
-      (reader.value("category"), reader.value("release"), reader.value("fields"), reader.value("items"))
-    try reader.finish()
-    guard [category, release, fields, items].compactMap({ $0 }).count == 1 else {
-      throw value.error("a field wants exactly one of category, release, fields and items")
+  private static func contents(_ answers: JSONValue) throws(DocumentError) -> [(statuses: [Int], value: JSONValue)] {
+    var contents: [(statuses: [Int], value: JSONValue)] = []
+    for member in answers.keys {
+      guard let status = Int(member.name), (200...299).contains(status) else { throw member.error("a status from 200 to 299") }
+      var reader = try ObjectReader(member.value)
+      for name in ["fields", "items", "schema"] { _ = reader.value(name) }
+      try reader.finish()
+      contents.append(([status], member.value))
     }
-    guard !isWhole || category != nil || release != nil else { throw value.error("whole goes with category or release") }
-    if let category {
-      let mask = try mask(category, categories, isRequired: isRequired)
-      return isWhole ? .whole(whenAny: mask) : .release(whenAny: mask)
-    }
-    if let release {
-      guard release.string == "always" else { throw release.error("release knows \"always\" alone") }
-      return isWhole ? .whole(whenAny: nil) : .always
-    }
-    if let fields { return try object(fields, categories, isRequired: isRequired) }
-    return .array(of: try rule(items!, categories, isRequired: isRequired))
+    guard !contents.isEmpty else { throw answers.error("answers wants an object: status to content") }
+    return contents
   }
 
-  private mutating func mask(
-    _ value: JSONValue, _ categories: [CategoryID: FieldMask], isRequired: Bool
-  ) throws(DocumentError) -> FieldMask {
-    guard let name = value.string, let id = CategoryID(rawValue: name), let mask = categories[id] else {
-      let nearest = NearestName.to(value.string ?? "", among: categories.keys.map(\.rawValue))
-      throw value.error("no such category in categories.json" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
-    }
-    if isRequired { required |= mask } else { optional |= mask }
-    return mask
+  // MARK: Conditions
+
+  private static func hasConditions(ofContent content: JSONValue) -> Bool {
+    (content["fields"]?.keys ?? []).contains { hasConditions($0.value) } || (content["items"].map { hasConditions($0) } ?? false)
+  }
+
+  /// True when the rule of a field, or of one below it, asks for more than categories.
+  private static func hasConditions(_ rule: JSONValue) -> Bool {
+    if rule["scopes"] != nil || rule["named"] != nil { return true }
+    if let items = rule["items"] ?? rule["entries"], hasConditions(items) { return true }
+    let below = (rule["fields"]?.keys ?? []) + (rule["shapes"]?["values"]?.keys ?? [])
+    return below.contains { hasConditions($0.value) }
   }
 }

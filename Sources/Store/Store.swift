@@ -1,6 +1,6 @@
 /// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, refresh
 /// tokens, used assertions, pushed and backchannel requests, waiting interactions, one-time codes, capture URLs, what a consent
-/// master has to learn, and usage, in one SQLite file.
+/// master has to learn, whose the resources are that calls made, and usage, in one SQLite file.
 ///
 /// Each table has one file in `Tables/`: a protocol (so that another database can stand in), its SQLite implementation, and
 /// every statement that touches the table. What the stores take and give back is in `Records/`. `SQLite/` holds the little
@@ -32,6 +32,7 @@ public struct Stores: Sendable {
   public let refreshTokens: any RefreshTokenStore
   public let oneTimeCodes: any OneTimeCodeStore
   public let captures: any CaptureStore
+  public let resources: any ResourceStore
 
   /// - Parameters:
   ///   - lookup: the key under which a subscriber's number is looked up without being stored.
@@ -53,5 +54,6 @@ public struct Stores: Sendable {
     refreshTokens = SQLiteRefreshTokenStore(database: database)
     oneTimeCodes = SQLiteOneTimeCodeStore(database: database, lookup: lookup, sealing: sealing)
     captures = SQLiteCaptureStore(database: database)
+    resources = SQLiteResourceStore(database: database)
   }
 }

@@ -167,6 +167,9 @@ public final class Exchange: @unchecked Sendable {
     append("\r\n")
   }
 
+  /// Whole lines, each with its end, which somebody has seen to hold nothing else.
+  public func addFields(_ lines: [UInt8]) { loop.output.append(contentsOf: lines) }
+
   /// A value with a control character would be a field of its own (A33): such characters are dropped.
   public func addField(_ name: StaticString, _ value: String) {
     append(name)

@@ -15,7 +15,8 @@ import Testing
     case .release(let mask): mask & allowed != 0
     case .whole(let mask): mask.map { $0 & allowed != 0 } ?? true
     case .object(let fields): fields.contains { isVisible($0.rule, allowed) }
-    case .array(let element): isVisible(element, allowed)
+    case .array(let element), .map(let element): isVisible(element, allowed)
+    case .shapes(_, let cases): cases.contains { isVisible($0.rule, allowed) }
     }
   }
 
@@ -23,8 +24,11 @@ import Testing
   private static func canStand(_ rule: Projection.Rule, _ allowed: FieldMask) -> Bool {
     switch rule {
     case .always, .release, .whole: true
-    case .object(let fields): fields.allSatisfy { !$0.required || isVisible($0.rule, allowed) && canStand($0.rule, allowed) }
-    case .array(let element): canStand(element, allowed)
+    case .object(let fields): fields.allSatisfy {
+        !$0.required || $0.nullWhenWithheld || isVisible($0.rule, allowed) && canStand($0.rule, allowed)
+      }
+    case .array(let element), .map(let element): canStand(element, allowed)
+    case .shapes(_, let cases): cases.allSatisfy { canStand($0.rule, allowed) }
     }
   }
 
@@ -40,11 +44,20 @@ import Testing
     case .array(let element):
       guard let array = value as? [Any] else { throw Refusal.shape }
       return try array.map { try model($0, element, allowed) }
+    case .map(let element):
+      guard let object = value as? [String: Any] else { throw Refusal.shape }
+      return try object.mapValues { try model($0, element, allowed) }
+    case .shapes(let property, let cases):
+      guard let object = value as? [String: Any], let name = object[property] as? String,
+        let match = cases.first(where: { $0.value == name })
+      else { throw Refusal.shape }
+      return try model(value, match.rule, allowed)
     case .object(let fields):
       guard let object = value as? [String: Any] else { throw Refusal.shape }
       var kept: [String: Any] = [:]
       for field in fields {
         let visible = isVisible(field.rule, allowed) && canStand(field.rule, allowed)
+        if field.required && !visible && field.nullWhenWithheld { kept[field.name] = NSNull(); continue }
         if field.required && !visible { throw Refusal.withheld }
         guard let member = object[field.name] else {
           if field.required { throw Refusal.missing }
@@ -59,14 +72,24 @@ import Testing
   }
 
   private static func rule(_ random: inout RandomJSON, _ depth: Int) -> Projection.Rule {
-    switch random.pick(0..<(depth < 4 ? 8 : 4)) {
+    switch random.pick(0..<(depth < 4 ? 10 : 4)) {
     case 0: return random.chance(70) ? .always : .whole(whenAny: random.chance(50) ? nil : FieldMask(random.pick(0..<16)))
     case 1...3: return .release(whenAny: FieldMask(random.pick(0..<16)))
     case 4: return .array(of: rule(&random, depth + 1))
+    case 8: return .map(of: rule(&random, depth + 1))
+    case 9:
+      let shapes = ["CIRCLE", "POLYGON"].prefix(random.pick(1..<3))
+      return .shapes(
+        property: "shape",
+        shapes.map { ($0, .object([.init(name: "shape", rule: .always), .init(name: "x", rule: rule(&random, depth + 1))])) })
     default:
       let names = Self.names.shuffled(using: &random.generator).prefix(random.pick(0..<6))
       return .object(
-        names.map { .init(name: $0, rule: rule(&random, depth + 1), required: random.chance(15), nullable: random.chance(30)) })
+        names.map {
+          .init(
+            name: $0, rule: rule(&random, depth + 1), required: random.chance(15), nullable: random.chance(30),
+            nullWhenWithheld: random.chance(30))
+        })
     }
   }
 
@@ -79,6 +102,12 @@ import Testing
     case .always, .release: return random.value(depth: random.chance(3) ? 4 : 6)
     case .array(let element):
       return "[" + (0..<random.pick(0..<4)).map { _ in answer(element, &random) }.joined(separator: " ,") + "]"
+    case .map(let element):
+      return "{" + (0..<random.pick(0..<3)).map { "\"k\($0)\": \(answer(element, &random))" }.joined(separator: ", ") + "}"
+    case .shapes(_, let cases):
+      let shape = random.chance(90) ? cases[random.pick(0..<cases.count)].value : "LINE"
+      guard case .object(let fields) = cases[0].rule else { return "null" }
+      return "{\"shape\": \"\(shape)\", \"x\": \(answer(fields[1].rule, &random)), \"y\": 1}"
     case .object(let fields):
       var members = fields.filter { _ in random.chance(90) }.map { field in
         let key =

@@ -175,6 +175,63 @@ import Testing
       #expect(try project(#"{"a":1}"#, rule, allowed: ~mask).0 == "{}")
     }
   }
+
+  private let area: Projection.Rule = .shapes(
+    property: "areaType",
+    [
+      (
+        "CIRCLE",
+        .object([.init(name: "areaType", rule: .always), .init(name: "radius", rule: .release(whenAny: 1), required: true)])
+      ),
+      (
+        "POLYGON",
+        .object([.init(name: "areaType", rule: .always), .init(name: "boundary", rule: .array(of: .release(whenAny: 1)))])
+      ),
+    ])
+
+  @Test func aPropertySaysWhichShapeAnObjectHas() throws {
+    #expect(
+      try project(#"{"radius":5,"areaType":"CIRCLE","boundary":[1]}"#, area, allowed: 1).0 == #"{"areaType":"CIRCLE","radius":5}"#
+    )
+    #expect(
+      try project(#"{"radius":5,"areaType":"POLYGO\u004E","boundary":[1]}"#, area, allowed: 1).0
+        == #"{"areaType":"POLYGO\u004E","boundary":[1]}"#)
+    for text in [#"{"radius":5}"#, #"{"areaType":"LINE"}"#, #"{"areaType":1}"#, "[]"] {
+      #expect(try project(text, area, allowed: 1).1 == .wrongShape("shape"), "\(text)")
+    }
+    #expect(try project(#"{"areaType":"CIRCLE","radius":5}"#, area, allowed: 0).1 == .withheldRequired("radius"))
+    // Left out as a whole where it may be, because one of its shapes could not stand.
+    #expect(try project(#"{"area":{"areaType":"POLYGON"}}"#, .object([.init(name: "area", rule: area)]), allowed: 0).0 == "{}")
+  }
+
+  @Test func aMapKeepsItsNamesAndFiltersItsValues() throws {
+    let rule: Projection.Rule = .map(of: .object([.init(name: "x", rule: .always)]))
+    #expect(try project(#"{"a":{"x":1,"y":2}, "b":{}}"#, rule, allowed: 0).0 == #"{"a":{"x":1},"b":{}}"#)
+    #expect(try project("[]", rule, allowed: 0).1 == .wrongShape("object"))
+  }
+
+  /// `latestSimChange`: required, and null where nothing may be said.
+  @Test func aRequiredFieldCanLeaveAsNull() throws {
+    let rule: Projection.Rule = .object([
+      .init(name: "latest", rule: .release(whenAny: 1), required: true, nullable: true, nullWhenWithheld: true),
+      .init(name: "period", rule: .always),
+    ])
+    #expect(try project(#"{"latest":"2024","period":3}"#, rule, allowed: 0).0 == #"{"latest":null,"period":3}"#)
+    #expect(try project(#"{"latest":"2024","period":3}"#, rule, allowed: 1).0 == #"{"latest":"2024","period":3}"#)
+    #expect(try project(#"{"period":3}"#, rule, allowed: 1).1 == .missingRequired("latest"))
+  }
+
+  @Test func aClientsSecretLeavesNowhere() throws {
+    let secret = #""sinkCredential":{"accessToken":"secret"}"#
+    let whole: Projection.Rule = .object([.init(name: "a", rule: .whole(whenAny: nil))])
+    for (text, expected) in [
+      (#"{"a":{\#(secret),"b":1}}"#, #"{"a":{"b":1}}"#), (#"{"a":[{"b":{"c":2,\#(secret)}},3]}"#, #"{"a":[{"b":{"c":2}},3]}"#),
+      (#"{"a":{"sink\u0043redential":"secret"}}"#, #"{"a":{}}"#),
+      // A value is no name.
+      (#"{"a":["sinkCredential"]}"#, #"{"a":["sinkCredential"]}"#),
+    ] { #expect(try project(text, whole, allowed: 0).0 == expected) }
+    #expect(try project("{\(secret),\"b\":1}", .map(of: .whole(whenAny: nil)), allowed: 0).0 == #"{"b":1}"#)
+  }
 }
 
 extension Projection.Rule {

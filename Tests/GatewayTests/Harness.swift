@@ -77,7 +77,7 @@ final class TestGateway: Sendable {
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
       consents: ConsentRegister(
         store: stores.consents, refreshTokens: stores.refreshTokens, catalogue: catalogue, time: time, observer: NoObserver()),
-      ledger: ledger, time: time, quotaUsed: [:])
+      resources: stores.resources, ledger: ledger, time: time, quotaUsed: [:])
   }
 
   /// Another handler on the same loops and stores, with backends.

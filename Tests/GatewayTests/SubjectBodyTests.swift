@@ -17,8 +17,8 @@ import Testing
       "free": {"type": "object"}, "list": {"type": "array"} } }
     """
 
-  private static func read(_ schema: String) throws -> RequestSchema {
-    try SchemaReader(named: nil, isStrict: false).schema(JSONDocument(Array(schema.utf8), file: "schema").root)
+  private static func read(_ schema: String) throws -> BodySchema {
+    try SchemaReader(named: nil, isStrict: false, errors: .common).schema(JSONDocument(Array(schema.utf8), file: "schema").root)
   }
 
   private static func written(_ text: String, _ place: SubjectPlace?, _ schema: String = schema) throws -> String {

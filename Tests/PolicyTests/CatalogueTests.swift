@@ -9,7 +9,7 @@ import Testing
   @Test func aPolicyIsReadAsItStands() throws {
     let catalogue = try TestCatalogue.load()
     let make = try #require(catalogue.operations(Scope(rawValue: "t:make")!).first)
-    #expect(make.pathTemplate == "/test-api/v1/things" && make.successStatuses == [201])
+    #expect(make.pathTemplate == "/test-api/v1/things" && make.answers.map(\.statuses) == [[201]])
     #expect(make.requiredCategories == 1 && make.optionalCategories == 2)
     #expect(make.price == Price(amountMicros: 20_000, currency: "EUR"))
     #expect(make.limits == RateLimit(requestsPerMinute: 60, burst: 60))

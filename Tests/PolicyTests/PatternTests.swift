@@ -11,13 +11,24 @@ import Testing
     ("^.{2}$", "ab", true), ("^[^a-c]$", "d", true), ("^[^a-c]$", "b", false), (#"^\d{3}\.\w$"#, "123._", true),
     ("^[a-zA-Z0-9-_:;.\\/<>{}]{0,256}$", "a-b_c:d", true), ("^x{2,}$", "x", false), ("^x{2,}$", "xxxx", true),
     ("^a{0}b$", "b", true),
-    ("^a$", "a\n", false),
+    ("^a$", "a\n", false), ("^(ab|c)+$", "abcab", true), ("^(ab|c)+$", "abca", false), ("^(?:a|b)?c$", "c", true),
+    // Without an anchor it may match anywhere; each alternative has its own.
+    ("b", "abc", true), ("b", "acd", false), ("^a|b$", "axx", true), ("^a|b$", "xxb", true), ("^a|b$", "xax", false),
+    (#".*\{\{code\}\}.*"#, "Your code is {{code}}.", true), (#".*\{\{code\}\}.*"#, "Your code", false),
+    (#"^(tel:\+[0-9]{5,15}|sip:[A-Za-z0-9_.!%+\-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})$"#, "sip:ada@example.com", true),
+    (#"^(tel:\+[0-9]{5,15}|sip:[A-Za-z0-9_.!%+\-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})$"#, "tel:+33", false),
+    (#"^https:\/\/.+$"#, "https://x", true), (#"^https:\/\/.+$"#, "http://x", false),
+    // A character is a character, however many bytes it takes.
+    ("^.{2}$", "é€", true), ("^.{2}$", "é", false), ("^[^a]$", "𝄞", true), ("^é+$", "ééé", true), (#"^\S\D\W$"#, "éé€", true),
+    (#"^[\x41-\x43\d]+$"#, "ABC1", true), (#"^\u00e9$"#, "é", true), ("^a{2,3}?$", "aaa", true), ("^.$", "\n", false),
+    ("", "anything", true), (#"^a\$"#, "a$b", true), (#"^a\$"#, "ab", false), ("^|x$", "y", true),
   ]) func itMatchesTheWhole(_ pattern: String, _ text: String, _ expected: Bool) throws {
     #expect(try Pattern(pattern).matches(text.utf8) == expected)
   }
 
   @Test(arguments: [
-    "abc", "^a", "a$", "^(a)$", "^a|b$", "^[a$", "^a{2$", "^a{3,2}$", "^*$", #"^\b$"#, "^a{99999}$", "^[z-a]$", "^a\\$",
+    "^[a$", "^a{2$", "^a{3,2}$", "^*$", #"^\b$"#, "^a{99999}$", "^[z-a]$", "^a\\", "^(a$", "^a)$", "a^b", "(^a)", "(a$)", "a$b",
+    #"(a)\1"#, "(?=a)b", "(?<name>a)", "(?!a)", "[é]", #"[a-\d]"#, #"\p{L}"#, "^((a{100}){100}){100}$", "(.*a.{16})",
   ])
   func whatItCannotReadIsRefused(_ pattern: String) { #expect(throws: Pattern.Fault.self) { try Pattern(pattern) } }
 
@@ -30,7 +41,7 @@ import Testing
 
 @Suite struct FormatTests {
   @Test(arguments: [
-    (RequestSchema.Format.ipv4, "192.0.2.1", true), (.ipv4, "192.0.2.256", false), (.ipv6, "::1\u{0}x", false),
+    (BodySchema.Format.ipv4, "192.0.2.1", true), (.ipv4, "192.0.2.256", false), (.ipv6, "::1\u{0}x", false),
     (.ipv4, "192.0.2.1\u{0}", false), (.ipv4, "192.0.2", false),
     (.ipv4, "0300.0.2.1", false),
     (.ipv6, "2001:db8::1", true), (.ipv6, "::ffff:192.0.2.1", true), (.ipv6, "2001:db8::1::2", false),
@@ -38,7 +49,7 @@ import Testing
     (.dateTime, "2023-02-29T00:00:00Z", false),
     (.date, "2024-02-29", true), (.date, "2023-02-29", false), (.uuid, "b4333c46-49c0-4f62-80d7-f0ef930f1c46", true),
     (.uuid, "b4333c46", false), (.uri, "https://example.com/a?b", true), (.uri, "no uri", false),
-  ]) func textsAreOfAFormatOrNot(_ format: RequestSchema.Format, _ text: String, _ expected: Bool) {
+  ]) func textsAreOfAFormatOrNot(_ format: BodySchema.Format, _ text: String, _ expected: Bool) {
     #expect(format.admits(text) == expected)
   }
 }

@@ -52,7 +52,12 @@ public struct ConsentOffer: Sendable {
       catalogue.operations(scope).filter { operation in
         operation.personalData
           && catalogue.legalBases.basis(api: operation.api, purpose: request.purpose, client: request.client) == .consent
-      }.map { Need(scope: scope, title: $0.title, required: $0.requiredCategories, optional: $0.optionalCategories) }
+      }.map {
+        Need(
+          scope: scope, title: $0.title, required: $0.requiredCategories,
+          // Where single fields hang on scopes, one scope asks for no more than its own.
+          optional: $0.optionalCategories(openedBy: [scope]))
+      }
     }
     let offered = needs.reduce(0) { $0 | $1.required | $1.optional }
     self.purpose = purpose

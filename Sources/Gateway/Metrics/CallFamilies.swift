@@ -22,7 +22,7 @@ struct CallFamilies {
 
   var all: [MetricFamily] {
     [
-      calls, durations, clientDurations, upstreamDurations, refusals, unrouted, limits, decisions,
+      calls, durations, clientDurations, upstreamDurations, refusals, brokenAnswers, unrouted, limits, decisions,
       memory(
         "passerelle_token_memory_lookups", help: "Looks for an access token among those that a loop has verified.", \.tokens),
       memory(
@@ -103,6 +103,18 @@ struct CallFamilies {
         family.series.append(
           MetricFamily.Series(labels: labels(operation) + [(name: "reason", value: reason)], value: .count(count)))
       }
+    }
+    return family
+  }
+
+  private var brokenAnswers: MetricFamily {
+    var sums: [Int: UInt64] = [:]
+    for loop in loops { for (operation, count) in loop.allBrokenAnswers { sums[operation, default: 0] &+= count } }
+    var family = MetricFamily(
+      "passerelle_answer_schema_violations", .counter,
+      help: "Backends' answers that break the schema of their policy, where it says that they are checked.")
+    for (operation, count) in sums.sorted(by: { $0.key < $1.key }) where operation < names.operations.count {
+      family.series.append(MetricFamily.Series(labels: labels(operation), value: .count(count)))
     }
     return family
   }

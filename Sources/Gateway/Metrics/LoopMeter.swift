@@ -18,6 +18,7 @@ final class LoopMeter: Sendable {
   private let admission = Counters<4>()
   private let rows = Mutex<[RowKey: CallRow]>([:])
   private let refusals = Mutex<[RefusalKey: UInt64]>([:])
+  private let brokenAnswers = Mutex<[Int: UInt64]>([:])
 
   /// Reasons are literals, a few dozen, so that a place in memory stands for one.
   private struct RefusalKey: Hashable {
@@ -49,6 +50,9 @@ final class LoopMeter: Sendable {
     refusals.withLock { $0[RefusalKey(operation: operation, reason: reason), default: 0] &+= 1 }
   }
 
+  /// An answer that breaks its API's schema, released or not.
+  func countBrokenAnswer(operation: Int) { brokenAnswers.withLock { $0[operation, default: 0] &+= 1 } }
+
   /// At the end of a turn.
   func note(_ admission: Admission) {
     self.admission.set(UInt64(max(0, admission.underWay)), at: 0)
@@ -65,6 +69,9 @@ final class LoopMeter: Sendable {
   var lagNanoseconds: UInt64 { admission.value(at: 3) }
 
   var allRows: [RowKey: CallRow] { rows.withLock { $0 } }
+
+  /// By operation.
+  var allBrokenAnswers: [Int: UInt64] { brokenAnswers.withLock { $0 } }
 
   /// By operation (nil: none) and reason.
   var allRefusals: [(operation: Int?, reason: String, count: UInt64)] {

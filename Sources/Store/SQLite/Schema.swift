@@ -20,6 +20,7 @@ enum Schema {
     [SQLiteUsageStore.withoutAmounts],
     [SQLiteConsentOutboxStore.schema],
     [SQLiteConsentOutboxStore.dueIndex],
+    [SQLiteResourceStore.schema],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

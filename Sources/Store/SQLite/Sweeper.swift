@@ -15,6 +15,7 @@ final class Sweeper {
     SQLiteAssertionMemory.sweepStatement, SQLiteCodeStore.sweepStatement, SQLiteInteractionStore.sweepStatement,
     SQLitePushedRequestStore.sweepStatement, SQLiteBackchannelStore.sweepStatement, SQLiteRefreshTokenStore.sweepStatement,
     SQLiteGrantStore.sweepStatement, SQLiteOneTimeCodeStore.sweepStatement, SQLiteCaptureStore.sweepStatement,
+    SQLiteResourceStore.sweepStatement,
   ]
 
   private let time: any TimeSource

@@ -11,6 +11,8 @@ public struct UpstreamNotice: Sendable, Equatable {
     case unresolved
     /// Its certificate, or its TLS, is no good.
     case untrusted
+    /// Its answers break their API's schema.
+    case invalid
   }
 
   public let kind: Kind

@@ -65,7 +65,7 @@ extension RuledBackbone {
   func gatewayDependencies(_ server: AuthorizationServer, quotaUsed: [ClientID: QuotaCounts]) -> GatewayDependencies {
     var dependencies = GatewayDependencies(
       catalogue: catalogue, keys: keys, clients: stores.clients, grants: stores.grants, subjects: stores.subjects,
-      consents: consents, ledger: ledger, time: time, quotaUsed: quotaUsed)
+      consents: consents, resources: stores.resources, ledger: ledger, time: time, quotaUsed: quotaUsed)
     dependencies.notice = { Log.process.note($0) }
     dependencies.meter = backbone.meters.calls
     dependencies.localOperations = ConsentInfo.operations(ConsentInfo(catalogue: catalogue, consents: consents, server: server))

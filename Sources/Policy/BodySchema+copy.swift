@@ -1,6 +1,6 @@
 import Bytes
 
-extension RequestSchema {
+extension BodySchema {
   /// Appends a body with those members alone that the schema names, at every level that it describes (an object with
   /// properties, an array with items). What it does not describe is copied as it stands.
   ///
@@ -9,7 +9,7 @@ extension RequestSchema {
   ///
   /// - Parameter tape: of these bytes, found right by `check`.
   public func copy(_ bytes: Span<UInt8>, tape: JSONTape, to output: inout [UInt8]) {
-    BodyCopy(tape: tape).value(0, root, nil, bytes, { _ in }, &output)
+    BodyCopy(tape: tape, isOmitting: false).value(0, root, nil, bytes, { _ in }, &output)
   }
 
   /// The same, with a value of the gateway's own at a place: instead of what stands there, or where nothing does.
@@ -22,7 +22,14 @@ extension RequestSchema {
     _ bytes: Span<UInt8>, tape: JSONTape, placingAt path: ArraySlice<String>, to output: inout [UInt8],
     write: (inout [UInt8]) -> Void
   ) {
-    BodyCopy(tape: tape).value(0, root, path, bytes, write, &output)
+    BodyCopy(tape: tape, isOmitting: false).value(0, root, path, bytes, write, &output)
+  }
+
+  /// The same as the first, without what stands at a place.
+  ///
+  /// - Parameter path: at least one name.
+  public func copy(_ bytes: Span<UInt8>, tape: JSONTape, omittingAt path: ArraySlice<String>, to output: inout [UInt8]) {
+    BodyCopy(tape: tape, isOmitting: true).value(0, root, path, bytes, { _ in }, &output)
   }
 
   /// Appends an object that holds nothing but what leads to a place, and the value there.
@@ -46,18 +53,20 @@ extension RequestSchema {
 /// One pass over a body. Its depth is that of the schema.
 private struct BodyCopy {
   let tape: JSONTape
+  /// What stands at the place is left out.
+  let isOmitting: Bool
 
   /// - Parameter path: what is left of the way to the place; nil beside it.
   func value(
-    _ node: Int, _ schema: RequestSchema.Node?, _ path: ArraySlice<String>?, _ bytes: Span<UInt8>,
+    _ node: Int, _ schema: BodySchema.Node?, _ path: ArraySlice<String>?, _ bytes: Span<UInt8>,
     _ write: (inout [UInt8]) -> Void, _ output: inout [UInt8]
   ) {
-    if let path {
-      guard !path.isEmpty, tape.kind(node) == .object else { RequestSchema.wrap(path, to: &output, write: write); return }
+    if let path, !isOmitting || tape.kind(node) == .object {
+      guard !path.isEmpty, tape.kind(node) == .object else { BodySchema.wrap(path, to: &output, write: write); return }
       object(node, schema, path, bytes, write, &output)
-    } else if let schema, !schema.properties.isEmpty, tape.kind(node) == .object {
+    } else if let schema, schema.describesObject, tape.kind(node) == .object {
       object(node, schema, nil, bytes, write, &output)
-    } else if let items = schema?.items, tape.kind(node) == .array {
+    } else if let items = schema?.rules.items, tape.kind(node) == .array {
       array(node, items, bytes, &output)
     } else {
       copy(node, bytes, &output)
@@ -65,20 +74,22 @@ private struct BodyCopy {
   }
 
   private func object(
-    _ node: Int, _ schema: RequestSchema.Node?, _ path: ArraySlice<String>?, _ bytes: Span<UInt8>,
+    _ node: Int, _ schema: BodySchema.Node?, _ path: ArraySlice<String>?, _ bytes: Span<UInt8>,
     _ write: (inout [UInt8]) -> Void, _ output: inout [UInt8]
   ) {
     output.append(0x7B)
     let start = output.count
     let place = path?.first.flatMap { tape.member($0, of: node, in: bytes) }
-    if place == nil, let path { missing(path, &output, write) }
-    let more = schema?.cases?.matching(node, tape, bytes)
+    if place == nil, let path, !isOmitting { missing(path, &output, write) }
+    let branches = schema.map { $0.hasBranches ? SchemaCheck.branches(of: $0, fitting: node, tape, bytes) : [] } ?? []
     var key = node + 1
     for _ in 0..<tape.childCount(node) {
       defer { key = tape.next(key + 1) }
-      let property = schema?.property(key, tape, bytes) ?? more?.property(key, tape, bytes)
       let isOnPath = key + 1 == place
-      guard property != nil || isOnPath else { continue }
+      if isOnPath, isOmitting, path?.count == 1 { continue }
+      let property = property(key, schema, branches, bytes)
+      let additional = property == nil ? additional(schema) : (isKept: true, node: nil)
+      guard additional.isKept || isOnPath else { continue }
       if output.count > start { output.append(0x2C) }
       if let property {
         output.append(contentsOf: property.key)
@@ -86,18 +97,35 @@ private struct BodyCopy {
         copy(key, bytes, &output)
         output.append(0x3A)
       }
-      value(key + 1, property?.node, isOnPath ? path?.dropFirst() : nil, bytes, write, &output)
+      value(key + 1, property?.node ?? additional.node, isOnPath ? path?.dropFirst() : nil, bytes, write, &output)
     }
     output.append(0x7D)
   }
 
-  /// The member that leads to the place, where there is none.
-  private func missing(_ path: ArraySlice<String>, _ output: inout [UInt8], _ write: (inout [UInt8]) -> Void) {
-    RequestSchema.append(key: path[path.startIndex], to: &output)
-    RequestSchema.wrap(path.dropFirst(), to: &output, write: write)
+  private func property(
+    _ key: Int, _ schema: BodySchema.Node?, _ branches: [BodySchema.Node], _ bytes: Span<UInt8>
+  ) -> BodySchema.Property? {
+    if let property = schema?.property(key, tape, bytes) { return property }
+    for branch in branches { if let property = branch.property(key, tape, bytes) { return property } }
+    return nil
   }
 
-  private func array(_ node: Int, _ items: RequestSchema.Node, _ bytes: Span<UInt8>, _ output: inout [UInt8]) {
+  /// Whether what is not listed is handed on.
+  private func additional(_ schema: BodySchema.Node?) -> (isKept: Bool, node: BodySchema.Node?) {
+    switch schema?.rules.additional {
+    case .handedOn: (true, nil)
+    case .each(let node): (true, node)
+    case .leftOut, .refused, nil: (false, nil)
+    }
+  }
+
+  /// The member that leads to the place, where there is none.
+  private func missing(_ path: ArraySlice<String>, _ output: inout [UInt8], _ write: (inout [UInt8]) -> Void) {
+    BodySchema.append(key: path[path.startIndex], to: &output)
+    BodySchema.wrap(path.dropFirst(), to: &output, write: write)
+  }
+
+  private func array(_ node: Int, _ items: BodySchema.Node, _ bytes: Span<UInt8>, _ output: inout [UInt8]) {
     output.append(0x5B)
     var child = node + 1
     for index in 0..<tape.childCount(node) {
