@@ -108,7 +108,7 @@ struct ProjectionWalk: ~Escapable {
       for index in step.first..<step.first + step.count where !canStand(shapes[index].step) { return false }
       return true
     case .object:
-      for index in step.first..<step.first + step.count 
+      for index in step.first..<step.first + step.count
       where fields[index].required && !fields[index].nullWhenWithheld {
         guard fields[index].step.isVisible(allowed), canStand(fields[index].step) else { return false }
       }

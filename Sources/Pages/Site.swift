@@ -10,6 +10,7 @@ public struct PageSettings: Sendable {
   /// Shows `/`, the start page of the demo.
   public var hasStartPage: Bool
   public var logos: Logos
+  public var publication = PublicationSettings()
 
   public init(operatorName: String = "Passerelle", hasStartPage: Bool = false, logos: Logos = Logos()) {
     self.logos = logos
@@ -47,13 +48,18 @@ public final class Site: Sendable {
     case EndpointPath.consent.rawValue, EndpointPath.subscriber.rawValue, Self.stylesheetPath: true
     case Self.startPath: settings.hasStartPage
     case Self.phonePath: phone != nil
-    default: MyPath(rawValue: path) != nil || settings.logos.has(path)
+    default:
+      MyPath(rawValue: path) != nil || settings.logos.has(path)
+        || settings.publication.isEnabled && Publication.handles(path: path)
     }
   }
 
   /// Answers a request to one of the paths. Never throws: what goes wrong is a page that says so.
   public func respond(to request: HTTPRequest) async -> HTTPResponse {
     if let path = MyPath(rawValue: request.path) { return await MyDataPages(site: self, request: request).respond(path) }
+    if Publication.handles(path: request.path) {
+      return Publication(site: self, settings: settings.publication).respond(to: request)
+    }
     if settings.logos.has(request.path) { return settings.logos.respond(to: request) }
     return switch (request.path, request.method) {
     case (EndpointPath.consent.rawValue, "GET") where CapturePage.isMeant(by: request):

@@ -22,7 +22,7 @@ struct StartPage {
     ]
     let content = Self.page.render([
       "heading": .text(texts(.startHeading)), "explanation": .text(texts(.startExplanation)),
-      "apisHeading": .text(texts(.startAPIs)), "apis": .markup(Markup(apis)),
+      "apisHeading": .text(texts(.startAPIs)), "apisAddress": .text(Publication.path), "apis": .markup(Markup(apis)),
       "documentsHeading": .text(texts(.startDocuments)),
       "documents": .markup(
         Markup(documents.map { Self.documentRow.render(["address": .text($0.rawValue), "title": .text(texts($1))]) })),

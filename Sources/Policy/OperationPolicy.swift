@@ -98,6 +98,8 @@ public final class OperationPolicy: Sendable {
   /// Passerelle answers it itself: there is no backend.
   public let isServedHere: Bool
   public let errors: ErrorCodes
+  /// For documentation; nil where the policy has none.
+  public let example: OperationExample?
   /// `"api":"…","operation":"…"`, for the ledger.
   public let ledgerMembers: [UInt8]
 
@@ -138,6 +140,7 @@ public final class OperationPolicy: Sendable {
     isRepeatable = parts.isRepeatable
     isServedHere = parts.isServedHere
     errors = parts.errors
+    example = parts.example
     var writer = JSONWriter()
     writer.beginObject()
     writer.field("api", api.rawValue)
@@ -176,6 +179,7 @@ public final class OperationPolicy: Sendable {
     var isRepeatable: Bool
     var isServedHere: Bool
     var errors: ErrorCodes
+    var example: OperationExample?
   }
 
   /// The content of an answer with this status; nil for a status that the operation does not have.
@@ -200,6 +204,8 @@ public struct APIPolicy: Sendable {
   public let version: String
   public let basePath: String
   public let title: LocalizedText
+  /// Where people read about it; an https URL.
+  public let documentation: String?
   public let operations: [OperationPolicy]
 }
 

@@ -41,6 +41,9 @@ public struct PathParameter: Sendable {
     return PathEscapes.decoded(path.extracting(start..<end), refusesPlus: false)
   }
 
+  /// What is wrong with a value, its escapes read; nil when it is right.
+  func fault(_ value: String) -> String? { rule?.fault(Array(value.utf8)).map { "the path parameter \(name) \($0.what)" } }
+
   public func violation(in path: Span<UInt8>) -> SchemaViolation? {
     guard let rule else { return nil }
     guard let value = value(in: path) else {

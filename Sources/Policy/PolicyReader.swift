@@ -13,6 +13,7 @@ struct PolicyReader {
     let version = try reader.string("version")
     let basePath = try Self.basePath(reader.required("basePath"))
     let title = try LocalizedText(reader.required("title"))
+    let documentation = try reader.value("documentation").map(Self.documentation)
     let isStrict = try reader.boolean("strictBodies", default: false)
     let errors = try ErrorCodes(reader.value("errors"))
     let schemas = SchemaReader(named: reader.value("schemas"), isStrict: isStrict, errors: errors)
@@ -26,7 +27,8 @@ struct PolicyReader {
       api: name, version: version, basePath: basePath, errors: errors, schemas: schemas, scopes: declared, operations: list)
     var operations: [OperationPolicy] = []
     for member in list.keys { operations.append(try operation(member, frame, index: firstIndex + operations.count)) }
-    return APIPolicy(name: name, version: version, basePath: basePath, title: title, operations: operations)
+    return APIPolicy(
+      name: name, version: version, basePath: basePath, title: title, documentation: documentation, operations: operations)
   }
 
   /// What the operations of a file share.
@@ -53,6 +55,7 @@ struct PolicyReader {
     let scopes = try Self.scopes(reader.required("scopes"))
     try Self.check(scopes.flatMap { $0 }, in: frame.scopes, member.value["scopes"] ?? member.value)
     try Self.checkFieldScopes(response, among: scopes)
+    let query = try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
     let parts = OperationPolicy.Parts(
       api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
       method: try Self.method(reader.required("method")), pathTemplate: template,
@@ -65,13 +68,16 @@ struct PolicyReader {
       parameters: parameters, headers: headers,
       resources: try ResourceUse.read(reader.value("resource"), api: frame.api, parameters: parameters, headers: headers),
       location: try Self.location(response.location, parameters, basePath: frame.basePath, frame.operations),
-      query: try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none,
+      query: query,
       bodyRequired: bodyRequired, requestSchema: schema, response: response,
       bodyBytesMaximum: try reader.optionalInteger("bodyBytesMaximum", in: 1...(64 << 20)),
       limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
       timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,
       isRepeatable: try reader.boolean("repeatable", default: false),
-      isServedHere: try Self.isServedHere(reader.value("servedBy")), errors: frame.errors)
+      isServedHere: try Self.isServedHere(reader.value("servedBy")), errors: frame.errors,
+      example: try reader.value("example").map { value throws(DocumentError) in
+        try OperationExample(value, path: parameters, query: query, body: schema, isBodyRequired: bodyRequired)
+      })
     try reader.finish()
     try Self.check(parts, member)
     return OperationPolicy(parts)
@@ -82,6 +88,13 @@ struct PolicyReader {
       throw value.error("basePath wants a path such as /device-identifier/v0.3, without a slash at its end")
     }
     return path
+  }
+
+  private static func documentation(_ value: JSONValue) throws(DocumentError) -> String {
+    guard let text = value.string, text.hasPrefix("https://"), (9...2048).contains(text.utf8.count),
+      text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E })
+    else { throw value.error("documentation wants an https URL") }
+    return text
   }
 
   private static func path(_ value: JSONValue) throws(DocumentError) -> String {

@@ -78,6 +78,21 @@ public struct QuerySchema: Sendable {
     return nil
   }
 
+  /// What is wrong with parameters as they are meant, before any escape; one that is not named is a violation here.
+  func violation(_ pairs: [(name: String, value: String)]) -> SchemaViolation? {
+    var query: [UInt8] = []
+    for (name, value) in pairs {
+      guard parameters.contains(where: { $0.name == Array(name.utf8) }) else {
+        return SchemaViolation(kind: .invalidArgument, message: "The operation has no query parameter \(name).")
+      }
+      if !query.isEmpty { query.append(0x26) }
+      query += Array(name.utf8) + [0x3D]
+      PathEscapes.append(value.utf8, to: &query)
+    }
+    var output: [UInt8] = []
+    return check(query.span, into: &output)
+  }
+
   private func fault(_ value: [UInt8], _ parameter: Parameter) -> ValueFault? {
     guard parameter.isRepeated else { return parameter.rule.fault(value) }
     for part in value.split(separator: 0x2C, omittingEmptySubsequences: false) {

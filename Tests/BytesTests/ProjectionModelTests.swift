@@ -24,7 +24,8 @@ import Testing
   private static func canStand(_ rule: Projection.Rule, _ allowed: FieldMask) -> Bool {
     switch rule {
     case .always, .release, .whole: true
-    case .object(let fields): fields.allSatisfy {
+    case .object(let fields):
+      fields.allSatisfy {
         !$0.required || $0.nullWhenWithheld || isVisible($0.rule, allowed) && canStand($0.rule, allowed)
       }
     case .array(let element), .map(let element): canStand(element, allowed)

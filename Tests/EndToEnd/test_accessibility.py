@@ -65,7 +65,7 @@ def test_the_simulated_phone(demo, browser):
 
 
 def test_the_pages_that_only_say_something(demo, browser):
-    for name, path in (("start", "/"), ("error", "/authorize?client_id=nobody"), ("unknown", "/consent?interaction=none")):
+    for name, path in (("start", "/"), ("apis", "/apis"), ("api", "/apis/device-identifier/0.3.0"), ("no-api", "/apis/none"), ("error", "/authorize?client_id=nobody"), ("unknown", "/consent?interaction=none")):
         browser.get(demo.issuer + path)
         examine(browser, f"axe-{name}")
 

@@ -15,7 +15,8 @@ enum BodyChecks {
       "where": {"type": "string", "format": "uri", "maxLength": 99}, "list": {"type": "array", "maxItems": 3, "items": {"type": "number", "minimum": -1.5}},
       "kind": {"type": "string", "enum": ["A", "é"]}, "sure": {"type": "boolean", "nullable": true}}}
     """
-  private static let schema = try! SchemaReader(named: nil, isStrict: false, errors: .common).schema(JSONDocument(Array(text.utf8)).root)
+  private static let schema = try! SchemaReader(named: nil, isStrict: false, errors: .common).schema(
+    JSONDocument(Array(text.utf8)).root)
 
   static func check(_ bytes: [UInt8]) throws {
     var tape = JSONTape()

@@ -40,8 +40,12 @@ struct LanguageFileTests {
   @Test(
     "say nothing in English by oversight",
     arguments: [
-      ("fr", ["code.label", "start.title", "start.documents"]), ("es", ["start.title"]),
-      ("de", ["code.label", "start.title", "start.apis", "month.4", "month.8", "month.9", "month.11"]),
+      ("fr", ["code.label", "start.title", "start.documents", "apis.documentation", "apis.scopes"]),
+      ("es", ["start.title", "apis.scopes"]),
+      (
+        "de",
+        ["code.label", "start.title", "start.apis", "month.4", "month.8", "month.9", "month.11", "apis.title", "apis.scopes"]
+      ),
     ])
   func translated(_ language: String, _ same: [String]) throws {
     let english = try Self.texts("en")

@@ -27,6 +27,8 @@ struct TemplateTests {
       PackageResources.asker_link_html, PackageResources.asker_text_html, PackageResources.notice_html,
       PackageResources.subscriber_html, PackageResources.sim_html, PackageResources.message_html, PackageResources.start_html,
       PackageResources.start_api_html, PackageResources.start_document_html, PackageResources.style_css,
+      PackageResources.apis_html, PackageResources.apis_row_html, PackageResources.api_html, PackageResources.api_operation_html,
+      PackageResources.api_code_html, PackageResources.api_link_html, PackageResources.api_unknown_html,
     ]
     for file in files {
       let text = String(decoding: file, as: UTF8.self).lowercased()

@@ -52,7 +52,8 @@ import Testing
   }
 
   @Test(arguments: [
-    #"{"a b": {"pattern": "^x$"}}"#, #"{"a": {"type": "array"}}"#, #"{"a": {"pattern": "("}}"#, #"{"a": {"pattern": "^x$", "y": 1}}"#, "[]",
+    #"{"a b": {"pattern": "^x$"}}"#, #"{"a": {"type": "array"}}"#, #"{"a": {"pattern": "("}}"#,
+    #"{"a": {"pattern": "^x$", "y": 1}}"#, "[]",
   ])
   func aWrongOneIsRefused(_ policy: String) throws {
     #expect(throws: DocumentError.self) { try Self.check(nil, policy) }

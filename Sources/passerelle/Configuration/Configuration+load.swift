@@ -3,6 +3,7 @@ import Authorization
 import Bytes
 import JOSE
 import Ledger
+import Pages
 import Wire
 
 extension Configuration {
@@ -60,6 +61,8 @@ extension Configuration {
     tracing = try reader.value("tracing").map { value throws(DocumentError) in try Tracing(value, folder: folder) }
     log = try reader.value("log").map { value throws(DocumentError) in try Log(value) } ?? Log()
     billing = try reader.value("billing").map { value throws(DocumentError) in try PlanBook(value) } ?? PlanBook()
+    publication =
+      try reader.value("publication").map { value throws(DocumentError) in try PublicationSettings(value) } ?? publication
     drainSeconds = try reader.optionalInteger("drainSeconds", in: 0...3600) ?? 10
     try reader.finish()
     try checkListeners(root)

@@ -3,6 +3,7 @@ import Authorization
 import Bytes
 import JOSE
 import Ledger
+import Pages
 import Wire
 
 /// What `passerelle serve` is told: one JSON file (comments and trailing commas allowed), every key documented in
@@ -48,6 +49,8 @@ struct Configuration: Sendable {
   var billing: PlanBook
   /// Seconds that calls have to end when the gateway is told to stop.
   var drainSeconds: Int
+  /// What `/apis` shows.
+  var publication = PublicationSettings()
   /// The file, its SHA-256 in hexadecimal, and each of its members as strict JSON.
   var source = Source()
 

@@ -29,7 +29,8 @@ extension RuledBackbone {
       channel: phone ?? webhookChannel(services), fetchKeySet: { try await outbound.keySet($0) }, pages: errorPages)
     dependencies.meter = backbone.meters.tokens
     let server = AuthorizationServer(settings: authorizationSettings, dependencies: dependencies, succeeding: before)
-    let settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
+    var settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
+    settings.publication = configuration.publication
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
 

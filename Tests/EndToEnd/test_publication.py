@@ -1,0 +1,92 @@
+"""/apis: what is published, for programs and for people; and every command on it works as it stands."""
+import re, subprocess
+
+import pytest
+import requests
+
+from harness import ALICE, IDENTIFIER, MATCH, PPID, TYPE
+from reload_gateway import ReloadGateway
+
+HTML = {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def published(demo):
+    answer = requests.get(demo.issuer + "/apis", timeout=5)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+    assert answer.headers["vary"] == "accept, accept-language"
+    return answer.json()
+
+
+def test_every_policy_is_there(demo, published):
+    listed = demo.json("policies", "list")
+    operations = {(api["api"], api["version"], operation["operation"]) for api in published["apis"] for operation in api["operations"]}
+    assert operations == {(row["api"], row["version"], row["operation"]) for row in listed}
+    for api in published["apis"]:
+        assert api["url"].startswith(demo.issuer + "/") and set(api["title"]) == {"en", "fr", "es", "de"}
+        assert requests.get(api["page"], timeout=5).json() == api
+    discovery = requests.get(published["openid_configuration"], timeout=5).json()
+    scopes = {scope for api in published["apis"] for operation in api["operations"] for some in operation["scopes"] for scope in some}
+    assert scopes <= set(discovery["scopes_supported"])
+    assert {"dpv:FraudPreventionAndDetection"} < {row["purpose"] for row in published["purposes"]}
+
+
+def test_an_operation_says_what_it_releases_and_what_it_costs(published):
+    api = next(api for api in published["apis"] if (api["api"], api["version"]) == ("device-identifier", "0.3.0"))
+    operation = next(row for row in api["operations"] if row["operation"] == "retrieveIdentifier")
+    assert (operation["method"], operation["path"], operation["legs"]) == ("POST", "/retrieve-identifier", [2, 3])
+    assert operation["price"] == {"amount": "0.03", "currency": "EUR"} and operation["personal_data"] is True
+    assert [(row["category"], row["required"]) for row in operation["data"]] == [("device-serial-number", True), ("device-make-model", False)]
+
+
+def test_each_command_works_when_it_is_copied(demo, published):
+    """With the token of a subscriber who agreed to all of it."""
+    token = demo.token(ALICE, (IDENTIFIER, TYPE, PPID, MATCH))
+    count = 0
+    for api in published["apis"]:
+        for operation in api["operations"]:
+            if api["api"] == "device-identifier":
+                command = operation["curl"].replace("curl ", "curl -s -o /dev/null -w '%{http_code}' ", 1)
+                done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20, env={"TOKEN": token, "PATH": "/usr/bin:/bin"})
+                assert done.stdout == "200", (operation["curl"], done.stdout, done.stderr)
+                count += 1
+    assert count >= 9
+
+
+@pytest.mark.parametrize("language, title, word", [("en", "APIs", "Scopes"), ("fr-CA, en;q=0.5", "API", "Abonné"), ("es", "API", "Abonado"),
+                                                  ("de", "APIs", "Anschluss")])
+def test_people_read_it_in_their_language(demo, published, language, title, word):
+    page = requests.get(demo.issuer + "/apis", headers=HTML | {"accept-language": language}, timeout=5)
+    assert page.status_code == 200 and page.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"<h1>{title}</h1>" in page.text and f'<html lang="{language[:2]}">' in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for api in published["apis"]:
+        assert api["page"].removeprefix(demo.issuer) in page.text
+        one = requests.get(api["page"], headers=HTML | {"accept-language": language}, timeout=5)
+        assert one.status_code == 200 and word in one.text
+        assert len(re.findall("<section", one.text)) == len(api["operations"])
+
+
+def test_what_is_not_there(demo):
+    answer = requests.get(demo.issuer + "/apis/nothing/1.0", timeout=5)
+    assert answer.status_code == 404 and answer.json()["code"] == "NOT_FOUND"
+    page = requests.get(demo.issuer + "/apis/nothing/1.0", headers=HTML | {"accept-language": "en"}, timeout=5)
+    assert page.status_code == 404 and "There is no such API here" in page.text
+    assert requests.post(demo.issuer + "/apis", timeout=5).status_code == 405
+    # Nothing of an address is on the page.
+    assert "<script" not in requests.get(demo.issuer + "/apis/<script>", headers=HTML, timeout=5).text
+
+
+def test_an_operator_can_keep_prices_or_all_of_it_to_himself(tmp_path):
+    gateway = ReloadGateway(tmp_path)
+    try:
+        gateway.write(publication={"prices": False})
+        gateway.start()
+        url = f"http://127.0.0.1:{gateway.port}/apis"
+        assert "price" not in requests.get(url, timeout=5).text
+        assert "EUR" not in requests.get(url + "/device-identifier/0.3.0", headers=HTML, timeout=5).text
+        gateway.write(publication={"enabled": False})
+        gateway.reload()
+        assert requests.get(url, timeout=5).status_code == 404
+    finally:
+        gateway.close()
