@@ -7,7 +7,7 @@ REPOSITORY = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file
 BINARY = os.environ.get("PASSERELLE_BINARY", os.path.join(REPOSITORY, ".build", "release", "passerelle"))
 PURPOSE, CLIENT = "dpv:FraudPreventionAndDetection", "demo-all"
 SCOPES = {IDENTIFIER: "device-identifier:retrieve-identifier", TYPE: "device-identifier:retrieve-type"}
-CERTIFICATES = 3
+CERTIFICATES, BACKENDS = 3, 3
 
 
 class Wrong(Exception):
@@ -27,9 +27,9 @@ def number(index):
 class Installation:
     def __init__(self, folder, faults):
         self.folder, self.data = folder, os.path.join(folder, "data")
-        self.port, self.admin_port, self.backend_port = free_port(), free_port(), free_port()
+        self.port, self.admin_port, self.backend_ports = free_port(), free_port(), [free_port() for _ in range(BACKENDS)]
         self.log = os.path.join(folder, "stderr")
-        self.process, self.backend, self.faults, self.reloads = None, None, faults, 0
+        self.process, self.backends, self.faults, self.reloads = None, [], faults, 0
 
     def _certify(self):
         """An authority, and certificates by it that take turns."""
@@ -76,7 +76,8 @@ class Installation:
             "issuer": f"https://localhost:{self.port}", "admin": {"port": self.admin_port}, "policies": os.path.join(self.folder, "policies"),
             "listen": {"port": self.port, "headSecondsMaximum": 3, "tls": {"certificates": [
                 {"certificateFile": os.path.join(self.folder, "shown.pem"), "keyFile": os.path.join(self.folder, "shown.key")}]}},
-            "upstreams": {"*": {"url": f"http://127.0.0.1:{self.backend_port}", "timeoutMilliseconds": 700}}}
+            "upstreams": {"*": {"targets": [{"url": f"http://127.0.0.1:{port}"} for port in self.backend_ports], "timeoutMilliseconds": 700,
+                                "health": {"ejectedMilliseconds": 200, "ejectedMillisecondsMaximum": 2000}}}}
         for name in ("data", "keys"):
             self.settings[name] = os.path.join(self.data, made[name])
         self._replace("serve.json", json.dumps(self.settings))
@@ -86,8 +87,8 @@ class Installation:
     def start(self):
         self._certify()
         self._configure()
-        self.backend = subprocess.Popen([sys.executable, "-m", "soaking.backend", str(self.backend_port), "7", str(self.faults)],
-                                        cwd=os.path.join(REPOSITORY, "Benchmarks"))
+        self.backends = [subprocess.Popen([sys.executable, "-m", "soaking.backend", str(port), str(seed), str(self.faults)],
+                                          cwd=os.path.join(REPOSITORY, "Benchmarks")) for seed, port in enumerate(self.backend_ports, 7)]
         self.process = subprocess.Popen([BINARY, "serve", "--config", os.path.join(self.folder, "serve.json")], stdout=subprocess.PIPE, stderr=open(self.log, "a"), text=True)
         if not self.process.stdout.readline().startswith("ready"):
             raise Wrong(f"it did not start: {open(self.log).read()}")
@@ -95,7 +96,7 @@ class Installation:
     def stop(self):
         """Ends everything; gives the gateway's exit status."""
         status = None
-        for process in (self.process, self.backend):
+        for process in (self.process, *self.backends):
             if process and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 status = process.wait(40) if process is self.process else (process.wait(10), status)[1]

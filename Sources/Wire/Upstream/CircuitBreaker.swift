@@ -1,7 +1,8 @@
 /// Whether a target may be asked, by what its calls met. A value; time comes from outside.
 ///
-/// Closed, it counts faults in a row. Too many open it: nothing goes there until its time is over, which doubles each time. Then a
-/// connection is tried (by `UpstreamWatch`), and when that works, one call at a time is let through: half-open. The first one decides.
+/// Closed, it counts faults in a row. Too many open it: nothing goes there until its time is over, which doubles each time while enough
+/// others are left, and never otherwise: a target that is needed is asked again soon. Then a connection is tried (by `UpstreamWatch`), and
+/// when that works, one call at a time is let through: half-open. The first one decides.
 ///
 /// Whether connections can be made is no client's doing, so few faults suffice. Answers of 5xx, broken or late ones may be one
 /// client's doing, who asks for what its backend stumbles over; so it takes more of them, and they never take out a target when less
@@ -48,13 +49,13 @@ struct CircuitBreaker {
     case .open: return false
     case .halfOpen:
       if fault == .badAnswer, !mayLeave { return succeeded(at: now) }
-      open(at: now, jitter)
+      open(at: now, mayLeave: mayLeave, jitter)
       return true
     case .closed:
       count(fault)
       let isEnough =
         connectFaults >= rules.connectFaultsMaximum || (mayLeave && answerFaults >= rules.answerFaultsMaximum)
-      if isEnough { open(at: now, jitter) }
+      if isEnough { open(at: now, mayLeave: mayLeave, jitter) }
       return isEnough
     }
   }
@@ -80,9 +81,9 @@ struct CircuitBreaker {
   }
 
   /// The connection that was tried after its time worked, or did not. True when the state has changed.
-  mutating func probed(_ isGood: Bool, at now: UInt64, jitter: Double) -> Bool {
+  mutating func probed(_ isGood: Bool, at now: UInt64, mayLeave: Bool, jitter: Double) -> Bool {
     guard case .open = state else { return false }
-    if isGood { state = .halfOpen(leaseNanoseconds: 0) } else { open(at: now, jitter) }
+    if isGood { state = .halfOpen(leaseNanoseconds: 0) } else { open(at: now, mayLeave: mayLeave, jitter) }
     return isGood
   }
 
@@ -93,13 +94,14 @@ struct CircuitBreaker {
     return true
   }
 
-  private mutating func open(at now: UInt64, _ jitter: Double) {
+  private mutating func open(at now: UInt64, mayLeave: Bool, _ jitter: Double) {
     (connectFaults, answerFaults) = (0, 0)
     let longest = UInt64(rules.ejectedMillisecondsMaximum) * 1_000_000
     if state == .closed {
       ejections += 1
       if now - min(now, closedNanoseconds) > longest { level = 0 }
     }
+    if !mayLeave { level = 0 }
     let time = min(longest, UInt64(rules.ejectedMilliseconds) * 1_000_000 << UInt64(min(level, 20)))
     level += 1
     state = .open(untilNanoseconds: now + time + UInt64(Double(time) * 0.25 * jitter))

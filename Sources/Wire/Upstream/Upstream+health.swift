@@ -38,9 +38,9 @@ extension Upstream {
 
   /// The connection that was tried after the endpoint's time worked, or did not.
   func probed(_ endpoint: UpstreamEndpoint, fault: String?, at now: UInt64) {
-    update(endpoint, at: now) { member, _, jitter in
+    update(endpoint, at: now) { member, mayLeave, jitter in
       if let fault { member.lastFault = fault }
-      return member.breaker.probed(fault == nil, at: now, jitter: jitter)
+      return member.breaker.probed(fault == nil, at: now, mayLeave: mayLeave, jitter: jitter)
     }
   }
 

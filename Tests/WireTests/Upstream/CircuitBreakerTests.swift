@@ -17,7 +17,9 @@ import Testing
       value.failed(fault, at: now, mayLeave: mayLeave, jitter: jitter)
     }
     func succeeded(at now: UInt64) -> Bool { value.succeeded(at: now) }
-    func probed(_ isGood: Bool, at now: UInt64, jitter: Double) -> Bool { value.probed(isGood, at: now, jitter: jitter) }
+    func probed(_ isGood: Bool, at now: UInt64, mayLeave: Bool = true, jitter: Double) -> Bool {
+      value.probed(isGood, at: now, mayLeave: mayLeave, jitter: jitter)
+    }
     func takeLease(at now: UInt64) -> Bool { value.takeLease(at: now) }
   }
 
@@ -84,6 +86,21 @@ import Testing
     _ = Self.fail(breaker, .noConnection, 3, at: now)
     #expect(breaker.state == .open(untilNanoseconds: now + Self.second))
     #expect(breaker.ejections == 7)
+  }
+
+  @Test func oneThatIsNeededIsAskedAgainSoon_howeverOftenItWasOut() {
+    let breaker = Self.breaker()
+    var now = Self.start
+    _ = Self.fail(breaker, .noConnection, 3, at: now, mayLeave: false)
+    for _ in 0..<20 {
+      #expect(breaker.state == .open(untilNanoseconds: now + Self.second))
+      now += Self.second
+      #expect(!breaker.probed(false, at: now, mayLeave: false, jitter: 0))
+    }
+    now += Self.second
+    #expect(breaker.probed(true, at: now, mayLeave: false, jitter: 0) && breaker.takeLease(at: now))
+    #expect(breaker.failed(.noConnection, at: now, mayLeave: false, jitter: 0))
+    #expect(breaker.state == .open(untilNanoseconds: now + Self.second))
   }
 
   @Test func jitterMakesTheTimeLongerByAQuarterAtMost() {
