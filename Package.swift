@@ -82,7 +82,7 @@ let package = Package(
     library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
     command,
     .executableTarget(
-      name: "measure-parsers", dependencies: ["Bytes", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),
+      name: "measure-parsers", dependencies: ["Bytes", "Policy", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),
     .executableTarget(
       name: "make-ledger", dependencies: ["Bytes", "Ledger"], path: "Benchmarks/Ledger", swiftSettings: settings),
 

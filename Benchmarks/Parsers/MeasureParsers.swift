@@ -2,12 +2,13 @@ import Bytes
 import Glibc
 import Wire
 
-/// Measures the filter of answers and throws mutated inputs at the parsers that face the open network.
+/// Measures the filter of answers and the schemas of requests, and throws mutated inputs at the parsers that face the open network.
 ///
 ///     swift run -c release measure-parsers Tests/Fuzz [INPUTS]
 ///
-/// Prints MB/s of reading and filtering a typical answer on one processor, and how many mutated inputs (a million unless said
-/// otherwise) the HTTP head parser and the JSON reader with the filter took or refused. A crash is a failure of the whole run.
+/// Prints MB/s of reading and filtering a typical answer, and of reading and checking typical bodies, on one processor, and how many
+/// mutated inputs (a million unless said otherwise) the HTTP head parser and the JSON reader with the filter took or refused. A crash is a
+/// failure of the whole run.
 @main
 struct MeasureParsers {
   static func main() {
@@ -17,6 +18,7 @@ struct MeasureParsers {
       exit(2)
     }
     measureFilter()
+    SchemaRate.measure(policies: arguments[1] + "/../../policies")
     let heads = Corpus.load(arguments[1] + "/http")
     let documents = Corpus.load(arguments[1] + "/json")
     guard !heads.isEmpty, !documents.isEmpty else {

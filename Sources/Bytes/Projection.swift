@@ -17,7 +17,11 @@ public struct Projection: Sendable {
     case always
     /// Released with all that is in it, whatever it is, when one of these categories is allowed; nil: always.
     case whole(whenAny: FieldMask?)
-    /// An object of which only the named fields leave, each by its own rule.
+    /// A string that is one of those that the client sent itself, when one of these categories is allowed; any other is as if it
+    /// were not there.
+    case echo(whenAny: FieldMask)
+    /// An object of which only the named fields leave, each by its own rule. One that is not required, of which nothing is left,
+    /// does not leave.
     case object([Field])
     /// An array; the rule is for each element.
     case array(of: Rule)
@@ -70,13 +74,13 @@ public struct Projection: Sendable {
   /// - Parameters:
   ///   - tape: of these bytes, read in the strict dialect.
   ///   - allowed: the categories that were agreed to.
+  ///   - echoes: the texts that an `echo` may repeat.
   public func project(
-    _ bytes: Span<UInt8>, tape: borrowing JSONTape, allowed: FieldMask, into output: inout [UInt8]
+    _ bytes: Span<UInt8>, tape: borrowing JSONTape, allowed: FieldMask, echoes: [[UInt8]] = [], into output: inout [UInt8]
   ) -> Outcome {
     var walk = ProjectionWalk(
       fields: plan.fields.span, elements: plan.elements.span, shapes: plan.shapes.span, names: plan.names.span,
-      nodes: tape.nodes.span,
-      bytes: bytes, allowed: allowed)
+      nodes: tape.nodes.span, bytes: bytes, echoes: echoes.span, allowed: allowed)
     walk.value(0, plan.root, &output)
     return walk.fault ?? .complete(released: walk.released)
   }

@@ -1,7 +1,7 @@
 /// A rule of the filter as flat tables, so that the walk over an answer touches no reference count.
 struct ProjectionPlan: Sendable {
   struct Step {
-    enum Kind { case leaf, whole, object, array, map, shapes }
+    enum Kind { case leaf, whole, echo, object, array, map, shapes }
     let kind: Kind
     /// Something below leaves when one of these is allowed.
     let mask: FieldMask
@@ -48,6 +48,7 @@ struct ProjectionPlan: Sendable {
     case .always: return Step(kind: .leaf, mask: 0, isAlways: true)
     case .release(let mask): return Step(kind: .leaf, mask: mask, isAlways: false)
     case .whole(let mask): return Step(kind: .whole, mask: mask ?? 0, isAlways: mask == nil)
+    case .echo(let mask): return Step(kind: .echo, mask: mask, isAlways: false)
     case .array(let element): return container(.array, element)
     case .map(let element): return container(.map, element)
     case .shapes(let property, let cases): return compile(property, cases)

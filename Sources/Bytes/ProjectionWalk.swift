@@ -6,14 +6,15 @@ struct ProjectionWalk: ~Escapable {
   private let names: Span<UInt8>
   private let nodes: Span<JSONTape.Node>
   private let bytes: Span<UInt8>
+  private let echoes: Span<[UInt8]>
   private let allowed: FieldMask
   private(set) var released: FieldMask = 0
   private(set) var fault: Projection.Outcome?
 
-  @_lifetime(copy fields, copy elements, copy shapes, copy names, copy nodes, copy bytes)
+  @_lifetime(copy fields, copy elements, copy shapes, copy names, copy nodes, copy bytes, copy echoes)
   init(
     fields: Span<ProjectionPlan.Field>, elements: Span<ProjectionPlan.Step>, shapes: Span<ProjectionPlan.Shape>,
-    names: Span<UInt8>, nodes: Span<JSONTape.Node>, bytes: Span<UInt8>, allowed: FieldMask
+    names: Span<UInt8>, nodes: Span<JSONTape.Node>, bytes: Span<UInt8>, echoes: Span<[UInt8]>, allowed: FieldMask
   ) {
     self.fields = fields
     self.elements = elements
@@ -21,6 +22,7 @@ struct ProjectionWalk: ~Escapable {
     self.names = names
     self.nodes = nodes
     self.bytes = bytes
+    self.echoes = echoes
     self.allowed = allowed
   }
 
@@ -31,6 +33,12 @@ struct ProjectionWalk: ~Escapable {
       // A field was asked before; an element of an array, or a whole answer, cannot be left out.
       guard step.isVisible(allowed) else { fault = .withheldRequired("element"); return }
       guard isScalar(node) || step.kind == .whole else { fault = .wrongShape("value"); return }
+      released |= step.mask & allowed
+      copyWhole(node, &output)
+    case .echo:
+      // What cannot be left out breaks the answer.
+      guard step.isVisible(allowed) else { fault = .withheldRequired("element"); return }
+      guard isEcho(node) else { fault = .missingRequired("element"); return }
       released |= step.mask & allowed
       copyWhole(node, &output)
     case .object: object(node, step, &output)
@@ -55,15 +63,22 @@ struct ProjectionWalk: ~Escapable {
         isFirst = false
         continue
       }
-      guard let key = find(field, of: node, from: start), field.nullable || !field.required || nodes[key + 1].kind != .null else {
+      guard let key = find(field, of: node, from: start), field.nullable || !field.required || nodes[key + 1].kind != .null,
+        field.step.kind != .echo || isEcho(key + 1) || field.nullable && nodes[key + 1].kind == .null
+      else {
         if field.required { fault = .missingRequired(names.slice(field.name).string()); return }
         continue
       }
       start = Int(nodes[key + 1].next)
+      let end = output.count
       if !isFirst { output.append(0x2C) }
-      isFirst = false
       member(key, field, &output)
       guard fault == nil else { return }
+      if field.step.kind == .object, !field.required, isEmptied(key + 1, output) {
+        output.removeLast(output.count - end)
+      } else {
+        isFirst = false
+      }
     }
     output.append(0x7D)
   }
@@ -74,7 +89,7 @@ struct ProjectionWalk: ~Escapable {
     let step = field.step
     if field.nullable, nodes[key + 1].kind == .null { return copy(from: key, through: key + 1, &output) }
     switch step.kind {
-    case .leaf, .whole:
+    case .leaf, .whole, .echo:
       guard isScalar(key + 1) || step.kind == .whole else {
         fault = .wrongShape(names.slice(field.name).string())
         return
@@ -98,10 +113,25 @@ struct ProjectionWalk: ~Escapable {
   @inline(__always)
   private func isScalar(_ node: Int) -> Bool { nodes[node].kind != .object && nodes[node].kind != .array }
 
+  /// A string that the client sent itself.
+  private func isEcho(_ node: Int) -> Bool {
+    guard nodes[node].kind == .string else { return false }
+    let text = bytes.extracting(Int(nodes[node].start) + 1..<Int(nodes[node].end) - 1)
+    let value = nodes[node].hasEscapes ? JSONString.unescaped(text) : text.bytes()
+    for index in echoes.indices where echoes[index] == value { return true }
+    return false
+  }
+
+  /// True for an object that had something in it and has left as an empty one.
+  @inline(__always)
+  private func isEmptied(_ node: Int, _ output: [UInt8]) -> Bool {
+    nodes[node].detail > 0 && output[output.count - 2] == 0x7B
+  }
+
   /// False for an object that the API would not have without a field that was not agreed to; it is left out as a whole.
   private func canStand(_ step: ProjectionPlan.Step) -> Bool {
     switch step.kind {
-    case .leaf, .whole: return true
+    case .leaf, .whole, .echo: return true
     case .array, .map: return canStand(elements[step.first])
     case .shapes:
       // Which one it is shows too late.

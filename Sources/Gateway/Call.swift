@@ -11,8 +11,8 @@ import Wire
 /// route, correlate, authenticate, prove, authorize, limit, request, subject, consent | forward | filter, record | respond
 ///
 /// At each bar the call waits: for the backend (or the operation of our own in its place), for the ledger; at authenticate and consent
-/// only where somebody else has to be asked, and behind the filter only where a resource is made or ended. One `Call` serves all requests of a connection, one after another, so that a warm
-/// connection allocates next to nothing. Confined to its loop.
+/// only where somebody else has to be asked, and behind the filter only where a resource is made or ended. One `Call` serves all requests
+/// of a connection, one after another, so that a warm connection allocates next to nothing. Confined to its loop.
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private unowned let exchange: Exchange
   private let loop: LoopState
@@ -256,9 +256,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   /// For whom the answer is.
   private var reader: AnswerFilter.Reader? {
     guard let token, let permission else { return nil }
-    let isNamed = token.subject == nil && (subject?.isNamedByClient ?? resources.first?.owner?.isNamedByClient ?? false)
     return AnswerFilter.Reader(
-      consented: permission.categories, subject: subject, viewer: ResourceViewer(token, subject), isNamedByClient: isNamed)
+      consented: permission.categories, subject: subject, owner: resources.first?.owner, viewer: ResourceViewer(token, subject))
   }
 
   private func release(_ released: AnswerFilter.Released) {

@@ -25,13 +25,16 @@ struct AnswerFilter {
   struct Reader {
     var consented: ConsentedCategories
     var subject: CallSubject?
+    /// Of the resource that the request names.
+    var owner: ResourceOwner?
     var viewer: ResourceViewer
-    /// The client named the subscriber itself.
-    var isNamedByClient: Bool
   }
 
   let resources: any ResourceStore
+  let subjects: any SubjectStore
   let notices: UpstreamNotices
+  /// By the index of the operation.
+  let validations: [AnswerValidation]
 
   /// Filters an answer of success into `output`.
   ///
@@ -94,18 +97,18 @@ struct AnswerFilter {
     try Self.requireJSON(answer, &tape)
     let breaksSchema = try validate(answer.body, operation, content, tape)
     guard !operation.resources.isEmpty else {
-      let categories = try project(answer.body, projection, operation, reader, tape, into: &output)
+      let named = try named(operation, reader, nil)
+      let categories = try project(answer.body, projection, operation, reader, named, tape, into: &output)
       return (Released(status: answer.status, categories: categories, breaksSchema: breaksSchema), true)
     }
     let found = try AnswerResources(operation, answer.body, tape, reader.viewer, resources)
-    var reader = reader
-    if let areNamed = found.areNamedByClient { reader.isNamedByClient = areNamed && reader.viewer.isMachine }
+    let named = try named(operation, reader, found)
     let categories: FieldMask
     if let own = found.ownBody {
       do { try tape.parse(own.span) } catch { throw APIError(.badGateway, "backend_json_broken") }
-      categories = try project(own.span, projection, operation, reader, tape, into: &output)
+      categories = try project(own.span, projection, operation, reader, named, tape, into: &output)
     } else {
-      categories = try project(answer.body, projection, operation, reader, tape, into: &output)
+      categories = try project(answer.body, projection, operation, reader, named, tape, into: &output)
     }
     return (
       Released(status: answer.status, categories: categories, created: found.created, breaksSchema: breaksSchema),
@@ -115,14 +118,13 @@ struct AnswerFilter {
 
   /// Gives the categories that left.
   private func project(
-    _ body: Span<UInt8>, _ projection: Projection, _ operation: OperationPolicy, _ reader: Reader, _ tape: JSONTape,
-    into output: inout [UInt8]
+    _ body: Span<UInt8>, _ projection: Projection, _ operation: OperationPolicy, _ reader: Reader, _ named: [[UInt8]],
+    _ tape: JSONTape, into output: inout [UInt8]
   ) throws(APIError) -> FieldMask {
     let consented = reader.consented
     let allowed =
-      operation.conditions?.fields(
-        allowed: consented.mask, scopes: consented.scopes, isNamed: reader.isNamedByClient) ?? consented.mask
-    switch projection.project(body, tape: tape, allowed: allowed, into: &output) {
+      operation.conditions?.fields(allowed: consented.mask, scopes: consented.scopes, isNamed: !named.isEmpty) ?? consented.mask
+    switch projection.project(body, tape: tape, allowed: allowed, echoes: named, into: &output) {
     case .complete(let released):
       if let subject = reader.subject, subject.isOneOfSeveral, operation.namesDevice {
         Self.insertDevice(subject.number, into: &output)
@@ -134,13 +136,31 @@ struct AnswerFilter {
     }
   }
 
-  /// Against the API's own schema, where the policy wants it. True when the answer breaks it and leaves all the same.
+  /// The numbers that the client itself named, now or when it made what the answer is about: what an answer says of them is nothing
+  /// new to it, and another number than these is (design guide, appendix A). Empty where no field asks.
+  private func named(
+    _ operation: OperationPolicy, _ reader: Reader, _ found: AnswerResources?
+  ) throws(APIError) -> [[UInt8]] {
+    guard operation.conditions?.asksWhoNamed ?? false, reader.viewer.isMachine else { return [] }
+    if found?.owners == nil, let subject = reader.subject {
+      return subject.isNamedByClient ? [Array(subject.number.e164.utf8)] : []
+    }
+    let owners = found?.owners ?? reader.owner.map { [$0] } ?? []
+    // Of several, one number could stand beside a resource of which the client never learnt whose it is.
+    guard owners.allSatisfy(\.isNamedByClient) else { return [] }
+    do {
+      return try Set(owners.compactMap(\.subject)).compactMap { try subjects.number(of: $0).map { Array($0.e164.utf8) } }
+    } catch { throw APIError(.unavailable, "subject_store_failed") }
+  }
+
+  /// Against the API's own schema, where configuration or policy want it. True when the answer breaks it and leaves all the same.
   private func validate(
     _ body: Span<UInt8>, _ operation: OperationPolicy, _ content: AnswerContent, _ tape: JSONTape
   ) throws(APIError) -> Bool {
-    guard operation.validation != .none, let violation = content.schema?.check(body, tape: tape) else { return false }
+    let validation = validations[operation.index]
+    guard validation != .none, let violation = content.schema?.check(body, tape: tape) else { return false }
     notices.invalid(operation, violation)
-    guard operation.validation == .report else { throw APIError(.badGateway, "backend_schema") }
+    guard validation == .report else { throw APIError(.badGateway, "backend_schema") }
     return true
   }
 

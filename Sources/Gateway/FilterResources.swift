@@ -9,8 +9,8 @@ struct AnswerResources {
   var created: (use: ResourceUse, id: String)?
   /// The answer with the caller's own alone; nil where it stays as it is.
   var ownBody: [UInt8]?
-  /// Every one of a list was made about a subscriber whom the client had named.
-  var areNamedByClient: Bool?
+  /// Whose those are that the answer shows, where it shows what was there before.
+  var owners: [ResourceOwner]?
 
   /// - Parameter tape: of the body.
   init(
@@ -41,7 +41,7 @@ struct AnswerResources {
     let owner: ResourceOwner?
     do { owner = try store.owner(kind: use.kind, id: id) } catch { throw APIError(.unavailable, "resource_store_failed") }
     guard let owner, viewer.sees(owner) else { throw APIError(.notFound, "resource_of_another") }
-    areNamedByClient = owner.isNamedByClient
+    owners = [owner]
   }
 
   private mutating func list(
@@ -64,10 +64,10 @@ struct AnswerResources {
       }
       element = tape.next(element)
     }
-    let owners: [ResourceOwner?]
-    do { owners = try store.owners(kind: use.kind, ids: ids) } catch { throw APIError(.unavailable, "resource_store_failed") }
-    let own = zip(elements, owners).filter { $0.1.map(viewer.sees) ?? false }
-    areNamedByClient = own.allSatisfy { $0.1!.isNamedByClient }
+    let known: [ResourceOwner?]
+    do { known = try store.owners(kind: use.kind, ids: ids) } catch { throw APIError(.unavailable, "resource_store_failed") }
+    let own = zip(elements, known).filter { $0.1.map(viewer.sees) ?? false }
+    owners = own.compactMap(\.1)
     guard own.count < tape.childCount(array) else { return }
     ownBody = Self.body(with: own.map(\.0), insteadOf: array, body, tape)
   }

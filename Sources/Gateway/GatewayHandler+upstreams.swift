@@ -30,6 +30,12 @@ extension GatewayHandler {
 }
 
 extension GatewaySettings {
+  /// What becomes of an answer to the operation that breaks its schema: the configuration's word for its API, or the policy's.
+  func answerValidation(of operation: OperationPolicy) -> AnswerValidation {
+    guard !operation.isServedHere else { return operation.validation }
+    return (upstreams[operation.api.rawValue] ?? upstreams["*"])?.answerValidation ?? operation.validation
+  }
+
   /// How long a call to the operation may take at its backend: the configuration's word for it, or for its API, or the policy's.
   func timeoutNanoseconds(of operation: OperationPolicy) -> UInt64 {
     let upstream = upstreams[operation.api.rawValue] ?? upstreams["*"]

@@ -17,13 +17,17 @@ public struct GatewaySettings: Sendable {
     public var timeoutMilliseconds: Int?
     /// By the operation's id, for some operations; comes before both.
     public var operationTimeoutMilliseconds: [String: Int]
+    /// What becomes of answers that break their schema; nil for what each policy says.
+    public var answerValidation: AnswerValidation?
 
     public init(
-      settings: UpstreamSettings, timeoutMilliseconds: Int? = nil, operationTimeoutMilliseconds: [String: Int] = [:]
+      settings: UpstreamSettings, timeoutMilliseconds: Int? = nil, operationTimeoutMilliseconds: [String: Int] = [:],
+      answerValidation: AnswerValidation? = nil
     ) {
       self.settings = settings
       self.timeoutMilliseconds = timeoutMilliseconds
       self.operationTimeoutMilliseconds = operationTimeoutMilliseconds
+      self.answerValidation = answerValidation
     }
   }
 
@@ -161,7 +165,9 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     notices = UpstreamNotices(time: dependencies.time, tell: dependencies.notice)
     resources = ResourceCheck(store: dependencies.resources)
-    filter = AnswerFilter(resources: dependencies.resources, notices: notices)
+    filter = AnswerFilter(
+      resources: dependencies.resources, subjects: dependencies.subjects, notices: notices,
+      validations: catalogue.operationsByIndex.map { settings.answerValidation(of: $0) })
     unauthenticated = memory.unauthenticated
     upstreamsByName = Self.makeUpstreams(settings, dependencies, memory.loops.map(\.loop), previous)
     upstreams = catalogue.operationsByIndex.map { [upstreamsByName] in

@@ -36,28 +36,37 @@ struct SubjectFinder {
   ) throws(APIError) -> CallSubject? {
     try checkRecognition(token, operation)
     let request = SubjectBody(bytes: exchange.body, tape: tape, hasDocument: hasDocument, schema: operation.requestSchema)
+    func place(_ path: [String], _ kind: SubjectKind) -> SubjectPlace {
+      SubjectPlace(path, kind, operation, query: exchange.query)
+    }
     let subject: CallSubject?
     switch operation.subject {
     case .none:
       request.copy(to: &upstream.body)
       return nil
     case .tokenOrBody(let path, let kind):
-      subject = try tokenOrBody(request, SubjectPlace(path, kind, operation), operation, token, &upstream.body)
+      subject = try tokenOrBody(request, place(path, kind), operation, token, &upstream.body)
     case .mayConfirm(let path, let kind):
-      subject = try mayConfirm(request, SubjectPlace(path, kind, operation), operation, token, &upstream.body)
+      subject = try mayConfirm(request, place(path, kind), operation, token, &upstream.body)
     case .alwaysInBody(let path, let kind, let mustMatchToken):
-      subject = try alwaysInBody(request, SubjectPlace(path, kind, operation), token, mustMatchToken, &upstream.body)
+      subject = try alwaysInBody(request, place(path, kind), token, mustMatchToken, &upstream.body)
     case .compared, .token:
       // Rule C: what the body says of a number is for the backend to compare.
       request.copy(to: &upstream.body)
       subject = try fromToken(token, operation, owner)
     }
-    if let subject, let field = operation.subjectField {
-      upstream.fields.append(contentsOf: field)
-      upstream.fields.append(contentsOf: subject.number.e164.utf8)
-      upstream.fields.append("\r\n")
-    }
+    if let subject { tell(subject, operation, &upstream) }
     return subject
+  }
+
+  /// The backend is told in the head or in the query, where it is not in the body.
+  private func tell(_ subject: CallSubject, _ operation: OperationPolicy, _ upstream: inout UpstreamRequest) {
+    guard let field = operation.subjectField else {
+      return operation.query.append(subject: subject.number.e164.utf8, to: &upstream.query)
+    }
+    upstream.fields.append(contentsOf: field)
+    upstream.fields.append(contentsOf: subject.number.e164.utf8)
+    upstream.fields.append("\r\n")
   }
 
   /// How the subscriber of the token was recognised (CAMARA profile, item 20).

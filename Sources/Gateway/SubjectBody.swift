@@ -2,12 +2,16 @@ import Bytes
 import Identifiers
 import Policy
 
-/// Where in a body the subject stands: the path of names to it, and what stands there.
+/// Where in a request the subject stands: in the body the path of names to it and what stands there, or in the query.
 struct SubjectPlace {
   var path: [String]
   var kind: SubjectKind
   /// The backend is told in a field of the head, and nobody stands in the body that it gets.
   var isInHead: Bool
+  /// The subject stands in the query, and nothing of the body is it.
+  var isInQuery = false
+  /// What the query says.
+  var given: [UInt8]?
 
   init(_ path: [String], _ kind: SubjectKind, isInHead: Bool = false) {
     self.path = path
@@ -15,8 +19,11 @@ struct SubjectPlace {
     self.isInHead = isInHead
   }
 
-  init(_ path: [String], _ kind: SubjectKind, _ operation: OperationPolicy) {
+  init(_ path: [String], _ kind: SubjectKind, _ operation: OperationPolicy, query: Span<UInt8>?) {
     self.init(path, kind, isInHead: operation.subjectField != nil)
+    guard operation.query.namesSubject else { return }
+    isInQuery = true
+    given = operation.query.subject(in: query)
   }
 }
 
@@ -51,6 +58,12 @@ struct SubjectBody: ~Copyable, ~Escapable {
 
   /// What stands at the place; empty when nothing does.
   func identifiers(at place: SubjectPlace) -> NamedIdentifiers {
+    guard !place.isInQuery else {
+      return place.given.map {
+        NamedIdentifiers(count: 1, hasNumber: true, number: Self.number(String(decoding: $0, as: UTF8.self)))
+      }
+        ?? NamedIdentifiers()
+    }
     guard let node = node(at: place.path[...]) else { return NamedIdentifiers() }
     switch place.kind {
     case .phoneNumber:
@@ -79,6 +92,7 @@ struct SubjectBody: ~Copyable, ~Escapable {
 
   /// Appends the body as the API knows it, with the number as its only identifier at the place.
   func write(_ number: MSISDN, at place: SubjectPlace, to output: inout [UInt8]) {
+    guard !place.isInQuery else { return copy(to: &output) }
     if place.isInHead {
       guard hasDocument, let schema else { return }
       return schema.copy(bytes, tape: tape, omittingAt: place.path[...], to: &output)
@@ -105,9 +119,10 @@ struct SubjectBody: ~Copyable, ~Escapable {
 
   /// A number as the API's version writes it: the first release lets the `+` be left out.
   private func number(_ node: Int) -> MSISDN? {
-    guard let text = tape.string(node, in: bytes) else { return nil }
-    return MSISDN(e164: text.hasPrefix("+") ? text : "+" + text)
+    tape.string(node, in: bytes).flatMap(Self.number)
   }
+
+  private static func number(_ text: String) -> MSISDN? { MSISDN(e164: text.hasPrefix("+") ? text : "+" + text) }
 
   private static func appendValue(_ number: MSISDN, _ kind: SubjectKind, to output: inout [UInt8]) {
     switch kind {

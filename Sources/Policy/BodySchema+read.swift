@@ -8,8 +8,9 @@ struct SchemaReader {
   let isStrict: Bool
   /// The errors that a schema may name.
   let errors: ErrorCodes
+  private let known = KnownSchemas()
 
-  private static let depthMaximum = 16
+  private static let depthMaximum = 32
   private static let countMaximum = 1 << 20
 
   func schema(_ value: JSONValue) throws(DocumentError) -> BodySchema {
@@ -18,7 +19,8 @@ struct SchemaReader {
 
   /// Of an answer, which may always hold more than is known of it.
   func answerSchema(_ value: JSONValue) throws(DocumentError) -> BodySchema {
-    try SchemaReader(named: named, isStrict: false, errors: errors).schema(value)
+    guard isStrict else { return try schema(value) }
+    return try SchemaReader(named: named, isStrict: false, errors: errors).schema(value)
   }
 
   /// - Parameter isBranch: more rules for a value that others describe: what these do not list is not unknown.
@@ -27,12 +29,7 @@ struct SchemaReader {
     var reader = try ObjectReader(value)
     if let reference = try reader.optionalString("ref") {
       try reader.finish()
-      guard let target = named?[reference] else {
-        let nearest = NearestName.to(reference, among: named?.keys.map(\.name) ?? [])
-        throw value.error(
-          "there is no schema \"\(reference)\" in this file" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
-      }
-      return try node(target, depth: depth + 1, isBranch: isBranch)
+      return try self.named(reference, value, depth: depth, isBranch: isBranch)
     }
     var rules = BodySchema.Rules()
     try readBranches(&reader, &rules, depth)
@@ -49,6 +46,22 @@ struct SchemaReader {
     rules.error = try reader.value("error").map(errorKind)
     try reader.finish()
     return BodySchema.Node(rules)
+  }
+
+  /// A schema of the file, compiled once however often it is named: schemas that name each other at every level would otherwise be more
+  /// than any memory holds.
+  private func named(
+    _ name: String, _ place: JSONValue, depth: Int, isBranch: Bool
+  ) throws(DocumentError) -> BodySchema.Node {
+    if let node = known.nodes[KnownSchemas.Key(name: name, isBranch: isBranch)] { return node }
+    guard let target = named?[name] else {
+      let nearest = NearestName.to(name, among: named?.keys.map(\.name) ?? [])
+      throw place.error(
+        "there is no schema \"\(name)\" in this file" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
+    }
+    let node = try node(target, depth: depth + 1, isBranch: isBranch)
+    known.nodes[KnownSchemas.Key(name: name, isBranch: isBranch)] = node
+    return node
   }
 
   private func type(
@@ -246,4 +259,15 @@ struct SchemaReader {
     }
     return format
   }
+}
+
+/// The schemas of a file that were compiled already.
+private final class KnownSchemas {
+  struct Key: Hashable {
+    let name: String
+    /// It is read otherwise where it only adds rules.
+    let isBranch: Bool
+  }
+
+  var nodes: [Key: BodySchema.Node] = [:]
 }

@@ -18,12 +18,15 @@ public struct FieldConditions: Sendable {
 
   static let countMaximum = 128
   private(set) var conditions: [Condition] = []
+  /// A field leaves only when the client named the subscriber itself.
+  public private(set) var asksWhoNamed = false
 
   /// The bit of a condition; nil when there is no room for another.
   mutating func bit(_ condition: Condition) -> FieldMask? {
     if let index = conditions.firstIndex(of: condition) { return 1 << FieldMask(index) }
     guard conditions.count < Self.countMaximum else { return nil }
     conditions.append(condition)
+    asksWhoNamed = asksWhoNamed || condition.isNamed
     return 1 << FieldMask(conditions.count - 1)
   }
 

@@ -119,6 +119,10 @@ struct FieldReader {
         throw value.error("fields hang on more than \(FieldConditions.countMaximum) combinations of categories and scopes")
       }
     }
+    if around.isNamed {
+      guard !isWhole else { throw value.error("whole does not go with named: what the client named is a number alone") }
+      return .echo(whenAny: bits ?? 0)
+    }
     if isWhole { return .whole(whenAny: bits) }
     return bits.map { .release(whenAny: $0) } ?? .always
   }

@@ -60,6 +60,20 @@ extension PolicyReader {
     }
   }
 
+  /// - Parameter subject: the name of the parameter that names the subscriber.
+  static func query(_ value: JSONValue?, _ subject: JSONValue?) throws(DocumentError) -> QuerySchema {
+    let query = try value.map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
+    guard let subject else { return query }
+    let name = subject.string ?? ""
+    guard let naming = query.naming(name) else {
+      let nearest = NearestName.to(name, among: query.names)
+      throw subject.error(
+        "the operation has no query parameter of this name that is there once at most"
+          + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
+    }
+    return naming
+  }
+
   /// `location` names the operation that reads what was created.
   static func location(
     _ value: JSONValue?, _ parameters: [PathParameter], basePath: String, _ operations: JSONValue

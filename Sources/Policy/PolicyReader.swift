@@ -55,7 +55,7 @@ struct PolicyReader {
     let scopes = try Self.scopes(reader.required("scopes"))
     try Self.check(scopes.flatMap { $0 }, in: frame.scopes, member.value["scopes"] ?? member.value)
     try Self.checkFieldScopes(response, among: scopes)
-    let query = try reader.value("query").map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
+    let query = try Self.query(reader.value("query"), subject.parameter)
     let parts = OperationPolicy.Parts(
       api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
       method: try Self.method(reader.required("method")), pathTemplate: template,

@@ -17,6 +17,8 @@ public struct QuerySchema: Sendable {
   static let repetitionsMaximum = 64
 
   private let parameters: [Parameter]
+  /// The parameter that names the subscriber: checked like the others, and written by whoever knows about whom the call is.
+  private var subject: Int?
 
   /// No parameter at all.
   public static let none = QuerySchema(parameters: [])
@@ -41,6 +43,18 @@ public struct QuerySchema: Sendable {
     }
     self.parameters = parameters
   }
+
+  /// The same, where a parameter names the subscriber; nil when there is none of this name, or one that may be there several times.
+  func naming(_ name: String) -> QuerySchema? {
+    guard let index = parameters.firstIndex(where: { $0.name.elementsEqual(name.utf8) }), !parameters[index].isRepeated else {
+      return nil
+    }
+    var schema = self
+    schema.subject = index
+    return schema
+  }
+
+  var names: [String] { parameters.map { String(decoding: $0.name, as: UTF8.self) } }
 
   /// Checks what followed the `?` and appends it, written anew with its `?`, in the policy's order; nothing when there is none.
   ///
@@ -67,13 +81,8 @@ public struct QuerySchema: Sendable {
       given.append((index, value))
     }
     if let violation = missing(from: given.map(\.index)) { return violation }
-    for index in parameters.indices {
-      for (_, value) in given.filter({ $0.index == index }) {
-        output.append(output.isEmpty ? 0x3F : 0x26)
-        output.append(contentsOf: parameters[index].name)
-        output.append(0x3D)
-        PathEscapes.append(value, to: &output)
-      }
+    for index in parameters.indices where index != subject {
+      for (_, value) in given.filter({ $0.index == index }) { append(index, value, to: &output) }
     }
     return nil
   }
@@ -91,6 +100,39 @@ public struct QuerySchema: Sendable {
     }
     var output: [UInt8] = []
     return check(query.span, into: &output)
+  }
+
+  private func append(_ index: Int, _ value: some Sequence<UInt8>, to output: inout [UInt8]) {
+    output.append(output.isEmpty ? 0x3F : 0x26)
+    output.append(contentsOf: parameters[index].name)
+    output.append(0x3D)
+    PathEscapes.append(value, to: &output)
+  }
+
+  // MARK: The subscriber
+
+  /// True when a parameter names the subscriber.
+  public var namesSubject: Bool { subject != nil }
+
+  /// What a query that was found right says of the subscriber; nil when it says nothing.
+  public func subject(in query: Span<UInt8>?) -> [UInt8]? {
+    guard let subject, let query else { return nil }
+    let own = parameters[subject].name
+    var start = 0
+    while start < query.count {
+      let end = query.firstIndex(of: 0x26, from: start) ?? query.count
+      let pair = query.extracting(start..<end)
+      start = end + 1
+      let equals = pair.firstIndex(of: 0x3D) ?? pair.count
+      guard equals < pair.count, pair.extracting(0..<equals).equals(own.span) else { continue }
+      return PathEscapes.decoded(pair.extracting(equals + 1..<pair.count), refusesPlus: true)
+    }
+    return nil
+  }
+
+  /// Appends the parameter that names the subscriber, where there is one.
+  public func append(subject value: some Sequence<UInt8>, to output: inout [UInt8]) {
+    if let subject { append(subject, value, to: &output) }
   }
 
   private func fault(_ value: [UInt8], _ parameter: Parameter) -> ValueFault? {

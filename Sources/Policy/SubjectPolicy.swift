@@ -4,6 +4,8 @@ import Bytes
 struct SubjectPolicy {
   var rule = SubjectRule.none
   var isOptional = false
+  /// The query parameter that names the subscriber, as the policy has it; nil where the body does.
+  var parameter: JSONValue?
   /// `name: ` of a field of the request to the backend.
   var field: [UInt8]?
 
@@ -15,11 +17,14 @@ struct SubjectPolicy {
     let name = try reader.string("rule")
     let at = reader.value("at")
     let kindName = try reader.optionalString("kind")
+    parameter = reader.value("query")
     let mustMatch = try reader.boolean("mustMatchToken", default: false)
     isOptional = try reader.boolean("optional", default: false)
     field = try reader.value("header").map(Self.field)
     try reader.finish()
-    guard let kind = SubjectKind(rawValue: kindName ?? "device") else { throw value.error("kind is device or phoneNumber") }
+    guard let kind = SubjectKind(rawValue: kindName ?? (parameter == nil ? "device" : "phoneNumber")) else {
+      throw value.error("kind is device or phoneNumber")
+    }
     let path = try at.map(BodyPath.read) ?? []
     switch name {
     case "none": rule = .none
@@ -39,11 +44,17 @@ struct SubjectPolicy {
     guard at == nil && kindName == nil || !["compared", "token"].contains(name) else {
       throw value.error("at and kind go with rules that look for the subscriber in the body")
     }
+    if let parameter {
+      guard ["tokenOrBody", "mayConfirm", "alwaysInBody"].contains(name), at == nil, kind == .phoneNumber else {
+        throw parameter.error(
+          "query stands instead of at, for a number alone, in rules that look for the subscriber in the request")
+      }
+    }
     guard name != "compared" || field != nil else {
       throw value.error("the rule compared wants a header: the backend has to know with whose number it compares")
     }
     guard field == nil || name != "none" else { throw value.error("there is nobody whose number could go in a header") }
-    guard field == nil || !path.isEmpty || ["compared", "token"].contains(name) else {
+    guard field == nil || !path.isEmpty || parameter != nil || ["compared", "token"].contains(name) else {
       throw value.error("where the whole body is the subject, it cannot go in a header")
     }
   }
@@ -52,7 +63,7 @@ struct SubjectPolicy {
   var standsInBody: Bool {
     switch rule {
     case .none, .token: false
-    case .tokenOrBody, .mayConfirm, .alwaysInBody, .compared: true
+    case .tokenOrBody, .mayConfirm, .alwaysInBody, .compared: parameter == nil
     }
   }
 

@@ -12,7 +12,7 @@ import Testing
   private static func isVisible(_ rule: Projection.Rule, _ allowed: FieldMask) -> Bool {
     switch rule {
     case .always: true
-    case .release(let mask): mask & allowed != 0
+    case .release(let mask), .echo(let mask): mask & allowed != 0
     case .whole(let mask): mask.map { $0 & allowed != 0 } ?? true
     case .object(let fields): fields.contains { isVisible($0.rule, allowed) }
     case .array(let element), .map(let element): isVisible(element, allowed)
@@ -23,7 +23,7 @@ import Testing
   /// Nothing that its API requires of it was withheld.
   private static func canStand(_ rule: Projection.Rule, _ allowed: FieldMask) -> Bool {
     switch rule {
-    case .always, .release, .whole: true
+    case .always, .release, .whole, .echo: true
     case .object(let fields):
       fields.allSatisfy {
         !$0.required || $0.nullWhenWithheld || isVisible($0.rule, allowed) && canStand($0.rule, allowed)
@@ -33,6 +33,10 @@ import Testing
     }
   }
 
+  private static let echo = "+33612345678"
+  private static func isEcho(_ value: Any) -> Bool { value as? String == echo }
+  private static func isEchoRule(_ rule: Projection.Rule) -> Bool { if case .echo = rule { true } else { false } }
+
   private static func model(_ value: Any, _ rule: Projection.Rule, _ allowed: FieldMask) throws -> Any {
     switch rule {
     case .always, .release:
@@ -41,6 +45,10 @@ import Testing
       return value
     case .whole:
       guard isVisible(rule, allowed) else { throw Refusal.withheld }
+      return value
+    case .echo:
+      guard isVisible(rule, allowed) else { throw Refusal.withheld }
+      guard isEcho(value) else { throw Refusal.missing }
       return value
     case .array(let element):
       guard let array = value as? [Any] else { throw Refusal.shape }
@@ -60,13 +68,20 @@ import Testing
         let visible = isVisible(field.rule, allowed) && canStand(field.rule, allowed)
         if field.required && !visible && field.nullWhenWithheld { kept[field.name] = NSNull(); continue }
         if field.required && !visible { throw Refusal.withheld }
-        guard let member = object[field.name] else {
+        guard let member = object[field.name], !isEchoRule(field.rule) || isEcho(member) || field.nullable && member is NSNull
+        else {
           if field.required { throw Refusal.missing }
           continue
         }
         if field.required, !field.nullable, member is NSNull { throw Refusal.missing }
         guard visible else { continue }
-        kept[field.name] = field.nullable && member is NSNull ? member : try model(member, field.rule, allowed)
+        let left = field.nullable && member is NSNull ? member : try model(member, field.rule, allowed)
+        if !field.required, case .object = field.rule, let before = member as? [String: Any], !before.isEmpty,
+          (left as? [String: Any])?.isEmpty == true
+        {
+          continue
+        }
+        kept[field.name] = left
       }
       return kept
     }
@@ -75,7 +90,9 @@ import Testing
   private static func rule(_ random: inout RandomJSON, _ depth: Int) -> Projection.Rule {
     switch random.pick(0..<(depth < 4 ? 10 : 4)) {
     case 0: return random.chance(70) ? .always : .whole(whenAny: random.chance(50) ? nil : FieldMask(random.pick(0..<16)))
-    case 1...3: return .release(whenAny: FieldMask(random.pick(0..<16)))
+    case 1...3:
+      let mask = FieldMask(random.pick(0..<16))
+      return random.chance(85) ? .release(whenAny: mask) : .echo(whenAny: mask)
     case 4: return .array(of: rule(&random, depth + 1))
     case 8: return .map(of: rule(&random, depth + 1))
     case 9:
@@ -100,7 +117,8 @@ import Testing
     switch rule {
     case .whole: return random.value(depth: 4)
     // At depth 6 there are scalars alone.
-    case .always, .release: return random.value(depth: random.chance(3) ? 4 : 6)
+    case .echo where random.chance(70): return random.chance(50) ? "\"\(echo)\"" : "\"\\u002B\(echo.dropFirst())\""
+    case .always, .release, .echo: return random.value(depth: random.chance(3) ? 4 : 6)
     case .array(let element):
       return "[" + (0..<random.pick(0..<4)).map { _ in answer(element, &random) }.joined(separator: " ,") + "]"
     case .map(let element):
@@ -132,7 +150,8 @@ import Testing
       let bytes = Array(text.utf8)
       try tape.parse(bytes.span)
       var output: [UInt8] = []
-      let outcome = Projection(rule).project(bytes.span, tape: tape, allowed: allowed, into: &output)
+      let outcome = Projection(rule).project(
+        bytes.span, tape: tape, allowed: allowed, echoes: [Array("other".utf8), Array(Self.echo.utf8)], into: &output)
       let value = try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
       do {
         let kept = try Self.model(value, rule, allowed)

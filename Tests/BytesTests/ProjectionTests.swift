@@ -4,11 +4,14 @@ import Testing
 @testable import Bytes
 
 @Suite struct ProjectionTests {
-  private func project(_ text: String, _ rule: Projection.Rule, allowed: FieldMask) throws -> (String, Projection.Outcome) {
+  private func project(
+    _ text: String, _ rule: Projection.Rule, allowed: FieldMask, echoes: [String] = []
+  ) throws -> (String, Projection.Outcome) {
     let bytes = Array(text.utf8)
     var (tape, output) = (JSONTape(), [UInt8]())
     try tape.parse(bytes.span)
-    let outcome = Projection(rule).project(bytes.span, tape: tape, allowed: allowed, into: &output)
+    let outcome = Projection(rule).project(
+      bytes.span, tape: tape, allowed: allowed, echoes: echoes.map { Array($0.utf8) }, into: &output)
     return (String(decoding: output, as: UTF8.self), outcome)
   }
 
@@ -210,6 +213,36 @@ import Testing
     #expect(try project("[]", rule, allowed: 0).1 == .wrongShape("object"))
   }
 
+  /// Design guide, appendix A: an answer never names an identifier that was not sent.
+  @Test(arguments: [
+    (#"{"device":{"phoneNumber":"+336"},"t":1}"#, #"{"device":{"phoneNumber":"+336"},"t":1}"#),
+    (#"{"device":{"phoneNumber":"\u002B336"},"t":1}"#, #"{"device":{"phoneNumber":"\u002B336"},"t":1}"#),
+    (#"{"device":{"phoneNumber":"+337"},"t":1}"#, #"{"t":1}"#), (#"{"device":{"phoneNumber":336}}"#, "{}"),
+    (#"{"device":{"phoneNumber":["+336"]}}"#, "{}"), (#"{"device":{"ipv4Address":"192.0.2.1"},"t":1}"#, #"{"t":1}"#),
+    (#"{"t":1,"device":{}}"#, #"{"device":{},"t":1}"#),
+  ]) func anEchoRepeatsWhatWasSentAndNothingElse(_ answer: String, _ left: String) throws {
+    let rule: Projection.Rule = .object([
+      .init(name: "device", rule: .object([.init(name: "phoneNumber", rule: .echo(whenAny: 1))])),
+      .init(name: "t", rule: .always),
+    ])
+    #expect(try project(answer, rule, allowed: 1, echoes: ["+33", "+336"]).0 == left)
+    #expect(try project(answer, rule, allowed: 0, echoes: ["+336"]).0 == (answer.contains("\"t\"") ? #"{"t":1}"# : "{}"))
+    let required: Projection.Rule = .object([.init(name: "phoneNumber", rule: .echo(whenAny: 1), required: true)])
+    #expect(try project(#"{"phoneNumber":"+337"}"#, required, allowed: 1, echoes: ["+336"]).1 == .missingRequired("phoneNumber"))
+    #expect(
+      try project(#"["+337"]"#, .array(of: .echo(whenAny: 1)), allowed: 1, echoes: ["+336"]).1 == .missingRequired("element"))
+  }
+
+  /// An optional object of which nothing is left would say that there is something that is not told.
+  @Test func anObjectThatIsLeftWithNothingIsLeftOut() throws {
+    let rule: Projection.Rule = .object([
+      .init(name: "a", rule: .object([.init(name: "x", rule: .always)])),
+      .init(name: "b", rule: .object([.init(name: "x", rule: .always)]), required: true), .init(name: "c", rule: .always),
+    ])
+    #expect(try project(#"{"a":{"y":1},"b":{"y":1},"c":2}"#, rule, allowed: 0).0 == #"{"b":{},"c":2}"#)
+    #expect(try project(#"{"c":2,"b":{},"a":{}}"#, rule, allowed: 0).0 == #"{"a":{},"b":{},"c":2}"#)
+  }
+
   /// `latestSimChange`: required, and null where nothing may be said.
   @Test func aRequiredFieldCanLeaveAsNull() throws {
     let rule: Projection.Rule = .object([
@@ -219,6 +252,10 @@ import Testing
     #expect(try project(#"{"latest":"2024","period":3}"#, rule, allowed: 0).0 == #"{"latest":null,"period":3}"#)
     #expect(try project(#"{"latest":"2024","period":3}"#, rule, allowed: 1).0 == #"{"latest":"2024","period":3}"#)
     #expect(try project(#"{"period":3}"#, rule, allowed: 1).1 == .missingRequired("latest"))
+    // An optional object around it can stand with it.
+    let around: Projection.Rule = .object([.init(name: "swap", rule: rule)])
+    #expect(
+      try project(#"{"swap":{"latest":"2024","period":3}}"#, around, allowed: 0).0 == #"{"swap":{"latest":null,"period":3}}"#)
   }
 
   @Test func aClientsSecretLeavesNowhere() throws {

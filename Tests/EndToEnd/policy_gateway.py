@@ -55,7 +55,7 @@ class Backend(http.server.ThreadingHTTPServer):
 class PolicyGateway:
     """`passerelle serve` with policies of a test's own. Tokens come from another issuer, so that they can say anything."""
 
-    def __init__(self, folder, policies, categories):
+    def __init__(self, folder, policies, categories, upstreams={"*": {}}):
         self.folder, self.backend = str(folder), Backend()
         self.port, admin = free_port(), free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -69,7 +69,7 @@ class PolicyGateway:
         self.configuration = os.path.join(self.folder, "passerelle.json")
         with open(self.configuration, "w") as file:
             json.dump({"issuer": self.issuer, "listen": {"port": self.port}, "admin": {"port": admin}, "data": "data", "keys": "keys",
-                       "loops": 1, "policies": self.policies, "upstreams": {"*": {"url": self.backend.address}},
+                       "loops": 1, "policies": self.policies, "upstreams": {name: {"url": self.backend.address} | more for name, more in upstreams.items()},
                        "trustedIssuers": [{"issuer": self.backend.address, "audience": AUDIENCE, "jwksUri": self.backend.address + "/jwks",
                                            "claims": {"client": "azp", "scope": "scp"}}]}, file)
         self.start()

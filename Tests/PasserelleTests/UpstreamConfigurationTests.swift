@@ -46,6 +46,7 @@ import Wire
     let upstream = try Self.load(
       """
       { "targets": [{ "url": "http://127.0.0.1:1", "weight": 3 }, { "url": "http://b.example" }], "timeoutMilliseconds": 7,
+        "validateAnswers": "refuse",
         "operations": { "x": { "timeoutMilliseconds": 8 } }, "connectionsMaximum": 9, "idleConnectionsMaximum": 10,
         "idleSecondsMaximum": 11, "connectSecondsMaximum": 12, "queueMaximum": 13, "queueMilliseconds": 14,
         "answerBytesMaximum": 15000, "slowStartSeconds": 16, "resolveSeconds": 17,
@@ -56,7 +57,7 @@ import Wire
       """
     ).makeGatewaySettings().upstreams["a"]
     let made = try #require(upstream)
-    #expect(made.timeoutMilliseconds == 7 && made.operationTimeoutMilliseconds == ["x": 8])
+    #expect(made.timeoutMilliseconds == 7 && made.operationTimeoutMilliseconds == ["x": 8] && made.answerValidation == .refuse)
     let (settings, limits) = (made.settings, made.settings.limits)
     #expect(settings.targets.map(\.weight) == [3, 1] && settings.targets.map(\.target.port) == [1, 80])
     #expect(limits.connectionsMaximum == 9 && limits.idleConnectionsMaximum == 10 && limits.idleSecondsMaximum == 11)
@@ -85,6 +86,7 @@ import Wire
     (#"{ \#(url), "health": { "answerFaultsMaximum": 0 } }"#, "answer"),
     (#"{ \#(url), "health": { "ejectedMilliseconds": 50, "ejectedMillisecondsMaximum": 20 } }"#, "less than"),
     (#"{ \#(url), "operations": { "x": {} } }"#, "timeoutMilliseconds"), (#"{ \#(url), "operations": [] }"#, "operations"),
+    (#"{ \#(url), "validateAnswers": "warn" }"#, "refuse"),
   ])
   func whatIsWrongIsRefusedByName(_ text: String, _ word: String) {
     let error = #expect(throws: DocumentError.self) { try Self.load(text) }

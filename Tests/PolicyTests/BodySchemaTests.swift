@@ -135,6 +135,30 @@ import Testing
     #expect(throws: DocumentError.self) { try Self.read(schema) }
   }
 
+  /// Each of them names the next one twice: written out, there would be more than a memory holds.
+  @Test func schemasThatNameEachOtherAreReadOnce() throws {
+    let names = (0..<14).map { index in
+      let next = index == 13 ? #"{"type": "integer"}"# : #"{"ref": "s\#(index + 1)"}"#
+      let properties = (0..<20).map { #""p\#($0)": \#(next)"# }.joined(separator: ", ")
+      return #""s\#(index)": {"type": "object", "properties": {\#(properties)}}"#
+    }
+    let named = try JSONDocument(Array("{\(names.joined(separator: ", "))}".utf8)).root
+    let reader = SchemaReader(named: named, isStrict: false, errors: Self.errors)
+    let schema = try reader.schema(JSONDocument(Array(#"{"ref": "s0"}"#.utf8)).root)
+    let body = Array((String(repeating: #"{"p19":"#, count: 14) + #""x""# + String(repeating: "}", count: 14)).utf8)
+    var tape = JSONTape()
+    try tape.parse(body.span)
+    #expect(schema.check(body.span, tape: tape)?.message.hasSuffix("p19.p19 is not a number.") == true)
+  }
+
+  @Test func schemasThatNameEachOtherInACircleAreRefused() throws {
+    let named = try JSONDocument(
+      Array(#"{"a": {"type": "array", "items": {"ref": "b"}}, "b": {"type": "array", "items": {"ref": "a"}}}"#.utf8)
+    ).root
+    let reader = SchemaReader(named: named, isStrict: false, errors: Self.errors)
+    #expect(throws: DocumentError.self) { try reader.schema(JSONDocument(Array(#"{"ref": "a"}"#.utf8)).root) }
+  }
+
   @Test(arguments: [
     ("0.3", "0.1", true), ("0.30", "0.1", true), ("1e3", "10", true), ("12", "10", false), ("0", "7", true), ("1", "0.3", false),
     ("100", "20", true), ("-0.006", "0.002", true), ("123456789012345678", "1", true), ("1.5e-2", "0.005", true),

@@ -137,6 +137,17 @@ import Testing
     (#""headers": {"registrationId""#, #""headers": {"Cookie""#, "not a policy's"),
     (#"{"rule": "token"}"#, #"{"rule": "compared"}"#, "header"),
     (#"{"rule": "token"}"#, #"{"rule": "tokn"}"#, #"did you mean "token""#),
+    (#""header": "x-number"}, "parameters""#, #""query": "page"}, "parameters""#, "instead of at"),
+    (#"{"rule": "token", "header": "x-number"}"#, #"{"rule": "tokenOrBody", "query": "pgae"}"#, #"did you mean "page""#),
+    (#"{"rule": "token", "header": "x-number"}"#, #"{"rule": "tokenOrBody", "query": "state"}"#, "once at most"),
+    (
+      #"{"rule": "token", "header": "x-number"}"#, #"{"rule": "tokenOrBody", "query": "page", "kind": "device"}"#,
+      "a number alone"
+    ),
+    (
+      #""named": true, "fields": {"phoneNumber": {"release": "always"}}"#, #""named": true, "release": "always", "whole": true"#,
+      "whole"
+    ),
     (#""legs": [3],"#, "", "legs"), (#""withheld": "null""#, #""withheld": "zero""#, "null"),
     (#""required": true, "nullable": true, "withheld""#, #""required": true, "withheld""#, "nullable"),
     (#""name": {"category": "name", "scopes""#, #""name": {"required": true, "category": "name", "scopes""#, "cannot hang"),

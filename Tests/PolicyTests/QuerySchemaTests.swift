@@ -51,6 +51,23 @@ import Testing
     #expect(output.isEmpty)
   }
 
+  /// The parameter that names the subscriber is written by whoever knows about whom the call is.
+  @Test func oneCanNameTheSubscriber() throws {
+    let schema = try QuerySchema(
+      JSONDocument(Array(#"{"number": {"pattern": "^\\+[0-9]+$"}, "page": {}, "more": {"repeated": true}}"#.utf8)).root)
+    #expect(!schema.namesSubject && schema.naming("nobody") == nil && schema.naming("more") == nil)
+    let naming = try #require(schema.naming("number"))
+    let query = Array("page=1&number=%2B336".utf8)
+    var output: [UInt8] = []
+    #expect(naming.namesSubject && naming.check(query.span, into: &output) == nil)
+    #expect(String(decoding: output, as: UTF8.self) == "?page=1")
+    #expect(naming.subject(in: query.span).map { String(decoding: $0, as: UTF8.self) } == "+336")
+    #expect(naming.subject(in: Array("page=1".utf8).span) == nil && naming.subject(in: nil) == nil)
+    naming.append(subject: "+337".utf8, to: &output)
+    #expect(String(decoding: output, as: UTF8.self) == "?page=1&number=%2B337")
+    #expect(naming.check(Array("number=336".utf8).span, into: &output) != nil)
+  }
+
   @Test(arguments: [
     #"{"a b": {"pattern": "^x$"}}"#, #"{"a": {"type": "array"}}"#, #"{"a": {"pattern": "("}}"#,
     #"{"a": {"pattern": "^x$", "y": 1}}"#, "[]",

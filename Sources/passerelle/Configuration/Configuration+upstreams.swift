@@ -21,6 +21,8 @@ extension Configuration {
     var timeoutMilliseconds: Int?
     /// The same for some operations, by their ids.
     var operationTimeoutMilliseconds: [String: Int] = [:]
+    /// What becomes of answers that break the policy's schema; nil keeps what the policy says.
+    var answerValidation: AnswerValidation?
     /// Everything but the targets themselves.
     var settings: UpstreamSettings
 
@@ -68,6 +70,7 @@ extension Configuration.Upstream {
     }
     timeoutMilliseconds = try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000)
     try readOperations(reader.value("operations"))
+    answerValidation = try reader.value("validateAnswers").map(Self.validation)
     settings.limits = try Self.limits(&reader, settings.limits)
     if let element = reader.value("health") { settings.health = try UpstreamSettings.Health(element) }
     if let element = reader.value("check") { settings.check = try UpstreamSettings.Check(element) }
@@ -75,6 +78,15 @@ extension Configuration.Upstream {
     settings.slowStartSeconds = try reader.optionalInteger("slowStartSeconds", in: 0...3600) ?? settings.slowStartSeconds
     settings.resolveSeconds = try reader.optionalInteger("resolveSeconds", in: 1...86_400) ?? settings.resolveSeconds
     try reader.finish()
+  }
+
+  private static func validation(_ value: JSONValue) throws(DocumentError) -> AnswerValidation {
+    switch value.string {
+    case "off": return .none
+    case "report": return .report
+    case "refuse": return .refuse
+    default: throw value.error("validateAnswers is \"off\", \"report\" or \"refuse\"")
+    }
   }
 
   private mutating func readOperations(_ value: JSONValue?) throws(DocumentError) {
@@ -113,7 +125,8 @@ extension Configuration.Upstream {
     var made = settings
     made.targets = try targets.map { UpstreamSettings.Target(try $0.makeTarget(contexts), weight: $0.weight) }
     return GatewaySettings.Upstream(
-      settings: made, timeoutMilliseconds: timeoutMilliseconds, operationTimeoutMilliseconds: operationTimeoutMilliseconds)
+      settings: made, timeoutMilliseconds: timeoutMilliseconds, operationTimeoutMilliseconds: operationTimeoutMilliseconds,
+      answerValidation: answerValidation)
   }
 }
 
