@@ -7,6 +7,8 @@ DEMO_DATA ?= demo-data
 PORT ?= 8080
 ADMIN_PORT ?= 8081
 PYTHON ?= python3
+# Traits whose libraries are installed. Asked when a command needs it: by then .ci/install has run.
+TRAITS = $(if $(wildcard /usr/include/yaml.h),--traits YAML)
 # Of `make fuzz`: for each parser, and which (all).
 FUZZ_SECONDS ?= 10
 FUZZ_TARGETS ?=
@@ -20,13 +22,13 @@ demo: build
 	$(BINARY) demo --data $(DEMO_DATA) --port $(PORT) --admin-port $(ADMIN_PORT)
 
 build: dependencies
-	swift build -c release --product passerelle
+	swift build -c release --product passerelle $(TRAITS)
 
 test: test-swift test-python
 
 test-swift: dependencies
-	swift build
-	swift test --no-parallel
+	swift build $(TRAITS)
+	swift test --no-parallel $(TRAITS)
 
 # Real clients, a real browser, raw sockets: against the release build.
 test-python: build test-dependencies

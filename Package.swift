@@ -38,7 +38,7 @@ let fuzzTargets: [Target] =
 
 let commandDependencies: [Target.Dependency] = [
   "Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "ConsentMaster",
-  "Authorization", "Gateway", "Pages", "Administration", "ConsentInfo", "Simulator", "CLinux",
+  "Authorization", "Gateway", "Pages", "Administration", "ConsentInfo", "Simulator", "PolicyImport", "CLinux",
 ]
 /// The program `passerelle`.
 let command: Target =
@@ -49,10 +49,12 @@ let command: Target =
 let package = Package(
   name: "passerelle",
   products: isFuzzing ? [] : [.executable(name: "passerelle", targets: ["passerelle"])],
+  traits: [.trait(name: "YAML", description: "Reads OpenAPI documents in YAML, through libyaml (libyaml-dev)")],
   targets: [
     .systemLibrary(name: "COpenSSLSystem", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .target(name: "COpenSSL", dependencies: ["COpenSSLSystem"]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLinux"),
 
     library("Bytes", []),
@@ -63,6 +65,7 @@ let package = Package(
     library("Store", ["Bytes", "Identifiers", "JOSE", "CSQLite"]),
     library("Accounting", ["Bytes", "Identifiers", "JOSE", "Store"]),
     library("Policy", ["Bytes", "Identifiers"]),
+    library("PolicyImport", ["Bytes", "Policy", .target(name: "CYAML", condition: .when(traits: ["YAML"]))]),
     library("Consent", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Store", "Policy"]),
     library("Ledger", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Store", "CLinux"]),
     library("ConsentMaster", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Consent", "Ledger"]),
@@ -95,6 +98,7 @@ let package = Package(
     tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes"]),
     tests("AccountingTests", ["Accounting", "Store", "Identifiers", "Bytes"]),
     tests("PolicyTests", ["Policy", "Identifiers", "Bytes"]),
+    tests("PolicyImportTests", ["PolicyImport", "Policy", "Bytes"]),
     tests("ConsentTests", ["Consent", "Policy", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests("LedgerTests", ["Ledger", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests(

@@ -105,6 +105,8 @@ public struct JSONValue: Sendable {
     public let name: String
     public let value: JSONValue
     let key: JSONValue
+    /// Where the name stands in the text, its quotes with it.
+    public var keyRange: Range<Int> { key.byteRange }
     /// An error at the place of the name.
     public func error(_ reason: String) -> DocumentError { key.error(reason) }
   }
@@ -119,6 +121,15 @@ public struct JSONValue: Sendable {
       key = storage.tape.next(key + 1)
     }
     return members
+  }
+
+  /// The name of the document's file.
+  public var file: String { storage.file }
+
+  /// Where it stands in the text.
+  public var byteRange: Range<Int> {
+    let range = storage.tape.range(node)
+    return range.lower..<range.upper
   }
 
   /// The bytes as they were written.

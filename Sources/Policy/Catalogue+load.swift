@@ -18,8 +18,11 @@ extension Catalogue {
 
   /// Reads a folder: `categories.json`, `purposes.json`, `legal-bases.json`, and every other `.json` file as the policy of an API.
   ///
+  /// - Parameter texts: by file name, what is read instead of a file of the folder, or beside its files.
   /// - Throws: `PolicyErrors` with the first fault of each file that has one.
-  public static func load(directory: String) throws(PolicyErrors) -> Catalogue {
+  public static func load(
+    directory: String, replacing texts: [String: [UInt8]] = [:]
+  ) throws(PolicyErrors) -> Catalogue {
     guard access(directory, R_OK | X_OK) == 0 else {
       let reason = String(cString: strerror(errno))
       throw PolicyErrors([DocumentError(file: directory, line: 1, column: 1, reason: "cannot be read: \(reason)")])
@@ -38,11 +41,11 @@ extension Catalogue {
     }
     let masks = Dictionary(uniqueKeysWithValues: (categories ?? []).map { ($0.id, $0.mask) })
     var apis: [APIPolicy] = []
-    for name in PolicyFile.names(in: directory) where !commonFiles.contains(name) {
+    for name in Set(PolicyFile.names(in: directory)).union(texts.keys).sorted() where !commonFiles.contains(name) {
       let file = directory + "/" + name
       let api = collecting { () throws(DocumentError) in
         let reader = PolicyReader(categories: masks, firstIndex: apis.reduce(0) { $0 + $1.operations.count })
-        let root = try PolicyFile.read(file).root
+        let root = try PolicyFile.read(file, text: texts[name]).root
         let api = try reader.policy(root)
         try check(api, beside: apis, root)
         return api
@@ -135,8 +138,10 @@ enum PolicyFile {
   }
 
   /// Comments and trailing commas are allowed.
-  static func read(_ file: String) throws(DocumentError) -> JSONDocument {
-    guard let bytes = contents(file) else {
+  ///
+  /// - Parameter text: what is read instead of the file.
+  static func read(_ file: String, text: [UInt8]? = nil) throws(DocumentError) -> JSONDocument {
+    guard let bytes = text ?? contents(file) else {
       throw DocumentError(file: file, line: 1, column: 1, reason: "cannot be read: \(String(cString: strerror(errno)))")
     }
     return try JSONDocument(bytes, file: file, dialect: .commented)

@@ -10,6 +10,8 @@ public struct Category: Sendable {
   public let description: LocalizedText
   /// What would be seen, made up.
   public let example: LocalizedText
+  /// Names of fields for which `policies import` proposes it: `imei`, or with the name before it, `config.area`.
+  public let fieldNames: [String]
 
   public var mask: FieldMask { 1 << FieldMask(index) }
 
@@ -20,6 +22,7 @@ public struct Category: Sendable {
     title = try LocalizedText(reader.required("title"))
     description = try LocalizedText(reader.required("description"))
     example = try LocalizedText(reader.required("example"))
+    fieldNames = try reader.optionalStrings("fields") ?? []
     try reader.finish()
   }
 }

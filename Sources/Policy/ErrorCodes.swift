@@ -99,7 +99,7 @@ public struct ErrorCodes: Sendable {
     return Answer(status: status, code: code, message: message)
   }
 
-  private static let table: [(name: String, kind: ErrorKind, answer: Answer)] = [
+  static let table: [(name: String, kind: ErrorKind, answer: Answer)] = [
     row(
       "invalidArgument", .invalidArgument, 400, "INVALID_ARGUMENT",
       "Client specified an invalid argument, request body or query param."),

@@ -35,6 +35,7 @@ struct FieldReader {
       }
       return Projection(try object(fields, Surroundings(isRequired: true)))
     }
+    if let items, UnreviewedPlace.keepsBack(field: items) { return nil }
     return try items.map { value throws(DocumentError) in
       Projection(.array(of: try rule(value, Surroundings(isRequired: true))))
     }
@@ -47,6 +48,8 @@ struct FieldReader {
       guard member.name != "sinkCredential" else {
         throw member.error("sinkCredential is a secret of the client's and stands in no answer")
       }
+      // As if it were not listed: what is not named is dropped.
+      if UnreviewedPlace.keepsBack(field: member.value) { continue }
       let isRequired = member.value["required"]?.boolean ?? false
       let isNull = try isNullWhenWithheld(member, isRequired)
       var inside = around
@@ -74,7 +77,7 @@ struct FieldReader {
     _ value: JSONValue, _ around: Surroundings, isOnlyRequired: Bool = false
   ) throws(DocumentError) -> Projection.Rule {
     var reader = try ObjectReader(value)
-    for name in ["required", "nullable"] { _ = try reader.boolean(name, default: false) }
+    for name in ["required", "nullable", "review"] { _ = try reader.boolean(name, default: false) }
     _ = reader.value("withheld")
     let isWhole = try reader.boolean("whole", default: false)
     var inside = around

@@ -17,7 +17,9 @@ public struct HeaderRules: Sendable {
 
   /// Reads `headers`: an object, name to the rule of its value.
   init(_ value: JSONValue) throws(DocumentError) {
-    guard value.kind == .object, value.keys.count <= 16 else { throw value.error("headers wants an object: name to rule") }
+    guard value.kind == .object, value.keys.count <= PolicySyntax.headerCountMaximum else {
+      throw value.error("headers wants an object: name to rule")
+    }
     var fields: [Field] = []
     for member in value.keys {
       guard Self.isFree(member.name) else {

@@ -206,7 +206,11 @@ public struct APIPolicy: Sendable {
   public let title: LocalizedText
   /// Where people read about it; an https URL.
   public let documentation: String?
+  /// Those that are served.
   public let operations: [OperationPolicy]
+  let errors: ErrorCodes
+  /// What waits for a person to look at it.
+  public let unreviewed: [UnreviewedPlace]
 }
 
 /// Operations by their dense index in the catalogue.

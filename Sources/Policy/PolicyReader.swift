@@ -26,9 +26,14 @@ struct PolicyReader {
     let frame = Frame(
       api: name, version: version, basePath: basePath, errors: errors, schemas: schemas, scopes: declared, operations: list)
     var operations: [OperationPolicy] = []
-    for member in list.keys { operations.append(try operation(member, frame, index: firstIndex + operations.count)) }
+    for member in list.keys {
+      // Every operation is read, so that faults show; those that wait for a review are not kept.
+      if let operation = try operation(member, frame, index: firstIndex + operations.count) { operations.append(operation) }
+    }
     return APIPolicy(
-      name: name, version: version, basePath: basePath, title: title, documentation: documentation, operations: operations)
+      name: name, version: version, basePath: basePath, title: title, documentation: documentation,
+      operations: operations, errors: errors,
+      unreviewed: UnreviewedPlace.all(root))
   }
 
   /// What the operations of a file share.
@@ -43,9 +48,11 @@ struct PolicyReader {
     let operations: JSONValue
   }
 
-  private func operation(_ member: JSONValue.Member, _ frame: Frame, index: Int) throws(DocumentError) -> OperationPolicy {
+  /// - Returns: nil for an operation that waits for a review.
+  private func operation(_ member: JSONValue.Member, _ frame: Frame, index: Int) throws(DocumentError) -> OperationPolicy? {
     guard let id = OperationID(rawValue: member.name) else { throw member.error("an operationId is malformed") }
     var reader = try ObjectReader(member.value)
+    _ = try reader.boolean("review", default: false)
     let (bodyRequired, schema) = try Self.request(reader.optionalObject("request"), frame.schemas)
     let subject = try SubjectPolicy(reader.value("subject"))
     let template = frame.basePath + (try Self.path(reader.required("path")))
@@ -79,6 +86,8 @@ struct PolicyReader {
         try OperationExample(value, path: parameters, query: query, body: schema, isBodyRequired: bodyRequired)
       })
     try reader.finish()
+    // What it is about is not settled, so its parts need not go together yet.
+    if UnreviewedPlace.keepsBack(operation: member.value) { return nil }
     try Self.check(parts, member)
     return OperationPolicy(parts)
   }

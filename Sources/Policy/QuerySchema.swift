@@ -27,10 +27,12 @@ public struct QuerySchema: Sendable {
 
   /// Reads a policy's `query`: an object, name to the rule of its value.
   init(_ value: JSONValue) throws(DocumentError) {
-    guard value.kind == .object, value.keys.count <= 64 else { throw value.error("query wants an object: name to rule") }
+    guard value.kind == .object, value.keys.count <= PolicySyntax.queryCountMaximum else {
+      throw value.error("query wants an object: name to rule")
+    }
     var parameters: [Parameter] = []
     for member in value.keys {
-      guard !member.name.isEmpty, member.name.utf8.allSatisfy(PathEscapes.isUnreserved) else {
+      guard Self.isName(member.name) else {
         throw member.error("a query parameter's name wants letters, digits, -, ., _ and ~")
       }
       var reader = try ObjectReader(member.value)
@@ -55,6 +57,8 @@ public struct QuerySchema: Sendable {
   }
 
   var names: [String] { parameters.map { String(decoding: $0.name, as: UTF8.self) } }
+
+  static func isName(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(PathEscapes.isUnreserved) }
 
   /// Checks what followed the `?` and appends it, written anew with its `?`, in the policy's order; nothing when there is none.
   ///

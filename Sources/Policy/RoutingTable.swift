@@ -37,7 +37,7 @@ public struct RoutingTable: Sendable {
   /// - Parameter operations: no two with one path and method; the loader has seen to it.
   init(_ apis: [APIPolicy]) {
     for api in apis {
-      addBase(Array(api.basePath.utf8), api.operations[0].errors)
+      addBase(Array(api.basePath.utf8), api.errors)
       for operation in api.operations { add(operation) }
     }
     // Where two templates fit, the one with more literal segments is meant.

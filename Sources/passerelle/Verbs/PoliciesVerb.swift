@@ -1,25 +1,47 @@
 import Bytes
 import Policy
 
-/// `passerelle policies list|check`.
+/// `passerelle policies list|check|import`.
 enum PoliciesVerb: Verb {
   static let name = "policies"
-  static let summary = "list and check the policies that teach the gateway its APIs"
-  static let usage = ["policies list [DIR] [--config FILE] [--json]", "policies check [DIR] [--config FILE] [--json]"]
-  static let options: [OptionDefinition] = [.config, .json]
+  static let summary = "list, check and import the policies that teach the gateway its APIs"
+  static let usage = [
+    "policies list [DIR] [--config FILE] [--json]", "policies check [DIR] [--reviewed] [--config FILE] [--json]",
+    "policies import SPEC [--output DIR] [--dry-run] [--config FILE] [--json]",
+  ]
+  static let options: [OptionDefinition] = [
+    .config, .json,
+    .value("--output", "DIR", "import: the folder of policies (default: that of the configuration, else the shipped one)"),
+    .flag("--dry-run", "import: show what would be written, and write nothing"),
+    .flag("--reviewed", "check: fail while anything waits for a review"),
+  ]
 
   static func run(_ arguments: Arguments) async throws {
-    guard let act = arguments.positional.first, ["list", "check"].contains(act), arguments.positional.count <= 2 else {
-      throw UsageError("policies list or policies check?")
+    guard let act = arguments.positional.first, ["list", "check", "import"].contains(act), arguments.positional.count <= 2 else {
+      throw UsageError("policies list, policies check or policies import?")
     }
+    if let option = ["--output", "--dry-run"].first(where: { arguments.value($0) != nil || arguments.flag($0) }), act != "import"
+    {
+      throw UsageError("\(option) is for policies import")
+    }
+    if act == "import" { return try PoliciesImport.run(arguments, folder: arguments.value("--output") ?? shared(arguments)) }
     let folder = try folder(arguments)
     let catalogue: Catalogue
     do { catalogue = try Catalogue.load(directory: folder) } catch { throw CommandFailure("\(error)") }
-    if act == "list" { list(catalogue, arguments) } else { report(catalogue, folder, arguments) }
+    if act == "list" { return list(catalogue, arguments) }
+    report(catalogue, folder, arguments)
+    let waiting = catalogue.apis.flatMap(\.unreviewed)
+    guard arguments.flag("--reviewed"), let first = waiting.first else { return }
+    throw CommandFailure("\(first.file):\(first.line): \(first.place) waits for a review, one of \(waiting.count) places")
   }
 
   private static func folder(_ arguments: Arguments) throws -> String {
     if arguments.positional.count == 2 { return arguments.positional[1] }
+    return try shared(arguments)
+  }
+
+  /// The folder that no word names.
+  private static func shared(_ arguments: Arguments) throws -> String {
     if arguments.value("--config") != nil { return try Command.configuration(arguments).policies }
     return try ShippedPolicies.folder()
   }
@@ -47,8 +69,12 @@ enum PoliciesVerb: Verb {
 
   private static func report(_ catalogue: Catalogue, _ folder: String, _ arguments: Arguments) {
     let (apis, operations) = (catalogue.apis.count, catalogue.operationsByIndex.count)
+    let waiting = catalogue.apis.flatMap(\.unreviewed)
     guard arguments.flag("--json") else {
-      Output.line("\(folder): \(apis) policies with \(operations) operations are right")
+      for place in waiting { Output.line("\(place.file):\(place.line): \(place.place) waits for a review") }
+      Output.line(
+        "\(folder): \(apis) policies with \(operations) operations are right"
+          + (waiting.isEmpty ? "" : "; what waits for a review is not served"))
       return
     }
     var writer = JSONWriter()
@@ -57,6 +83,7 @@ enum PoliciesVerb: Verb {
     writer.field("operations", operations)
     writer.field("categories", catalogue.categories.count)
     writer.field("purposes", catalogue.purposes.count)
+    writer.field("unreviewed", waiting.map { "\($0.file):\($0.line): \($0.place)" })
     writer.endObject()
     Output.json(writer.bytes)
   }

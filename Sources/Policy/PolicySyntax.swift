@@ -1,0 +1,31 @@
+/// What of the language of policies somebody who writes one has to know.
+public enum PolicySyntax {
+  /// The largest count that a schema may name.
+  public static let countMaximum = 1 << 20
+
+  /// What keeps a regular expression from being used; nil for one that is right.
+  public static func patternFault(_ text: String) -> String? {
+    do throws(Pattern.Fault) { _ = try Pattern(text) } catch { return error.reason }
+    return nil
+  }
+
+  /// The name under which `errors` knows one of CAMARA's common errors; nil for another.
+  public static func errorName(status: Int, code: String) -> String? {
+    ErrorCodes.table.first { $0.answer.status == status && $0.answer.code == code }?.name
+  }
+
+  /// The usual message of an error, by its name.
+  public static func errorMessage(_ name: String) -> String? { ErrorCodes.table.first { $0.name == name }?.answer.message }
+}
+
+extension PolicySyntax {
+  /// True for a field of a head that a policy may pass on: neither HTTP's own nor one that the gateway writes.
+  public static func isPassable(header name: String) -> Bool { HeaderRules.isFree(name) }
+
+  /// True for the name of a query parameter that a policy may pass on.
+  public static func isPassable(query name: String) -> Bool { QuerySchema.isName(name) }
+
+  /// Query parameters and request fields that one operation may name.
+  public static let queryCountMaximum = 64
+  public static let headerCountMaximum = 16
+}

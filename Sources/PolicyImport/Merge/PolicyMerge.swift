@@ -1,0 +1,119 @@
+/// Brings a new draft into a policy that a person has edited since the last one.
+///
+/// What the person left as it was drafted follows the document; what they changed stays, and is told of where the document now says
+/// something else. Who and what a call is about, and what a field is to a person, are marked for review again when they change.
+struct PolicyMerge {
+  private(set) var changes: [PolicyChange] = []
+  /// There is a record of the last draft. Without one nobody can tell an edit from a draft: everything stays, and only what cannot
+  /// leave before a review is added.
+  private let hasRecord: Bool
+
+  private init(hasRecord: Bool) { self.hasRecord = hasRecord }
+
+  /// - Parameters:
+  ///   - record: the last draft; nil when there is none.
+  ///   - mine: the file as it stands.
+  static func merge(record: PolicyTree?, mine: PolicyTree, draft: PolicyTree) -> (tree: PolicyTree, changes: [PolicyChange]) {
+    var merge = PolicyMerge(hasRecord: record != nil)
+    var tree = merge.object(record, mine, draft, [])
+    for change in merge.changes where change.kind != .kept { mark(change.path, &tree) }
+    return (tree, merge.changes)
+  }
+
+  private mutating func object(_ record: PolicyTree?, _ mine: PolicyTree, _ draft: PolicyTree, _ path: [String]) -> PolicyTree {
+    var result = mine
+    for entry in mine.members where entry.name != Self.reviewKey {
+      result[entry.name] = value(record?[entry.name], entry.value!, draft[entry.name], path + [entry.name])
+    }
+    var previous: String?
+    for entry in draft.members where entry.name != Self.reviewKey {
+      defer { previous = entry.name }
+      guard mine[entry.name] == nil, let value = entry.value else { continue }
+      let here = path + [entry.name]
+      guard let old = record?[entry.name] else {
+        guard hasRecord || Self.waitsForReview(here) else { note(.kept, here, nil, value); continue }
+        note(.added, here, nil, value)
+        result = Self.insert(entry, after: previous, in: result)
+        continue
+      }
+      // The person took it away. That is told of only when it means something else now.
+      if old != value { note(.kept, here, nil, value) }
+    }
+    return result
+  }
+
+  /// - Returns: what stands in the file from now on; nil for nothing.
+  private mutating func value(_ record: PolicyTree?, _ mine: PolicyTree, _ draft: PolicyTree?, _ path: [String]) -> PolicyTree? {
+    guard let draft else {
+      // The person's own, or what they changed, stays.
+      guard let record else { return mine }
+      guard Self.unmarked(record) == Self.unmarked(mine) else { note(.kept, path, mine, nil); return mine }
+      note(.removed, path, mine, nil)
+      return nil
+    }
+    if mine == draft { return mine }
+    if mine.isObject, draft.isObject { return object(record, mine, draft, path) }
+    if let record, record == mine { note(.changed, path, mine, draft); return draft }
+    if record == nil || record != draft { note(.kept, path, mine, draft) }
+    return mine
+  }
+
+  private mutating func note(_ kind: PolicyChange.Kind, _ path: [String], _ was: PolicyTree?, _ draft: PolicyTree?) {
+    changes.append(PolicyChange(kind: kind, path: path, was: was, draft: draft))
+  }
+
+  // MARK: Review
+
+  private static let reviewKey = "review"
+  /// Members of an operation that say who it is about and who may call it.
+  private static let weighty: Set<String> = [
+    "method", "path", "scopes", "eventScopes", "legs", "authenticatedBy", "personalData", "subject", "resource", "headers",
+  ]
+  /// Members of a field that say when it leaves.
+  private static let decisive: Set<String> = ["category", "release", "whole", "named", "scopes", "withheld", "shapes"]
+
+  /// New operations and new fields of answers carry the mark themselves.
+  private static func waitsForReview(_ path: [String]) -> Bool {
+    path.count == 2 && path[0] == "operations" || path.count > 4 && path[path.count - 2] == "fields" && path[2] == "response"
+  }
+
+  /// Marks the operation or the field that a change concerns.
+  private static func mark(_ path: [String], _ tree: inout PolicyTree) {
+    guard path.count > 2, path[0] == "operations" else { return }
+    if weighty.contains(path[2]) { set(Array(path.prefix(2)), &tree) }
+    if path[2] == "response", let last = path.last, decisive.contains(last) { set(Array(path.dropLast()), &tree) }
+  }
+
+  private static func set(_ path: [String], _ tree: inout PolicyTree) {
+    guard let name = path.first else {
+      if tree.isObject { tree[reviewKey] = .boolean(true) }
+      return
+    }
+    guard var inner = tree[name] else { return }
+    set(Array(path.dropFirst()), &inner)
+    tree[name] = inner
+  }
+
+  /// Without the marks: to take one away is no edit.
+  private static func unmarked(_ tree: PolicyTree) -> PolicyTree {
+    switch tree {
+    case .object(let entries):
+      return .object(
+        entries.filter { $0.name != reviewKey }.map { entry in
+          var entry = entry
+          entry.value = entry.value.map(unmarked)
+          return entry
+        })
+    case .array(let entries): return .array(entries.map { PolicyTree.Entry("", $0.value.map(unmarked)) })
+    default: return tree
+    }
+  }
+
+  /// Where the draft has it: behind the member that stands before it there.
+  private static func insert(_ entry: PolicyTree.Entry, after previous: String?, in tree: PolicyTree) -> PolicyTree {
+    guard case .object(var entries) = tree else { return tree }
+    let index = previous.flatMap { name in entries.firstIndex { $0.value != nil && $0.name == name } }.map { $0 + 1 }
+    entries.insert(entry, at: index ?? (previous == nil ? 0 : entries.count))
+    return .object(entries)
+  }
+}

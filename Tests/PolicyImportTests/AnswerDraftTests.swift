@@ -1,0 +1,114 @@
+import Testing
+
+@testable import PolicyImport
+
+/// What of an answer may leave: nothing before a person has looked at it.
+@Suite struct AnswerDraftTests {
+  private static let named = ##"{ "type": "object", "properties": { "device": { "$ref": "#/components/schemas/Device" } } }"##
+
+  private func response(_ schema: String, body: String? = named, components: String = "") throws -> PolicyTree? {
+    let text = Drafting.document(
+      (body.map { Drafting.body($0) + ", " } ?? "") + #""responses": { \#(Drafting.answer(schema)) }"#, schemas: components)
+    return try Drafting.operation(text)["response"]
+  }
+
+  @Test func everyFieldWaitsForAReview() throws {
+    let schema =
+      #"{ "type": "object", "required": ["imei"], "properties": { "imei": { "type": "string" }, "lastChecked": { "type": "string" }, "#
+      + #""oddity": { "type": "string", "nullable": true } } }"#
+    let fields = try response(schema)?["fields"]
+    #expect(fields?["imei"]?.line == #"{"required":true,"category":"serial","review":true}"#)
+    #expect(fields?["lastChecked"]?.line == #"{"release":"always","review":true}"#)
+    #expect(fields?["oddity"]?.line == #"{"nullable":true,"review":true}"#)
+  }
+
+  @Test func theNearestNameThatSaysSomethingDecides() throws {
+    let schema =
+      #"{ "type": "object", "properties": { "area": { "type": "object", "properties": { "latitude": { "type": "number" } } } } }"#
+    #expect(try response(schema)?.at("fields", "area", "fields", "latitude")?.line == #"{"category":"place","review":true}"#)
+  }
+
+  @Test func theDeviceAtTheRootIsTheGatewaysToName() throws {
+    let schema =
+      ##"{ "type": "object", "properties": { "imei": { "type": "string" }, "device": { "$ref": "#/components/schemas/DeviceResponse" } } }"##
+    let response = try response(schema)
+    #expect(response?["namesDevice"] == .boolean(true) && response?.at("fields", "device") == nil)
+  }
+
+  @Test func aDeviceWithinTheAnswerLeavesForWhoNamedIt() throws {
+    let schema =
+      ##"{ "type": "array", "items": { "type": "object", "required": ["device"], "properties": { "device": { "$ref": "#/components/schemas/Device" } } } }"##
+    let device = try response(schema)?.at("items", "fields", "device")
+    #expect(device?["named"] == .boolean(true) && device?["required"] == nil)
+  }
+
+  @Test func theClientsSecretIsNeverListed() throws {
+    let schema =
+      #"{ "type": "object", "properties": { "id": { "type": "string" }, "sinkCredential": { "type": "object", "properties": { "accessToken": { "type": "string" } } } } }"#
+    #expect(try response(schema)?["fields"]?.line == #"{"id":{"release":"always","review":true}}"#)
+  }
+
+  @Test func anArrayAtTheRootAndAnAnswerWithoutABody() throws {
+    #expect(
+      try response(#"{ "type": "array", "items": { "type": "string" } }"#, body: nil)?["items"]?.line
+        == #"{"release":"always","review":true}"#)
+    let text = Drafting.document(#""responses": { "202": { "description": "-" }, "204": { "description": "-" } }"#)
+    #expect(try Drafting.operation(text)["response"]?.line == #"{"status":[202,204]}"#)
+  }
+
+  @Test func answersThatDifferStandApart() throws {
+    let answers =
+      Drafting.answer(#"{ "type": "object", "properties": { "id": { "type": "string" } } }"#, status: "202")
+      + #", "204": { "description": "-" }"#
+    let text = Drafting.document(#""responses": { \#(answers) }"#)
+    #expect(
+      try Drafting.operation(text)["response"]?.line
+        == #"{"answers":{"202":{"fields":{"id":{"release":"always","review":true}}},"204":{}}}"#)
+  }
+
+  @Test func shapesAreToldApartByTheirProperty() throws {
+    let components =
+      ##", "Area": { "type": "object", "required": ["areaType"], "properties": { "areaType": { "type": "string" } }, "##
+      + ##""discriminator": { "propertyName": "areaType", "mapping": { "A": "#/components/schemas/A", "B": "#/components/schemas/B" } } }, "##
+      + ##""A": { "allOf": [ { "$ref": "#/components/schemas/Area" }, { "required": ["radius"], "properties": { "radius": { "type": "number" } } } ] }, "##
+      + ##""B": { "allOf": [ { "$ref": "#/components/schemas/Area" }, { "properties": { "boundary": { "type": "number" } } } ] }"##
+    let schema = ##"{ "type": "object", "properties": { "area": { "$ref": "#/components/schemas/Area" } } }"##
+    let shapes = try response(schema, components: components)?.at("fields", "area", "shapes")
+    #expect(shapes?["property"]?.string == "areaType")
+    #expect(shapes?.at("values", "A", "fields", "radius", "required") == .boolean(true))
+    #expect(shapes?.at("values", "B", "fields", "radius") == nil)
+  }
+
+  @Test func scopesThatAreCalledAsFieldsStandAtTheFields() throws {
+    let schema = #"{ "type": "object", "properties": { "name": { "type": "string" }, "email": { "type": "string" } } }"#
+    let text = Drafting.document(#""responses": { \#(Drafting.answer(schema)) }"#)
+      .replacing(
+        #"[ { "openId": ["thing:do"] } ]"#,
+        with: #"[ { "openId": ["thing:all"] }, { "openId": ["thing:name"] }, { "openId": ["thing:email"] } ]"#)
+    let operation = try Drafting.operation(text)
+    #expect(operation["scopes"]?.line == #"["thing:all","thing:name","thing:email"]"#)
+    #expect(operation.at("response", "fields", "email", "scopes")?.line == #"["thing:all","thing:email"]"#)
+  }
+
+  @Test func scopesOfEventsOpenASubscriptionEach() throws {
+    let body = #"{ "type": "object", "properties": { "types": { "type": "array", "items": { "type": "string" } } } }"#
+    let text = Drafting.document(Drafting.body(body) + #", "responses": { "204": { "description": "-" } }"#)
+      .replacing(#"["thing:do"]"#, with: #"["thing:org.x.thing.v0.on:create", "thing:org.x.thing.v0.off:create"]"#)
+    let operation = try Drafting.operation(text)
+    #expect(operation["scopes"]?.line == #"["thing:org.x.thing.v0.on:create","thing:org.x.thing.v0.off:create"]"#)
+    #expect(operation["eventScopes"]?.line == #"{"at":"types","scope":"thing:{type}:create"}"#)
+  }
+
+  @Test func errorsOfItsOwnAndThoseThatItSpellsOtherwise() throws {
+    let errors = [
+      Drafting.error(404, "NOT_FOUND"), Drafting.error(429, "TOO_MANY_REQUESTS"),
+      Drafting.error(403, "THING.TOO_LATE", "Too late."),
+    ]
+    let text = Drafting.document(
+      Drafting.body(Self.named) + #", "responses": { "204": { "description": "-" }, \#(errors.joined(separator: ", ")) }"#)
+    let found = try Drafting.draft(text)["errors"]
+    #expect(found?["unknownSubscriber"]?.line == #"{"status":404,"code":"NOT_FOUND"}"#)
+    #expect(found?["quotaExceeded"]?.line == #"{"code":"TOO_MANY_REQUESTS"}"#)
+    #expect(found?["specific"]?.line == #"[{"status":403,"code":"THING.TOO_LATE","message":"Too late."}]"#)
+  }
+}

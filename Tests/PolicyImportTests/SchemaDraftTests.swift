@@ -1,0 +1,100 @@
+import Testing
+
+@testable import PolicyImport
+
+/// Request schemas as policies have them, among them the traps of CAMARA's published files.
+@Suite struct SchemaDraftTests {
+  private func schema(_ schema: String, components: String = "", beside: [String: String] = [:]) throws -> String? {
+    let text = Drafting.document(
+      Drafting.body(schema) + #", "responses": { "204": { "description": "-" } }"#, schemas: components)
+    return try Drafting.operation(text, beside: beside).at("request", "schema")?.line
+  }
+
+  @Test func allOfIsFlattened() throws {
+    let parts =
+      #"{ "allOf": [ { "type": "object", "required": ["a"], "properties": { "a": { "type": "string", "maxLength": 9 } } }, "#
+      + #"{ "properties": { "a": { "maxLength": 4 }, "b": { "type": "integer" } } } ], "required": ["b"] }"#
+    #expect(
+      try schema(parts)
+        == #"{"type":"object","required":["b","a"],"properties":{"a":{"type":"string","maxLength":4},"b":{"type":"integer"}}}"#)
+  }
+
+  @Test func aNeighbourIsReadWhereverItLies() throws {
+    let common = #"{ "components": { "schemas": { "Port": { "type": "integer", "maximum": 65535 } } } }"#
+    for reference in ["common.json", "../common/common.json"] {
+      let body = #"{ "type": "object", "properties": { "p": { "$ref": "\#(reference)#/components/schemas/Port" } } }"#
+      #expect(
+        try schema(body, beside: ["common.json": common])
+          == #"{"type":"object","properties":{"p":{"type":"integer","maximum":65535}}}"#)
+    }
+  }
+
+  @Test func enumsKeepTheirTypes() throws {
+    let body =
+      #"{ "type": "object", "properties": { "t": { "type": "string", "enum": ["true", "false", "not_available"] }, "#
+      + #""n": { "type": "integer", "enum": [1, 2] } } }"#
+    #expect(
+      try schema(body)?.contains(
+        #""t":{"type":"string","enum":["true","false","not_available"]},"n":{"type":"integer","enum":[1,2]}"#) == true)
+  }
+
+  @Test func aDiscriminatorBecomesCases() throws {
+    let components =
+      #", "Area": { "type": "object", "required": ["areaType"], "properties": { "areaType": { "type": "string", "enum": ["CIRCLE"] } }, "#
+      + ##""discriminator": { "propertyName": "areaType", "mapping": { "CIRCLE": "#/components/schemas/Circle" } } }, "##
+      + ##""Circle": { "allOf": [ { "$ref": "#/components/schemas/Area" }, { "type": "object", "required": ["radius"], "##
+      + ##""properties": { "radius": { "type": "number", "minimum": 1 } } } ] }"##
+    let body = ##"{ "type": "object", "properties": { "area": { "$ref": "#/components/schemas/Area" } } }"##
+    let text = Drafting.document(Drafting.body(body) + #", "responses": { "204": { "description": "-" } }"#, schemas: components)
+    let area = try Drafting.draft(text).at("schemas", "Area")
+    #expect(area?.at("properties", "radius") != nil)
+    #expect(area?.at("cases", "property")?.string == "areaType")
+    #expect(area?.at("cases", "values", "CIRCLE", "required")?.line == #"["areaType","radius"]"#)
+  }
+
+  @Test func anyOfOfNothingButRequiredIsOneOfSomeLists() throws {
+    let body =
+      #"{ "type": "object", "properties": { "a": { "type": "string" }, "b": { "type": "string" } }, "#
+      + #""anyOf": [ { "required": ["a"] }, { "required": ["b"] } ] }"#
+    #expect(try schema(body)?.contains(#""anyRequired":[["a"],["b"]]"#) == true)
+  }
+
+  @Test(arguments: [
+    (#"{ "type": "string", "pattern": "uuid" }"#, #"{"type":"string","format":"uuid"}"#),
+    (#"{ "type": "string", "format": "string" }"#, #"{"type":"string"}"#),
+    (#"{ "type": "string", "format": "url" }"#, #"{"type":"string"}"#),
+    (#"{ "type": "string", "additionalProperties": false }"#, #"{"type":"string"}"#),
+    (#"{ "type": "integer", "minimum": 0, "exclusiveMinimum": true }"#, #"{"type":"integer","exclusiveMinimum":0}"#),
+    (#"{ "type": "string", "pattern": "^(?=x).*$" }"#, #"{"type":"string"}"#),
+  ]) func defectsOfPublishedFilesDoNotStopIt(_ property: String, _ expected: String) throws {
+    #expect(
+      try schema(#"{ "type": "object", "properties": { "p": \#(property) } }"#)
+        == #"{"type":"object","properties":{"p":\#(expected)}}"#)
+  }
+
+  @Test func whatIsRequiredButNotDeclaredIsNotRequired() throws {
+    let body = #"{ "type": "object", "required": ["a", "ghost"], "properties": { "a": { "type": "string" } } }"#
+    #expect(try schema(body)?.contains("ghost") == false)
+    let text = Drafting.document(Drafting.body(body) + #", "responses": { "204": { "description": "-" } }"#)
+    #expect(try Drafting.outcome(text).notes.contains { $0.text.contains("ghost") && $0.line > 0 })
+  }
+
+  @Test func aSchemaThatNamesItselfEnds() throws {
+    let components = ##", "Tree": { "type": "object", "properties": { "child": { "$ref": "#/components/schemas/Tree" } } }"##
+    let text = Drafting.document(
+      Drafting.body(##"{ "$ref": "#/components/schemas/Tree" }"##) + #", "responses": { "204": { "description": "-" } }"#,
+      schemas: components)
+    #expect(try Drafting.draft(text).at("schemas", "Tree", "properties", "child")?.line == #"{"type":"object"}"#)
+  }
+
+  @Test(arguments: [
+    (##"{ "$ref": "#/components/schemas/Nobody" }"##, "leads nowhere"),
+    (##"{ "$ref": "https://example.com/x.yaml#/a" }"##, "nothing is fetched"),
+    (##"{ "$ref": "/etc/passwd" }"##, "nothing is fetched"), (##"{ "$ref": "gone.json#/a" }"##, "not there"),
+  ]) func aReferenceThatLeadsNowhereIsRefusedWithItsPlace(_ schema: String, _ reason: String) throws {
+    let error = try #require(throws: (any Error).self) {
+      try Drafting.draft(Drafting.document(Drafting.body(schema) + #", "responses": { "204": { "description": "-" } }"#))
+    }
+    #expect("\(error)".contains(reason) && "\(error)".contains("api.json:4:"), "\(error)")
+  }
+}
