@@ -82,7 +82,7 @@ let package = Package(
         "Pages",
       ], resources: [.embedInCode("Resources")]),
     library("ConsentInfo", ["Bytes", "Identifiers", "Store", "Policy", "Consent", "Authorization", "Gateway"]),
-    library("Simulator", ["Bytes", "Identifiers", "Wire"], resources: [.embedInCode("Resources/subscribers.json")]),
+    library("Simulator", ["Bytes", "Identifiers", "JOSE", "Wire"], resources: [.embedInCode("Resources/operator.json")]),
     command,
     .executableTarget(
       name: "measure-parsers", dependencies: ["Bytes", "Policy", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),

@@ -3,85 +3,104 @@ import Identifiers
 import Synchronization
 import Wire
 
-/// The simulated operator's backends on one port: the Device Identifier API in three versions and what they counted, and the look-ups
-/// of subscribers.
-///
-/// `GET /simulator/statistics` says how often each path was called, so that a test can show that nothing reached a backend;
-/// `POST /simulator/reset` forgets it.
+/// The simulated operator's backends on one port: all APIs of `APIs/Routes.swift`, the look-ups of subscribers, and what a test wants to
+/// know and change (`SimulatorControl`).
 public final class OperatorBackend: RequestHandler {
   private let data: SimulatedOperator
+  private let router = Router(Routes.all)
+  private let kept: KeptResources
+  private let faults: FaultBoard
   private let calls = Mutex<[String: Int]>([:])
+  private let time: any TimeSource
   private let slowSeconds: Int
 
-  /// - Parameter slowSeconds: how long the slow subscriber's answer takes.
-  public init(data: SimulatedOperator, slowSeconds: Int = 5) {
+  /// - Parameters:
+  ///   - faults: in force from the start.
+  ///   - slowSeconds: how long the slow subscriber's answer takes.
+  public init(data: SimulatedOperator, faults: [Fault] = [], time: any TimeSource = SystemTime(), slowSeconds: Int = 5) {
     self.data = data
+    self.faults = FaultBoard(faults)
+    self.time = time
     self.slowSeconds = slowSeconds
+    kept = KeptResources(maximum: data.settings.resourcesMaximum)
   }
 
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }
 
   public func handle(_ exchange: Exchange) {
-    let path = exchange.path.string()
-    let connection = Severing(exchange)
-    exchange.answer { [self] request in await answer(request, path, connection) }
+    let connection = BackendConnection(exchange)
+    exchange.answer { [self] request in await answer(request, connection) }
   }
 
   public func reject(_ exchange: Exchange, _ rejection: HTTPRejection) {
-    exchange.send(BackendError.badRequest.response(correlator: nil))
+    exchange.send(
+      BackendError.invalidArgument("The simulated backend could not read the request.").answer.response(correlator: nil))
   }
 
-  private func answer(_ request: HTTPRequest, _ path: String, _ connection: Severing) async -> HTTPResponse {
-    switch (request.method, path) {
-    case ("GET", "/simulator/statistics"): return statistics()
-    case ("POST", "/simulator/reset"):
-      calls.withLock { $0 = [:] }
-      return HTTPResponse(status: 204)
-    default: break
-    }
+  private func answer(_ request: HTTPRequest, _ connection: BackendConnection) async -> HTTPResponse {
+    let path = request.path
+    let control = SimulatorControl(data: data, router: router, kept: kept, faults: faults, now: time.now())
+    if let answer = control.answer(request, path, calls) { return answer.response(correlator: nil) }
     // Not counted: no personal data of a call's is asked for.
     if let found = SubscriberLookup(data: data).answer(request, path) { return found }
-    calls.withLock { $0[path, default: 0] += 1 }
+    calls.withLock { calls in
+      // Paths may hold ids: the count of a long test must not grow for ever.
+      if calls[path] != nil || calls.count < 10_000 { calls[path, default: 0] += 1 }
+    }
+    return await answer(request, path, connection)
+  }
+
+  /// A call of an API, with what goes wrong on purpose.
+  private func answer(_ request: HTTPRequest, _ path: String, _ connection: BackendConnection) async -> HTTPResponse {
     let correlator = request.field("x-correlator")
-    guard let version = DeviceIdentifier.Version(path) else { return BackendError.notFound.response(correlator: correlator) }
-    let api = DeviceIdentifier(data: data, version: version)
-    switch api.subject(request) {
-    case .failure(let error): return error.response(correlator: correlator)
-    case .success(let subscriber):
-      await delay(subscriber, request)
-      return connection.apply(subscriber.behaviour, to: api.answer(subscriber, request, correlator))
+    let match: Router.Match
+    do { match = try router.find(request.method, path) } catch { return error.answer.response(correlator: correlator) }
+    var spoiling: Fault.Kind?
+    for fault in faults.next(match.api, match.route) {
+      if case .delay(let milliseconds) = fault {
+        try? await Task.sleep(for: .milliseconds(milliseconds))
+      } else {
+        spoiling = fault
+      }
     }
+    if case .error(let status)? = spoiling { return BackendError.of(status: status).answer.response(correlator: correlator) }
+    let call = Call(request, match.parameters, data, kept, now: time.now())
+    let behaviour: SimulatedSubscriber.Behaviour
+    var answer: Answer
+    do throws(BackendError) {
+      try Self.check(request)
+      answer = try match.route.handler(call)
+      behaviour = call.subject?.behaviour ?? .normal
+    } catch {
+      answer = error.answer
+      behaviour = .normal
+    }
+    if behaviour == .slow { try? await Task.sleep(for: .seconds(slowSeconds)) }
+    let response = answer.misbehaving(as: behaviour).response(correlator: correlator)
+    return await connection.spoil(response, behaviour, spoiling)
   }
 
-  private func delay(_ subscriber: SimulatedSubscriber, _ request: HTTPRequest) async {
-    guard subscriber.behaviour == .slow else { return }
-    try? await Task.sleep(for: .seconds(slowSeconds))
-  }
-
-  private func statistics() -> HTTPResponse {
-    var writer = JSONWriter()
-    writer.beginObject()
-    for (path, count) in calls.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
-      writer.key(path)
-      writer.integer(count)
-    }
-    writer.endObject()
-    return HTTPResponse.json(200, writer.bytes)
+  private static func check(_ request: HTTPRequest) throws(BackendError) {
+    guard !request.body.isEmpty, let type = request.field("content-type") else { return }
+    let essence = type.prefix { $0 != ";" && $0 != " " }.lowercased()
+    guard essence == "application/json" else { throw .unsupportedMediaType }
   }
 }
 
-/// Breaks the connection of an exchange, for those subscribers whose backend does. Confined to the loop of the exchange.
-private struct Severing: @unchecked Sendable {
-  private let exchange: Exchange
-
-  init(_ exchange: Exchange) { self.exchange = exchange }
-
-  func apply(_ behaviour: SimulatedSubscriber.Behaviour, to response: HTTPResponse) -> HTTPResponse {
+extension Answer {
+  /// With what a subscriber's backend leaves out or adds.
+  fileprivate func misbehaving(as behaviour: SimulatedSubscriber.Behaviour) -> Answer {
+    guard case .object(let members)? = body else { return self }
+    var answer = self
     switch behaviour {
-    case .closing: exchange.sever()
-    case .truncated: exchange.sever(after: response)
+    case .incomplete: answer.body = .object(Array(members.prefix(1)))
+    case .talkative:
+      answer.body = .object(members).adding([
+        "imsi": .string("208010123456789"), "homeAddress": .string("12 rue de la Paix, Paris"),
+        "location": ["latitude": .integer(48)],
+      ])
     default: break
     }
-    return response
+    return answer
   }
 }

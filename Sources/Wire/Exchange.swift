@@ -243,5 +243,8 @@ public final class Exchange: @unchecked Sendable {
     connection.sever()
   }
 
+  /// Resets the connection without an answer (TCP RST): for simulated faults.
+  public func reset() { connection.reset() }
+
   private func append(_ text: StaticString) { loop.output.append(text) }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 
 extension ServerConnection {
   private static let lingerSecondsMaximum = 2
@@ -60,6 +61,13 @@ extension ServerConnection {
     endWork()
     if phase == .handling { phase = .sending }
     close()
+  }
+
+  /// Closes so that the client's system sees a reset: what lingers is thrown away.
+  func reset() {
+    var nothing = linger(l_onoff: 1, l_linger: 0)
+    _ = setsockopt(transport.descriptor, SOL_SOCKET, SO_LINGER, &nothing, socklen_t(MemoryLayout<linger>.size))
+    sever()
   }
 
   /// Closes at once. A handler that still works finds `isAbandoned`.

@@ -20,7 +20,8 @@ extension Verb {
 enum Verbs {
   static var all: [any Verb.Type] {
     [
-      DemoVerb.self, ServeVerb.self, CheckVerb.self, ReloadVerb.self, HealthVerb.self, KeysVerb.self, CertificatesVerb.self,
+      DemoVerb.self, SimulateVerb.self, ServeVerb.self, CheckVerb.self, ReloadVerb.self, HealthVerb.self, KeysVerb.self,
+      CertificatesVerb.self,
       ClientsVerb.self, ConsentsVerb.self, SubjectsVerb.self, PoliciesVerb.self, UpstreamsVerb.self,
       AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
     ]

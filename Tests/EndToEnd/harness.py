@@ -13,7 +13,7 @@ PURPOSE = "dpv:FraudPreventionAndDetection"
 IDENTIFIER, TYPE = "device-identifier:retrieve-identifier", "device-identifier:retrieve-type"
 PPID, MATCH = "device-identifier:retrieve-ppid", "device-identifier:match-identifier"
 V01, V03, V04 = "/device-identifier/v0.1.0", "/device-identifier/v0.3", "/device-identifier/v0.4alpha1"
-# Subscribers of the simulator (Sources/Simulator/Resources/subscribers.json).
+# Subscribers of the simulator (Sources/Simulator/Resources/operator.json).
 ALICE, BOB, CAROL, DAVE, ERIN = (f"+3363998000{i}" for i in range(1, 6))
 UNKNOWN, LANDLINE, SLOW, BROKEN, FAILING, FAILING_HTML, CLOSING, INCOMPLETE, TALKATIVE, TRUNCATED = (
     f"+336399800{i}" for i in range(90, 100))

@@ -42,7 +42,7 @@ def test_help_and_version():
     assert run("--help").returncode == 0 and "usage:" in run("help").stdout
     assert run("version").stdout.startswith("passerelle ")
     assert json.loads(run("version", "--json").stdout)["version"]
-    for verb in ("demo", "serve", "check", "reload", "health", "keys", "certificates", "clients", "consents", "subjects", "policies", "audit", "usage", "token", "flow"):
+    for verb in ("demo", "serve", "check", "reload", "health", "keys", "certificates", "clients", "consents", "subjects", "policies", "audit", "usage", "token", "flow", "simulate"):
         result = run(verb, "--help")
         assert result.returncode == 0 and f"passerelle {verb}" in result.stdout
 

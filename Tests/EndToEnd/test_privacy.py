@@ -16,7 +16,7 @@ from test_dpop import proof
 
 # Comments and trailing commas are for people.
 SUBSCRIBERS = json.loads(re.sub(r",(\s*[}\]])", r"\1", re.sub(r"^\s*//.*$", "", open(
-    os.path.join(REPOSITORY, "Sources", "Simulator", "Resources", "subscribers.json")).read(), flags=re.M)))
+    os.path.join(REPOSITORY, "Sources", "Simulator", "Resources", "operator.json")).read(), flags=re.M)))["subscribers"]
 SECRET_MEMBERS = {"access_token", "refresh_token", "id_token", "auth_req_id", "request_uri", "captureUrl"}
 SECRET_FIELDS = {"client_assertion", "assertion", "code", "code_verifier", "refresh_token", "token", "auth_req_id", "request_uri",
                  "request", "login_hint", "operator_token"}

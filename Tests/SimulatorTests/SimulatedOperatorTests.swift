@@ -16,10 +16,7 @@ import Wire
 
   @Test func everyKindOfMisbehaviourIsThere() {
     let behaviours = Set(Self.data.subscribers.map(\.behaviour))
-    for behaviour: SimulatedSubscriber.Behaviour in [
-      .normal, .unknown, .notApplicable, .slow, .brokenJSON, .failing, .failingWithHTML, .closing, .incomplete, .talkative,
-      .truncated,
-    ] { #expect(behaviours.contains(behaviour)) }
+    for behaviour in SimulatedSubscriber.Behaviour.allCases { #expect(behaviours.contains(behaviour)) }
   }
 
   /// An IMEI is fifteen digits whose last one checks the others (3GPP TS 23.003 §6.2.1); an IMEISV has sixteen.
@@ -45,14 +42,6 @@ import Wire
     #expect(one == Pseudonym.make("490154203237518", client: "a"))
     #expect(one != Pseudonym.make("490154203237518", client: "b"))
     #expect(one != Pseudonym.make("490154203237519", client: "a"))
-  }
-
-  @Test func pathsBelongToVersionsThatHaveThem() {
-    #expect(DeviceIdentifier.Version("/device-identifier/v0.1.0/retrieve-type") == .release010)
-    #expect(DeviceIdentifier.Version("/device-identifier/v0.1.0/retrieve-ppid") == nil)
-    #expect(DeviceIdentifier.Version("/device-identifier/v0.4alpha1/match-identifier") == .release04alpha1)
-    #expect(DeviceIdentifier.Version("/device-identifier/v0.3/match-identifier") == nil)
-    #expect(DeviceIdentifier.Version("/other") == nil)
   }
 
   /// What the look-up on a path says of one who is known to it and of one who is not.

@@ -22,7 +22,7 @@ struct SubscriberLookup {
     case ("POST", "/simulator/subscribers/by-number"): subscriber = body?["phoneNumber"]?.string.flatMap { data.subscriber($0) }
     default: return nil
     }
-    guard let subscriber else { return BackendError.notFound.response(correlator: nil) }
+    guard let subscriber else { return BackendError.notFound.answer.response(correlator: nil) }
     var writer = JSONWriter()
     writer.beginObject()
     writer.field("phoneNumber", subscriber.phoneNumber.e164)
