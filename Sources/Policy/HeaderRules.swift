@@ -62,6 +62,18 @@ public struct HeaderRules: Sendable {
     return field.rule.fault(value).map { SchemaViolation(kind: $0.kind, message: "The header \(name) \($0.what).") }
   }
 
+  /// What is wrong with the fields of an example; one that is not named is a violation here.
+  func violation(_ given: [(name: String, value: String)]) -> SchemaViolation? {
+    for (name, _) in given where index(of: name) == nil {
+      return SchemaViolation(kind: .invalidArgument, message: "The operation has no header \(name).")
+    }
+    for index in 0..<count {
+      let value = given.first { self.index(of: $0.name) == index }.map { Array($0.value.utf8) }
+      if let violation = violation(index, value?.span) { return violation }
+    }
+    return nil
+  }
+
   /// True when the value of a field of an answer may leave.
   public func admits(_ index: Int, _ value: Span<UInt8>) -> Bool { fields[index].rule.fault(value) == nil }
 

@@ -7,23 +7,31 @@ public struct OperationExample: Sendable {
   public var parameters: [String: String] = [:]
   /// In the policy's order.
   public var query: [(name: String, value: String)] = []
+  /// Fields of the head beside the usual ones.
+  public var headers: [(name: String, value: String)] = []
   /// JSON; nil for a request without a body.
   public var body: [UInt8]?
 
-  /// Reads `{"path": {...}, "query": {...}, "body": ...}`.
+  /// Reads `{"path": {...}, "query": {...}, "headers": {...}, "body": ...}`.
   ///
   /// - Throws: `DocumentError` at the place that the operation would refuse.
   init(
-    _ value: JSONValue, path: [PathParameter], query schema: QuerySchema, body bodySchema: BodySchema?, isBodyRequired: Bool
+    _ value: JSONValue, path: [PathParameter], query schema: QuerySchema, headers rules: HeaderRules,
+    body bodySchema: BodySchema?,
+    isBodyRequired: Bool
   ) throws(DocumentError) {
     var reader = try ObjectReader(value)
     let (pathValue, queryValue) = (reader.value("path"), reader.value("query"))
-    let bodyValue = reader.value("body")
+    let (headersValue, bodyValue) = (reader.value("headers"), reader.value("body"))
     try reader.finish()
     parameters = try Self.parameters(pathValue, of: path)
     query = try Self.texts(queryValue)
     if let violation = schema.violation(query) {
       throw (queryValue ?? value).error("the example is refused: \(violation.message)")
+    }
+    headers = try Self.texts(headersValue)
+    if let violation = rules.violation(headers) {
+      throw (headersValue ?? value).error("the example is refused: \(violation.message)")
     }
     guard let bodyValue else {
       guard !isBodyRequired else { throw value.error("the operation wants a body, and its example has none") }

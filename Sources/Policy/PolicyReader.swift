@@ -83,7 +83,8 @@ struct PolicyReader {
       isRepeatable: try reader.boolean("repeatable", default: false),
       isServedHere: try Self.isServedHere(reader.value("servedBy")), errors: frame.errors,
       example: try reader.value("example").map { value throws(DocumentError) in
-        try OperationExample(value, path: parameters, query: query, body: schema, isBodyRequired: bodyRequired)
+        try OperationExample(
+          value, path: parameters, query: query, headers: headers, body: schema, isBodyRequired: bodyRequired)
       })
     try reader.finish()
     // What it is about is not settled, so its parts need not go together yet.

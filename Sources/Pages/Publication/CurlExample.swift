@@ -8,6 +8,7 @@ struct CurlExample {
 
   var text: String {
     var lines = ["curl -X \(operation.method) \(Self.quoted(address))", "  -H \"Authorization: Bearer $TOKEN\""]
+    for (name, value) in operation.example?.headers ?? [] { lines.append("  -H \(Self.quoted("\(name): \(value)"))") }
     if let body = operation.example?.body {
       lines += ["  -H 'Content-Type: application/json'", "  -d \(Self.quoted(String(decoding: body, as: UTF8.self)))"]
     } else if operation.bodyRequired {

@@ -52,6 +52,9 @@ struct ErrorsDraft {
     if naming.contains(where: { $0.documents("NOT_FOUND") }), !has(404, "IDENTIFIER_NOT_FOUND") {
       tree["unknownSubscriber"] = .members(["status": .number("404"), "code": .string("NOT_FOUND")])
     }
+    if has(400, "INVALID_ARGUMENT"), !has(400, "OUT_OF_RANGE") {
+      tree["outOfRange"] = .members(["code": .string("INVALID_ARGUMENT")])
+    }
     if has(429, "TOO_MANY_REQUESTS"), !has(429, "QUOTA_EXCEEDED") {
       tree["quotaExceeded"] = .members(["code": .string("TOO_MANY_REQUESTS")])
     }
