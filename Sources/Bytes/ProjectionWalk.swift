@@ -55,7 +55,7 @@ struct ProjectionWalk: ~Escapable {
     var (isFirst, start) = (true, node + 1)
     for index in step.first..<step.first + step.count {
       let field = fields[index]
-      guard field.step.isVisible(allowed), canStand(field.step) else {
+      guard field.step.isVisible(allowed), field.step.kind == .leaf || canStand(field.step) else {
         // Whether it is there or not: the subscriber's choice comes first.
         guard field.required else { continue }
         guard field.nullWhenWithheld else { fault = .withheldRequired(names.slice(field.name).string()); return }

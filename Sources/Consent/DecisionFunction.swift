@@ -6,12 +6,13 @@ import Store
 /// The data categories that may be released. Only the decision function makes one, and the filter takes no other.
 public struct ConsentedCategories: Sendable, Equatable {
   public let mask: FieldMask
-  /// Where single fields hang on scopes: those of the token, as far as the subscriber agreed to them. Otherwise empty.
-  public let scopes: ScopeSet
+  /// What the filter asks for: the same, or where single fields hang on more, the bits of the operation's conditions that hold.
+  public let fields: FieldMask
 
-  fileprivate init(_ mask: FieldMask, scopes: ScopeSet = []) {
+  /// - Parameter scopes: of the token, as far as the subscriber agreed to them.
+  fileprivate init(_ mask: FieldMask, _ operation: OperationPolicy, scopes: ScopeSet) {
     self.mask = mask
-    self.scopes = scopes
+    fields = operation.conditions?.fields(allowed: mask, scopes: scopes) ?? mask
   }
 }
 
@@ -94,11 +95,8 @@ public enum DecisionFunction {
     operation: OperationPolicy, scopes: ScopeSet, basis: LegalBasis?, record: ConsentRecord?, grantedAt: Timestamp?,
     needed: [Scope] = [], now: Timestamp
   ) -> Decision {
-    let offered = ConsentedCategories(
-      operation.requiredCategories | operation.optionalCategories(openedBy: scopes),
-      scopes: operation.conditions == nil ? [] : scopes)
     guard operation.personalData else {
-      return .permitted(Permission(categories: offered, basis: nil, consent: nil))
+      return .permitted(Permission(categories: offered(operation, scopes), basis: nil, consent: nil))
     }
     guard let basis else { return .refused(.purposeMissing) }
     switch basis {
@@ -110,8 +108,14 @@ public enum DecisionFunction {
     case .legitimateInterest where record?.row.status == "revoked":
       return .refused(.revoked)
     case .legitimateInterest, .contract, .legalObligation, .vitalInterest, .publicInterest:
-      return .permitted(Permission(categories: offered, basis: basis, consent: nil))
+      return .permitted(Permission(categories: offered(operation, scopes), basis: basis, consent: nil))
     }
+  }
+
+  /// All that an operation can tell to a token with these scopes.
+  private static func offered(_ operation: OperationPolicy, _ scopes: ScopeSet) -> ConsentedCategories {
+    ConsentedCategories(
+      operation.requiredCategories | operation.optionalCategories(openedBy: scopes), operation, scopes: scopes)
   }
 
   private static func consented(
@@ -138,6 +142,6 @@ public enum DecisionFunction {
     guard operation.requiredCategories & ~allowed == 0, offered == 0 || allowed != 0 else { return .refused(.categoryWithheld) }
     return .permitted(
       Permission(
-        categories: ConsentedCategories(allowed, scopes: held), basis: .consent, consent: record.row.id))
+        categories: ConsentedCategories(allowed, operation, scopes: held), basis: .consent, consent: record.row.id))
   }
 }

@@ -164,7 +164,13 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   /// What the request holds: its form, the scopes that it needs, whom it is about and whose it is.
   private func examine(_ operation: OperationPolicy, _ token: AccessToken) throws(APIError) {
     let hasDocument = try RequestCheck.run(exchange, operation, &loop.tape, &upstream)
-    neededScopes = try Authorize.events(token, operation, exchange.body, loop.tape, hasDocument: hasDocument)
+    if operation.eventScopes != nil {
+      neededScopes = try Authorize.events(token, operation, exchange.body, loop.tape, hasDocument: hasDocument)
+    }
+    guard !operation.resources.isEmpty else {
+      subject = try gateway.subjects.run(exchange, operation, token, hasDocument, loop.tape, owner: nil, &upstream)
+      return
+    }
     resources = try gateway.resources.named(exchange, operation, loop.tape, hasDocument: hasDocument)
     let owner = resources.first { $0.owner?.client == token.claims.client }?.owner
     subject = try gateway.subjects.run(exchange, operation, token, hasDocument, loop.tape, owner: owner, &upstream)
@@ -257,7 +263,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var reader: AnswerFilter.Reader? {
     guard let token, let permission else { return nil }
     return AnswerFilter.Reader(
-      consented: permission.categories, subject: subject, owner: resources.first?.owner, viewer: ResourceViewer(token, subject))
+      consented: permission.categories, token: token, subject: subject, owner: resources.isEmpty ? nil : resources[0].owner)
   }
 
   private func release(_ released: AnswerFilter.Released) {
@@ -294,7 +300,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     answer.removeAll(keepingCapacity: true)
     answerFields.removeAll(keepingCapacity: true)
     if error.reasonIs("backend_schema") { countBrokenAnswer() }
-    if error.isBackends, let resource = resources.last, error.kind == .notFound || error.kind == .gone {
+    // 404 can pass; 410 does not.
+    if error.isBackends, let resource = resources.last, operation?.errors.answer(error.kind).status == 410 {
       gateway.resources.vanished(resource, on: loop.loop, now: gateway.dependencies.time.now())
     }
     refuse(error)

@@ -9,7 +9,7 @@ import Wire
 ///
 /// An answer of success keeps only fields whose category the subscriber agreed to; an answer of failure is written anew from its
 /// code. Nothing of an answer that is not what it claims to be is released.
-struct AnswerFilter {
+final class AnswerFilter: Sendable {
   /// What leaves.
   struct Released {
     var status: Int
@@ -24,17 +24,28 @@ struct AnswerFilter {
   /// For whom an answer is.
   struct Reader {
     var consented: ConsentedCategories
+    var token: AccessToken
     var subject: CallSubject?
     /// Of the resource that the request names.
     var owner: ResourceOwner?
-    var viewer: ResourceViewer
+
+    var viewer: ResourceViewer { ResourceViewer(token, subject) }
   }
 
-  let resources: any ResourceStore
-  let subjects: any SubjectStore
-  let notices: UpstreamNotices
+  private let resources: any ResourceStore
+  private let subjects: any SubjectStore
+  private let notices: UpstreamNotices
   /// By the index of the operation.
-  let validations: [AnswerValidation]
+  private let validations: [AnswerValidation]
+
+  init(
+    resources: any ResourceStore, subjects: any SubjectStore, notices: UpstreamNotices, validations: [AnswerValidation]
+  ) {
+    self.resources = resources
+    self.subjects = subjects
+    self.notices = notices
+    self.validations = validations
+  }
 
   /// Filters an answer of success into `output`.
   ///
@@ -121,15 +132,14 @@ struct AnswerFilter {
     _ body: Span<UInt8>, _ projection: Projection, _ operation: OperationPolicy, _ reader: Reader, _ named: [[UInt8]],
     _ tape: JSONTape, into output: inout [UInt8]
   ) throws(APIError) -> FieldMask {
-    let consented = reader.consented
-    let allowed =
-      operation.conditions?.fields(allowed: consented.mask, scopes: consented.scopes, isNamed: !named.isEmpty) ?? consented.mask
+    var allowed = reader.consented.fields
+    if named.isEmpty, let conditions = operation.conditions { allowed &= ~conditions.named }
     switch projection.project(body, tape: tape, allowed: allowed, echoes: named, into: &output) {
     case .complete(let released):
       if let subject = reader.subject, subject.isOneOfSeveral, operation.namesDevice {
         Self.insertDevice(subject.number, into: &output)
       }
-      return operation.conditions?.categories(released, allowed: consented.mask) ?? released
+      return operation.conditions?.categories(released, allowed: reader.consented.mask) ?? released
     case .withheldRequired: throw APIError(.permissionDenied, "required_category_withheld")
     case .missingRequired: throw APIError(.badGateway, "backend_field_missing")
     case .wrongShape: throw APIError(.badGateway, "backend_shape")
@@ -141,7 +151,7 @@ struct AnswerFilter {
   private func named(
     _ operation: OperationPolicy, _ reader: Reader, _ found: AnswerResources?
   ) throws(APIError) -> [[UInt8]] {
-    guard operation.conditions?.asksWhoNamed ?? false, reader.viewer.isMachine else { return [] }
+    guard let conditions = operation.conditions, conditions.named != 0, reader.token.subject == nil else { return [] }
     if found?.owners == nil, let subject = reader.subject {
       return subject.isNamedByClient ? [Array(subject.number.e164.utf8)] : []
     }

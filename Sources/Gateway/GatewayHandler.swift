@@ -40,6 +40,8 @@ public struct GatewaySettings: Sendable {
   public var upstreams: [String: Upstream]
   public var tokensRemembered = 50_000
   public var consentsRemembered = 50_000
+  /// Sessions, payments, subscriptions and their like that are kept for one client.
+  public var resourcesPerClientMaximum = 1_000_000
   public var dpop = DPoPSettings()
   /// Whose access tokens are good here beside our own.
   public var trustedIssuers: [TrustedIssuer] = []
@@ -164,7 +166,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     notices = UpstreamNotices(time: dependencies.time, tell: dependencies.notice)
-    resources = ResourceCheck(store: dependencies.resources)
+    resources = ResourceCheck(store: dependencies.resources, countMaximum: settings.resourcesPerClientMaximum)
     filter = AnswerFilter(
       resources: dependencies.resources, subjects: dependencies.subjects, notices: notices,
       validations: catalogue.operationsByIndex.map { settings.answerValidation(of: $0) })

@@ -17,13 +17,14 @@ struct NamedResource {
 /// Visible to the client that made it alone and, where the call is about a subscriber, only when it was made about the same one
 /// (design guide, 6.7), whatever the backend knows.
 struct ResourceCheck {
-  static let countMaximum = 100_000
   /// What an operator calls an id is no longer than that.
   static let idBytesMaximum = 512
   /// An answer with more of them is refused: each has to be looked up.
   static let listedMaximum = 10_000
 
   let store: any ResourceStore
+  /// Of one client, of all kinds together.
+  let countMaximum: Int
 
   /// The resources that the request names; empty for nearly every operation.
   func named(
@@ -71,7 +72,7 @@ struct ResourceCheck {
     guard operation.resources.contains(where: \.isCreated) else { return }
     let count: Int
     do { count = try store.count(client: token.claims.client) } catch { throw APIError(.unavailable, "resource_store_failed") }
-    guard count < Self.countMaximum else { throw APIError(.quotaExceeded, "resources_too_many") }
+    guard count < countMaximum else { throw APIError(.quotaExceeded, "resources_too_many") }
   }
 }
 
@@ -90,7 +91,7 @@ extension ResourceCheck {
     let keeping: ResourceKeeping
     do {
       keeping = try await store.keep(
-        kind: use.kind, id: id, owner: owner, expiresAt: now.adding(seconds: use.keptSeconds), countMaximum: Self.countMaximum)
+        kind: use.kind, id: id, owner: owner, expiresAt: now.adding(seconds: use.keptSeconds), countMaximum: countMaximum)
     } catch { throw APIError(.unavailable, "resource_store_failed") }
     switch keeping {
     case .kept: return
@@ -110,7 +111,7 @@ extension ResourceCheck {
     }
   }
 
-  /// The backend does not know it. That can pass: it is forgotten in a day.
+  /// The backend says that it is gone for good: it is forgotten in a day, until when the client can still be told so.
   func vanished(_ resource: NamedResource, on loop: EventLoop, now: Timestamp) {
     let (store, kind, id) = (store, resource.use.kind, resource.id)
     loop.spawn { try? await store.end(kind: kind, id: id, at: now.adding(seconds: Self.daySeconds)) }

@@ -18,28 +18,28 @@ public struct FieldConditions: Sendable {
 
   static let countMaximum = 128
   private(set) var conditions: [Condition] = []
-  /// A field leaves only when the client named the subscriber itself.
-  public private(set) var asksWhoNamed = false
+  /// The bits of what leaves only when the client named the subscriber itself.
+  public private(set) var named: FieldMask = 0
 
   /// The bit of a condition; nil when there is no room for another.
   mutating func bit(_ condition: Condition) -> FieldMask? {
     if let index = conditions.firstIndex(of: condition) { return 1 << FieldMask(index) }
     guard conditions.count < Self.countMaximum else { return nil }
     conditions.append(condition)
-    asksWhoNamed = asksWhoNamed || condition.isNamed
-    return 1 << FieldMask(conditions.count - 1)
+    let bit: FieldMask = 1 << FieldMask(conditions.count - 1)
+    if condition.isNamed { named |= bit }
+    return bit
   }
 
-  /// The bits for the filter.
+  /// The bits for the filter, `named` among them whoever named the subscriber.
   ///
   /// - Parameters:
   ///   - allowed: the categories that were agreed to.
   ///   - scopes: of the token, as far as the subscriber agreed to them.
-  ///   - isNamed: the client named the subscriber itself.
-  public func fields(allowed: FieldMask, scopes: ScopeSet, isNamed: Bool) -> FieldMask {
+  public func fields(allowed: FieldMask, scopes: ScopeSet) -> FieldMask {
     var bit: FieldMask = 1
     return conditions.reduce(into: 0) { fields, condition in
-      if Self.holds(condition, allowed, scopes), isNamed || !condition.isNamed { fields |= bit }
+      if Self.holds(condition, allowed, scopes) { fields |= bit }
       bit <<= 1
     }
   }

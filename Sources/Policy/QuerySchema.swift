@@ -46,6 +46,8 @@ public struct QuerySchema: Sendable {
     self.parameters = parameters
   }
 
+  static func isName(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(PathEscapes.isUnreserved) }
+
   /// The same, where a parameter names the subscriber; nil when there is none of this name, or one that may be there several times.
   func naming(_ name: String) -> QuerySchema? {
     guard let index = parameters.firstIndex(where: { $0.name.elementsEqual(name.utf8) }), !parameters[index].isRepeated else {
@@ -57,8 +59,6 @@ public struct QuerySchema: Sendable {
   }
 
   var names: [String] { parameters.map { String(decoding: $0.name, as: UTF8.self) } }
-
-  static func isName(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(PathEscapes.isUnreserved) }
 
   /// Checks what followed the `?` and appends it, written anew with its `?`, in the policy's order; nothing when there is none.
   ///

@@ -2,8 +2,6 @@ import Bytes
 import Identifiers
 
 /// The content of a backend's answer with one of these statuses.
-///
-/// A class, because a call that took a copy would count every table of its filter up and down.
 public final class AnswerContent: Sendable {
   public let statuses: [Int]
   /// What of it may leave; nil for an answer without a body.

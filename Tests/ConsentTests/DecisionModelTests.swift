@@ -71,18 +71,22 @@ private struct PlainModel {
   }
 
   /// The categories that may be released; nil when the call is to be refused.
+  ///
+  /// - Parameter optional: of the fields that need not be there, by the scopes that hold: some hang on one (`kyc-fill-in`).
   func released(
-    required: Set<CategoryID>, optional: Set<CategoryID>, alternatives: [Set<Scope>], tokenScopes: Set<Scope>, basis: LegalBasis,
+    required: Set<CategoryID>, optional: (Set<Scope>) -> Set<CategoryID>, alternatives: [Set<Scope>], tokenScopes: Set<Scope>,
+    basis: LegalBasis,
     grantedAt: Timestamp?, now: Timestamp
   ) -> Set<CategoryID>? {
-    let offered = required.union(optional)
+    let held = basis == .consent ? tokenScopes.intersection(scopes) : tokenScopes
+    let offered = required.union(optional(held))
     switch basis {
     case .contract, .legalObligation, .vitalInterest, .publicInterest: return offered
     case .legitimateInterest: return hasObjected || word == "objected" || word == "revoked" ? nil : offered
     case .consent:
       guard stands(at: now) else { return nil }
       if let grantedAt, let lastEnd, grantedAt < lastEnd { return nil }
-      guard alternatives.contains(where: { $0.isSubset(of: tokenScopes.intersection(scopes)) }) else { return nil }
+      guard alternatives.contains(where: { $0.isSubset(of: held) }) else { return nil }
       guard required.isSubset(of: categories) else { return nil }
       let given = offered.intersection(categories)
       return given.isEmpty && !offered.isEmpty ? nil : given
@@ -146,7 +150,8 @@ private struct PlainModel {
         operation: operation, scopes: ScopeSet(tokenScopes), basis: basis,
         record: ConsentRow.sum(events).map { ConsentRecord($0, Self.catalogue) }, grantedAt: grantedAt, now: now)
       let expected = model.released(
-        required: Self.names(operation.requiredCategories), optional: Self.names(operation.optionalCategories),
+        required: Self.names(operation.requiredCategories),
+        optional: { Self.names(operation.optionalCategories(openedBy: ScopeSet(Array($0)))) },
         alternatives: operation.scopeAlternatives.map(Set.init), tokenScopes: Set(tokenScopes), basis: basis,
         grantedAt: grantedAt, now: now)
       switch decision {

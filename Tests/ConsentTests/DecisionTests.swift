@@ -147,7 +147,9 @@ enum Fixture {
         Set(Fixture.catalogue.categories.filter { $0.mask & mask != 0 }.map(\.id))
       }
       let required = names(operation.requiredCategories)
-      let shown = required.union(names(operation.optionalCategories)).intersection(agreed)
+      // A field that hangs on a scope wants that scope too (kyc-fill-in).
+      let opened = operation.optionalCategories(openedBy: tokenScopes.intersection(consented))
+      let shown = required.union(names(opened)).intersection(agreed)
       let isAllowed =
         status == "granted" && life > 0 && !shown.isEmpty && required.isSubset(of: agreed)
         && operation.scopeAlternatives.contains { $0.allSatisfy { tokenScopes.contains($0) && consented.contains($0) } }

@@ -3,6 +3,7 @@ import pytest
 
 from operator_server import Operator
 from real_gateway import Gateway
+from simulator import Document, Simulator
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +19,23 @@ def gateway(tmp_path_factory, operator):
     gateway = Gateway(tmp_path_factory.mktemp("codes"), operator).serve()
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    running = Simulator()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def document(simulator):
+    """Reads a document; in the end all that it has must have been called."""
+    read = []
+
+    def open_document(file):
+        read.append(Document(simulator, file))
+        return read[-1]
+    yield open_document
+    for one in read:
+        assert not one.uncalled, one.uncalled

@@ -1,14 +1,20 @@
 """A running `passerelle simulate`, and CAMARA's documents as an independent validator reads them."""
-import copy, os, signal, subprocess
+import copy, datetime, os, signal, subprocess, time, uuid
 
 import requests
 import yaml
 from openapi_schema_validator import OAS30ReadValidator, oas30_format_checker
 
-from harness import BINARY, REPOSITORY, wait_ready
+from harness import ALICE, BINARY, LANDLINE, REPOSITORY, UNKNOWN, wait_ready
 
 SPECIFICATIONS = os.environ.get("PASSERELLE_SPECS", os.path.join(REPOSITORY, "..", "shared", "specs"))
 SUBSCRIBER_HEADER = "x-phone-number"
+OFF, SMS_ONLY, POLYGON, COMING_AND_GOING, BORDER, CHILD, WITHHELD, BARRED, ASYNCHRONOUS, VALIDATED, DENIED = (
+    f"+336399800{n:02}" for n in (6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18))
+TRACKER = "+33639980011"
+PARIS = {"latitude": 48.8566, "longitude": 2.3522}
+SINK = {"sink": "https://client.example/events", "sinkCredential": {
+    "credentialType": "ACCESSTOKEN", "accessToken": "secret", "accessTokenExpiresUtc": "2030-01-01T00:00:00Z", "accessTokenType": "bearer"}}
 
 
 class Simulator:
@@ -118,3 +124,54 @@ def replace(part, old, new):
     if isinstance(part, dict):
         return {k: new if k == "$ref" and v == old else replace(v, old, new) for k, v in part.items()}
     return [replace(v, old, new) for v in part] if isinstance(part, list) else part
+
+
+# What requests are made of.
+
+def device(number, **more):
+    return {"device": {"phoneNumber": number, **more}}
+
+
+def moment(hours=0):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)).isoformat()
+
+
+def square(latitude, longitude, size=0.01):
+    return {"areaType": "POLYGON", "boundary": [
+        {"latitude": latitude + a * size, "longitude": longitude + b * size} for a, b in ((0, 0), (0, 1), (1, 1), (1, 0))]}
+
+
+def circle(radius, **center):
+    return {"areaType": "CIRCLE", "center": center or PARIS, "radius": radius}
+
+
+def transaction(number, amount=9.99, **more):
+    return {"amountTransaction": {"phoneNumber": number, "clientCorrelator": str(uuid.uuid4()), "referenceCode": "ref-1", "paymentAmount": {
+        "chargingInformation": {"amount": amount, "currency": "EUR", "description": "A song"},
+        "chargingMetaData": {"merchantIdentifier": "shop-1"},
+        "paymentDetails": [{"id": "a", "amount": amount, "currency": "EUR", "description": "A song"}]}}} | more
+
+
+def partial(amount, **more):
+    return {"type": "partial", "amountTransaction": {"referenceCode": "r", "refundAmount": {
+        "chargingInformation": {"amount": amount, "currency": "EUR", "description": "Back"} | more}}}
+
+
+def wrong_devices(call, operation, body=None, unknown=(404, "IDENTIFIER_NOT_FOUND"), at=lambda device: device):
+    """What all operations about a device refuse."""
+    body = body or {}
+    call.refused(unknown[1], operation, body | at(device(UNKNOWN)), status=unknown[0])
+    call.refused("SERVICE_NOT_APPLICABLE", operation, body | at(device(LANDLINE)), status=422)
+    call.refused("UNSUPPORTED_IDENTIFIER", operation, body | at({"device": {"networkAccessIdentifier": "me@example.com"}}), status=422)
+    call.refused("MISSING_IDENTIFIER", operation, body | at({}), status=422)
+    call.refused("INVALID_ARGUMENT", operation, body | at({"device": {}}), status=400)
+    call.refused("INVALID_ARGUMENT", operation, body | at({"device": {"phoneNumber": "0639980001"}}), status=400)
+
+
+def until(ask, wanted, seconds=8):
+    """Asks again until the answer is the one that time brings."""
+    end = time.monotonic() + seconds
+    while not wanted(answer := ask()):
+        assert time.monotonic() < end, answer
+        time.sleep(0.1)
+    return answer

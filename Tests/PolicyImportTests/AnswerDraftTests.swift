@@ -111,4 +111,34 @@ import Testing
     #expect(found?["quotaExceeded"]?.line == #"{"code":"TOO_MANY_REQUESTS"}"#)
     #expect(found?["specific"]?.line == #"[{"status":403,"code":"THING.TOO_LATE","message":"Too late."}]"#)
   }
+
+  private static let refunds = ##"""
+    { "type": "object", "required": ["type", "amount"], "discriminator": { "propertyName": "type", "mapping": {
+      "total": "#/components/schemas/Total", "partial": "#/components/schemas/Partial" } },
+      "properties": { "type": { "type": "string" } } }
+    """##
+  private static let shapes = ##"""
+    , "Total": { "type": "object", "required": ["amount"], "properties": { "amount": { "type": "object", "properties": {
+        "shop": { "type": "string" } } } } },
+      "Partial": { "type": "object", "required": ["amount"], "properties": { "amount": { "type": "object", "required": ["sum"],
+        "properties": { "shop": { "type": "string" }, "sum": { "type": "number" } } } } }
+    """##
+
+  /// The answer itself has no shapes in a policy: what either has may leave, and only what both require must be there.
+  @Test func whatOneOfSeveralShapesHasIsNotLost() throws {
+    let answers = #""responses": { \#(Drafting.answer(Self.refunds)) }"#
+    let fields = try Drafting.operation(Drafting.document(answers, schemas: Self.shapes)).at("response", "fields", "amount")
+    #expect(fields?["required"] == .boolean(true))
+    #expect(fields?.at("fields", "shop") != nil && fields?.at("fields", "sum") != nil)
+    #expect(fields?.at("fields", "sum", "required") == nil)
+  }
+
+  @Test func shapesThatDifferBelowTheirNamesAreShapes() throws {
+    let list = #"{ "type": "array", "items": \#(Self.refunds) }"#
+    let answers = #""responses": { \#(Drafting.answer(list)) }"#
+    let items = try Drafting.operation(Drafting.document(answers, schemas: Self.shapes)).at(
+      "response", "items", "shapes", "values")
+    #expect(items?["total"]?.at("fields", "amount", "fields", "sum") == nil)
+    #expect(items?["partial"]?.at("fields", "amount", "fields", "sum", "required") == .boolean(true))
+  }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Testing
 
 @testable import PolicyImport
@@ -96,5 +97,34 @@ import Testing
       try Drafting.draft(Drafting.document(Drafting.body(schema) + #", "responses": { "204": { "description": "-" } }"#))
     }
     #expect("\(error)".contains(reason) && "\(error)".contains("api.json:4:"), "\(error)")
+  }
+
+  /// Ten levels of ten references are ten thousand million schemas (A36).
+  @Test func schemasThatUnfoldWithoutEndAreRefused() throws {
+    let levels = (0..<10).map { level in
+      let properties = (0..<10).map { ##""p\##($0)": { "$ref": "#/components/schemas/L\##(level + 1)" }"## }.joined(
+        separator: ", ")
+      return #""L\#(level)": { "type": "object", "properties": { \#(properties) } }"#
+    }
+    let schemas = ", " + levels.joined(separator: ", ") + #", "L10": { "type": "string" }"#
+    let body = Drafting.body(##"{ "$ref": "#/components/schemas/L0" }"##)
+    let text = Drafting.document(body + #", "responses": { "204": { "description": "-" } }"#, schemas: schemas)
+    let error = try #require(throws: DocumentError.self) { try Drafting.draft(text) }
+    #expect(error.reason.contains("name each other too often") && error.line > 0)
+  }
+
+  @Test(arguments: [(#""text""#, "is no type"), (#"["string", "null"]"#, "lists of types")])
+  func aTypeThatIsNone(_ type: String, _ reason: String) throws {
+    let body = Drafting.body(#"{ "type": "object", "properties": { "a": { "type": \#(type) } } }"#)
+    let error = try #require(throws: DocumentError.self) {
+      try Drafting.draft(Drafting.document(body + #", "responses": { "204": { "description": "-" } }"#))
+    }
+    #expect(error.reason.contains(reason))
+  }
+
+  @Test func boundsThatContradictEachOtherAreLeftOut() throws {
+    let body = Drafting.body(#"{ "type": "object", "properties": { "a": { "type": "integer", "minimum": 3, "maximum": 2 } } }"#)
+    let text = Drafting.document(body + #", "responses": { "204": { "description": "-" } }"#)
+    #expect(try Drafting.operation(text).at("request", "schema", "properties", "a")?.line == #"{"type":"integer"}"#)
   }
 }

@@ -66,10 +66,28 @@ import Testing
   /// A backend must not be asked about one who was never asked for consent.
   @Test(arguments: ["query", "header"]) func aSubscriberOutsideTheBodyIsLeftOut(_ place: String) throws {
     let parameters =
-      #""parameters": [ { "name": "phoneNumber", "in": "\#(place)", "schema": { "type": "string" } }, "#
+      #""parameters": [ { "name": "msisdn", "in": "\#(place)", "schema": { "type": "string" } }, "#
       + #"{ "name": "page", "in": "\#(place)", "schema": { "type": "integer", "minimum": 1 } } ]"#
     let text = Drafting.document(parameters + #", "responses": { "204": { "description": "-" } }"#, method: "get")
     let rules = try Drafting.operation(text)[place == "query" ? "query" : "headers"]
     #expect(rules?.line == #"{"page":{"type":"integer","minimum":1}}"#)
+  }
+
+  @Test func aNumberInTheQuery() throws {
+    let answers = #""responses": { "204": { "description": "-" } }"#
+    let parameter = #"{ "name": "phoneNumber", "in": "query", "schema": { "type": "string" } }"#
+    let operation = try Drafting.operation(Drafting.document("\"parameters\": [\(parameter)], \(answers)", method: "get"))
+    #expect(operation["subject"]?.line == #"{"rule":"tokenOrBody","query":"phoneNumber"}"#)
+    #expect(operation["query"]?["phoneNumber"] != nil)
+  }
+
+  /// `GET /sessions/{sessionId}` has its 404 for the session.
+  @Test func aMissingResourceIsNoUnknownSubscriber() throws {
+    let schema = #"{ "type": "object", "properties": { "phoneNumber": { "type": "string" } } }"#
+    let error = Drafting.error(404, "NOT_FOUND")
+    let naming = Drafting.document(Drafting.body(schema) + #", "responses": { "204": { "description": "-" }, \#(error) }"#)
+    #expect(try Drafting.draft(naming)["errors"]?["unknownSubscriber"]?["code"] == .string("NOT_FOUND"))
+    let other = Drafting.document(#""responses": { "204": { "description": "-" }, \#(error) }"#, method: "get")
+    #expect(try Drafting.draft(other)["errors"]?["unknownSubscriber"] == nil)
   }
 }

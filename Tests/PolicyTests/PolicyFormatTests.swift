@@ -92,7 +92,7 @@ import Testing
     let conditions = try #require(fill.conditions)
     func released(_ scopes: String, _ allowed: FieldMask) -> FieldMask {
       conditions.categories(
-        conditions.fields(allowed: allowed, scopes: ScopeSet(parsing: scopes)!, isNamed: false), allowed: allowed)
+        conditions.fields(allowed: allowed, scopes: ScopeSet(parsing: scopes)!), allowed: allowed)
     }
     let (place, name): (FieldMask, FieldMask) = (1, 2)
     #expect(fill.requiredCategories == 0)

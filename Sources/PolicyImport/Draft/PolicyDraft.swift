@@ -62,7 +62,7 @@ struct PolicyDraft {
       "legs": legs == [2, 3] ? nil : .list(legs.sorted().map { PolicyTree.number(String($0)) }),
       "authenticatedBy": ErrorsDraft.wantsNetworkAuthentication(operation) ? .list(ErrorsDraft.authenticationMethods) : nil,
       "personalData": isPersonal ? nil : .boolean(false), "subject": subject.tree,
-      "parameters": parameters(operation, "path"), "query": parameters(operation, "query"),
+      "parameters": parameters(operation, "path"), "query": parameters(operation, "query", naming: subject.query),
       "headers": parameters(operation, "header"), "request": request(operation, schemas), "resource": resources.tree(operation),
       "response": response, "repeatable": Self.reads(operation) ? .boolean(true) : nil,
     ])
@@ -123,11 +123,12 @@ struct PolicyDraft {
 
   // MARK: Parameters
 
-  private func parameters(_ operation: OperationFacts, _ place: String) -> PolicyTree? {
+  /// - Parameter naming: the parameter that names the subscriber.
+  private func parameters(_ operation: OperationFacts, _ place: String, naming: String? = nil) -> PolicyTree? {
     var entries: [PolicyTree.Entry] = []
     for parameter in operation.parameters where parameter.place == place {
       if place == "header", !PolicySyntax.isPassable(header: parameter.name) { continue }
-      if let reason = leftOut(parameter, operation, entries.count) {
+      if parameter.name != naming, let reason = leftOut(parameter, operation, entries.count) {
         notes.add(parameter.schema.node, "\(SourceLibrary.plain(parameter.name)) is left out: \(reason)")
         continue
       }

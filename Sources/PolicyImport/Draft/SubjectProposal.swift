@@ -5,6 +5,8 @@ struct SubjectProposal: Equatable {
   var at: [String]?
   /// `device` or `phoneNumber`.
   var kind = "phoneNumber"
+  /// The query parameter that names the subscriber; nil when none does.
+  var query: String?
   var mustMatchToken = false
   var isOptional = false
   var header: String?
@@ -16,7 +18,8 @@ struct SubjectProposal: Equatable {
     let isInBody = at != nil
     return .members([
       "rule": .string(rule), "at": isInBody && !at!.isEmpty ? .string(at!.joined(separator: ".")) : nil,
-      "kind": isInBody ? .string(kind) : nil, "mustMatchToken": mustMatchToken ? .boolean(true) : nil,
+      "kind": isInBody ? .string(kind) : nil, "query": query.map { .string($0) },
+      "mustMatchToken": mustMatchToken ? .boolean(true) : nil,
       "optional": isOptional ? .boolean(true) : nil, "header": header.map { .string($0) },
     ])
   }
@@ -31,6 +34,10 @@ extension SubjectProposal {
   ///   - namesResource: the call reads or ends something that another call made about a subscriber.
   init(_ operation: OperationFacts, legs: Set<Int>, namesResource: Bool, listsResources: Bool) {
     guard let body = operation.body, let place = Self.place(in: body) else {
+      if legs != [3], let parameter = operation.parameters.first(where: Self.isNumber) {
+        self.init(rule: parameter.isRequired ? "alwaysInBody" : "tokenOrBody", query: parameter.name)
+        return
+      }
       self =
         namesResource || listsResources || legs == [3]
         ? SubjectProposal(rule: "token", isOptional: listsResources && legs != [3]) : .none
@@ -53,6 +60,12 @@ extension SubjectProposal {
 
   private static let deviceNames: Set<String> = ["phoneNumber", "networkAccessIdentifier", "ipv4Address", "ipv6Address"]
   private static let depthMaximum = 4
+
+  /// A number in the query; whatever else names a subscriber outside the body cannot be looked for.
+  private static func isNumber(_ parameter: OperationFacts.Parameter) -> Bool {
+    parameter.place == "query" && parameter.schema.type == "string" && parameter.name.lowercased().contains("phonenumber")
+      && place(in: parameter)
+  }
 
   /// The nearest device or phone number in a body; a device before a number.
   static func place(in body: FlatSchema) -> (path: [String], kind: String, isRequired: Bool)? {

@@ -23,7 +23,7 @@ public struct Fault: Sendable, Equatable {
     case truncate
   }
 
-  /// How many calls one can tell in a text.
+  /// In force at once.
   static let faultsMaximum = 100
   static let kinds = ["delay", "error", "broken-json", "hang", "reset", "truncate"]
 

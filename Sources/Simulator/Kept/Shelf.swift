@@ -62,10 +62,10 @@ final class Shelf<Kind: Resource>: Sendable {
 
   /// - Parameter conflict: what the new one must get on with; it is told of all that are there, and throws when it does not.
   func add(
-    _ resource: Kind, at now: Timestamp, unless conflict: ([Kind]) throws(BackendError) -> Void = { _ throws(BackendError) in }
+    _ resource: Kind, at now: Timestamp, unless conflict: (([Kind]) throws(BackendError) -> Void)? = nil
   ) throws(BackendError) {
     try contents.withLock { contents throws(BackendError) in
-      try conflict(contents.all(at: now))
+      if let conflict { try conflict(contents.all(at: now)) }
       contents.insert(resource, maximum: maximum)
     }
   }

@@ -225,6 +225,7 @@ extension Configuration.Limits {
     consentsRemembered = try reader.optionalInteger("consentsRemembered", in: 2...10_000_000) ?? consentsRemembered
     unauthenticatedPerMinute =
       try reader.optionalInteger("unauthenticatedPerMinute", in: 0...10_000_000) ?? unauthenticatedPerMinute
+    resourcesPerClient = try reader.optionalInteger("resourcesPerClient", in: 1...100_000_000) ?? resourcesPerClient
     try reader.finish()
   }
 }

@@ -148,5 +148,7 @@ struct Configuration: Sendable {
     /// Refusals of calls without a good token that one source address (IPv6: a network of 64 bits) may have in the ledger a
     /// minute; beyond it they are counted together. 0: no limit.
     var unauthenticatedPerMinute = 600
+    /// Sessions, payments, subscriptions and their like that one client may have at a time.
+    var resourcesPerClient = 1_000_000
   }
 }

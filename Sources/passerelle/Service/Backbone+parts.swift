@@ -101,6 +101,7 @@ extension Configuration {
     settings.consentsRemembered = limits.consentsRemembered
     settings.dpop = dpop
     settings.unauthenticatedPerMinute = limits.unauthenticatedPerMinute
+    settings.resourcesPerClientMaximum = limits.resourcesPerClient
     return settings
   }
 

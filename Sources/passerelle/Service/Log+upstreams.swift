@@ -11,6 +11,7 @@ extension Log {
     case .unresolved: warning("upstream.unresolved", notice.text)
     case .invalid: warning("upstream.answer_schema", notice.text)
     case .untrusted: warning("upstream.untrusted", notice.text)
+    case .invalid: warning("upstream.answer_invalid", notice.text)
     }
   }
 }
