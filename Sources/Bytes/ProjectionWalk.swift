@@ -55,7 +55,11 @@ struct ProjectionWalk: ~Escapable {
     var (isFirst, start) = (true, node + 1)
     for index in step.first..<step.first + step.count {
       let field = fields[index]
-      guard field.step.isVisible(allowed), field.step.kind == .leaf || canStand(field.step) else {
+      let leaves =
+        field.step.kind == .leaf
+        ? field.step.isVisible(allowed)
+        : field.required ? canLeave(field.step) : field.step.isVisible(allowed) && canStand(field.step)
+      guard leaves else {
         // Whether it is there or not: the subscriber's choice comes first.
         guard field.required else { continue }
         guard field.nullWhenWithheld else { fault = .withheldRequired(names.slice(field.name).string()); return }
@@ -128,6 +132,11 @@ struct ProjectionWalk: ~Escapable {
     nodes[node].detail > 0 && output[output.count - 2] == 0x7B
   }
 
+  /// What is required is there although nothing of it was agreed to, where an empty object is what the API has too.
+  private func canLeave(_ step: ProjectionPlan.Step) -> Bool {
+    step.kind == .object ? canStand(step) : step.isVisible(allowed) && canStand(step)
+  }
+
   /// False for an object that the API would not have without a field that was not agreed to; it is left out as a whole.
   private func canStand(_ step: ProjectionPlan.Step) -> Bool {
     switch step.kind {
@@ -140,7 +149,7 @@ struct ProjectionWalk: ~Escapable {
     case .object:
       for index in step.first..<step.first + step.count
       where fields[index].required && !fields[index].nullWhenWithheld {
-        guard fields[index].step.isVisible(allowed), canStand(fields[index].step) else { return false }
+        guard canLeave(fields[index].step) else { return false }
       }
       return true
     }

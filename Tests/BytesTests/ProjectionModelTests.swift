@@ -26,11 +26,17 @@ import Testing
     case .always, .release, .whole, .echo: true
     case .object(let fields):
       fields.allSatisfy {
-        !$0.required || $0.nullWhenWithheld || isVisible($0.rule, allowed) && canStand($0.rule, allowed)
+        !$0.required || $0.nullWhenWithheld || mayLeave($0, allowed)
       }
     case .array(let element), .map(let element): canStand(element, allowed)
     case .shapes(_, let cases): cases.allSatisfy { canStand($0.rule, allowed) }
     }
+  }
+
+  /// A required object may be empty, where nothing in it is required.
+  private static func mayLeave(_ field: Projection.Field, _ allowed: FieldMask) -> Bool {
+    let isObject = if case .object = field.rule { true } else { false }
+    return (isVisible(field.rule, allowed) || field.required && isObject) && canStand(field.rule, allowed)
   }
 
   private static let echo = "+33612345678"
@@ -65,7 +71,7 @@ import Testing
       guard let object = value as? [String: Any] else { throw Refusal.shape }
       var kept: [String: Any] = [:]
       for field in fields {
-        let visible = isVisible(field.rule, allowed) && canStand(field.rule, allowed)
+        let visible = mayLeave(field, allowed)
         if field.required && !visible && field.nullWhenWithheld { kept[field.name] = NSNull(); continue }
         if field.required && !visible { throw Refusal.withheld }
         guard let member = object[field.name], !isEchoRule(field.rule) || isEcho(member) || field.nullable && member is NSNull

@@ -11,7 +11,6 @@ extension Log {
     case .unresolved: warning("upstream.unresolved", notice.text)
     case .invalid: warning("upstream.answer_schema", notice.text)
     case .untrusted: warning("upstream.untrusted", notice.text)
-    case .invalid: warning("upstream.answer_invalid", notice.text)
     }
   }
 }
