@@ -298,7 +298,7 @@ def test_an_address_is_not_opened_in_a_frame_or_ahead_of_a_click(demo, ask, numb
 
 def test_a_client_asks_about_what_it_is_registered_for(demo, ask, number):
     code = "CONSENT_INFO.NOT_ALLOWED_SCOPES_PURPOSE"
-    for arguments in ({"scopes": ["sim-swap:check"]}, {"scopes": [TYPE, "no such scope"]}, {"scopes": ["openid"]},
+    for arguments in ({"scopes": ["sim-swap:no-such-scope"]}, {"scopes": [TYPE, "no such scope"]}, {"scopes": ["openid"]},
                       {"scopes": [PURPOSE]}, {"purpose": "dpv:NoSuchPurpose"}):
         refused(ask(number, **arguments), 403, code)
     refused(ask(number, purpose=SERVICE, client="demo-limit"), 403, code)
