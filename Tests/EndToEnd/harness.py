@@ -8,6 +8,8 @@ from joserfc.jwk import ECKey
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.abspath(os.path.join(HERE, "..", ".."))
+# CAMARA's OpenAPI documents; a user's machine may not have them.
+SPECIFICATIONS = os.environ.get("PASSERELLE_SPECS", os.path.join(REPOSITORY, "..", "shared", "specs"))
 BINARY = os.environ.get("PASSERELLE_BINARY", os.path.join(REPOSITORY, ".build", "release", "passerelle"))
 PURPOSE = "dpv:FraudPreventionAndDetection"
 IDENTIFIER, TYPE = "device-identifier:retrieve-identifier", "device-identifier:retrieve-type"

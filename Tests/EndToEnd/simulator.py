@@ -5,9 +5,8 @@ import requests
 import yaml
 from openapi_schema_validator import OAS30ReadValidator, oas30_format_checker
 
-from harness import ALICE, BINARY, LANDLINE, REPOSITORY, UNKNOWN, wait_ready
+from harness import ALICE, BINARY, LANDLINE, SPECIFICATIONS, UNKNOWN, wait_ready
 
-SPECIFICATIONS = os.environ.get("PASSERELLE_SPECS", os.path.join(REPOSITORY, "..", "shared", "specs"))
 SUBSCRIBER_HEADER = "x-phone-number"
 OFF, SMS_ONLY, POLYGON, COMING_AND_GOING, BORDER, CHILD, WITHHELD, BARRED, ASYNCHRONOUS, VALIDATED, DENIED = (
     f"+336399800{n:02}" for n in (6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18))

@@ -8,13 +8,11 @@ from urllib.parse import parse_qs, urljoin, urlparse
 import pytest
 import requests
 
-from harness import BOB, IDENTIFIER, PPID, PURPOSE, TYPE, V03, Visit, refused
+from harness import BOB, IDENTIFIER, PPID, PURPOSE, SPECIFICATIONS, TYPE, V03, Visit, refused
 
 RETRIEVE = "/consent-info/v0.2/retrieve"
 SCOPE = "consent-info:retrieve"
 SERVICE = "dpv:ServiceProvision"
-SPECIFICATIONS = os.environ.get(
-    "PASSERELLE_SPECS", os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "specs"))
 SPECIFICATION = os.path.join(SPECIFICATIONS, "consent-info.yaml")
 NUMBERS = (f"+336399810{i:02}" for i in range(10, 99))
 

@@ -6,10 +6,9 @@ import shutil
 
 import pytest
 
-from harness import REPOSITORY
+from harness import REPOSITORY, SPECIFICATIONS
 from test_commands import failed, run
 
-SPECIFICATIONS = os.environ.get("PASSERELLE_SPECIFICATIONS", os.path.join(REPOSITORY, "..", "shared", "specs"))
 SHIPPED = os.path.join(REPOSITORY, "policies")
 # Templates: no API of anybody's.
 TEMPLATES = ("CAMARA_", "info-description", "sample-")
@@ -146,7 +145,7 @@ def reads_yaml(tmp_path):
 def test_every_published_document_is_imported_without_a_hand_edit(tmp_path):
     names = specifications()
     if not names:
-        pytest.skip(f"no OpenAPI documents in {SPECIFICATIONS} (PASSERELLE_SPECIFICATIONS)")
+        pytest.skip(f"no OpenAPI documents in {SPECIFICATIONS} (PASSERELLE_SPECS)")
     if not reads_yaml(tmp_path):
         pytest.skip("this program was built without YAML")
     folder = tmp_path / "p"

@@ -4,8 +4,7 @@ import os, re, shutil, subprocess, sys
 
 import pytest
 
-from harness import ALICE, PURPOSE
-from simulator import SPECIFICATIONS
+from harness import ALICE, PURPOSE, SPECIFICATIONS
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 pytestmark = pytest.mark.skipif(not os.path.isdir(SPECIFICATIONS), reason="CAMARA's documents are not on this machine")

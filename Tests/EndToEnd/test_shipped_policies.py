@@ -35,7 +35,7 @@ POLICIES = shipped()
 def drafts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drafts")
     if not specifications():
-        pytest.skip(f"no OpenAPI documents in {SPECIFICATIONS} (PASSERELLE_SPECIFICATIONS)")
+        pytest.skip(f"no OpenAPI documents in {SPECIFICATIONS} (PASSERELLE_SPECS)")
     if not reads_yaml(folder):
         pytest.skip("this program was built without YAML")
     drafts = {}

@@ -5,9 +5,8 @@ import jsonschema
 import pytest
 import yaml
 
-from harness import ALICE, IDENTIFIER, MATCH, PPID, REPOSITORY, TYPE, V01, V03, V04
+from harness import ALICE, IDENTIFIER, MATCH, PPID, SPECIFICATIONS, TYPE, V01, V03, V04
 
-SPECIFICATIONS = os.environ.get("PASSERELLE_SPECS", os.path.join(REPOSITORY, "..", "shared", "specs"))
 FILES = {V01: "device-identifier-0.1.0.yaml", V03: "device-identifier-0.3.0.yaml", V04: "device-identifier.yaml"}
 
 pytestmark = pytest.mark.skipif(not os.path.isdir(SPECIFICATIONS),

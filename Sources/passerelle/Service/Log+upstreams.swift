@@ -9,7 +9,7 @@ extension Log {
     case .back: info("upstream.back", notice.text)
     case .moved: info("upstream.moved", notice.text)
     case .unresolved: warning("upstream.unresolved", notice.text)
-    case .invalid: warning("upstream.answer_schema", notice.text)
+    case .invalid: warning("upstream.answer_invalid", notice.text)
     case .untrusted: warning("upstream.untrusted", notice.text)
     }
   }
