@@ -41,7 +41,8 @@ def test_an_operation_says_what_it_releases_and_what_it_costs(published):
 
 def test_each_command_works_when_it_is_copied(demo, published):
     """With the token of a subscriber who agreed to it. What wants something else first (a resource, a recognition by the network) says so."""
-    first = {"number-verification": 403}
+    # The times of an example stay what they are; a forecast of the past is refused.
+    first = {"number-verification": 403, "population-density-data": 400}
     answers = {}
     for api in published["apis"]:
         for operation in api["operations"]:
@@ -56,7 +57,7 @@ def test_each_command_works_when_it_is_copied(demo, published):
             done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20, env={"TOKEN": token, "PATH": "/usr/bin:/bin"})
             answers[name] = int(done.stdout)
             # Capitals stand for the id of something that the application made before.
-            names = re.search(r"/[A-Z][A-Z_]+[/'?]", operation["curl"])
+            names = re.search(r"/[A-Z_]+_ID[/'?]", operation["curl"])
             expected = {400, 404} if names else {first[api["api"]]} if api["api"] in first else {200, 201, 202, 204, 404}
             assert answers[name] in expected, (name, done.stdout, operation["curl"])
     assert sum(status < 300 for status in answers.values()) > 40, answers
