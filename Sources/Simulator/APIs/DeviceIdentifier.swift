@@ -50,10 +50,10 @@ enum DeviceIdentifier {
     guard version == .release010 else { return try call.device(in: body) }
     let errors = Call.SubjectErrors(unknown: BackendError(404, "NOT_FOUND", "No device found for the specified parameters"))
     if let number = try body.optionalString("phoneNumber") {
-      return try call.serve(call.data.subscriber(number.hasPrefix("+") ? number : "+" + number), errors)
+      return try call.served(call.data.subscriber(number.hasPrefix("+") ? number : "+" + number), errors)
     }
     if let address = try body.optionalObject("ipv4Address") {
-      return try call.serve(call.data.subscriber(ipv4: try address.string("publicAddress")), errors)
+      return try call.served(call.data.subscriber(ipv4: try address.string("publicAddress")), errors)
     }
     throw errors.unknown
   }

@@ -93,7 +93,8 @@ final class Call {
     return try served(data.subscriber(number), errors)
   }
 
-  private func served(_ found: SimulatedSubscriber?, _ errors: SubjectErrors) throws(BackendError) -> SimulatedSubscriber {
+  /// Whom the call is about, however its API found them; throws what the subscriber's data say of them.
+  func served(_ found: SimulatedSubscriber?, _ errors: SubjectErrors) throws(BackendError) -> SimulatedSubscriber {
     guard let found, found.behaviour != .unknown else { throw errors.unknown }
     subject = found
     switch found.behaviour {
@@ -101,11 +102,6 @@ final class Call {
     case .failing: throw .failing
     default: return found
     }
-  }
-
-  /// For an API that finds its subject in its own way (device-identifier 0.1.0).
-  func serve(_ found: SimulatedSubscriber?, _ errors: SubjectErrors) throws(BackendError) -> SimulatedSubscriber {
-    try served(found, errors)
   }
 
   private static func number(_ body: RequestBody) throws(BackendError) -> MSISDN {
