@@ -25,6 +25,7 @@ public final class Site: Sendable {
   let catalogue: Catalogue
   let settings: PageSettings
   let messages: ErrorPages
+  let published = PublishedDocument()
   /// The demo's simulated phones; nil outside it.
   let phone: SimulatedPhone?
 

@@ -1,5 +1,6 @@
 import Authorization
 import Policy
+import Synchronization
 import Wire
 
 /// What is published: `/apis` and a page for each API, for people in their language and for programs as JSON, by what the request
@@ -19,7 +20,8 @@ struct Publication {
     guard request.method == "GET" else { return PageAnswer.methodNotAllowed("GET") }
     let wantsPage = Self.prefersPage(request.fields("accept").joined(separator: ","))
     if request.path == Self.path {
-      return published(wantsPage ? PublicationPages(self, request).list() : json(PublicationDocument(self).all()))
+      return published(
+        wantsPage ? PublicationPages(self, request).list() : json(site.published.bytes { PublicationDocument(self).all() }))
     }
     guard let api = site.catalogue.apis.first(where: { Self.path(of: $0) == request.path }) else {
       return published(wantsPage ? PublicationPages(self, request).unknown() : json(PublicationDocument.unknown, status: 404))
@@ -55,6 +57,18 @@ struct Publication {
       }
     }
     return page > 0 && page >= document
+  }
+}
+
+/// The document of all APIs, written when somebody first asks for it: it stays the same as long as its policies do. Any thread.
+final class PublishedDocument: Sendable {
+  private let written = Mutex<[UInt8]?>(nil)
+
+  func bytes(_ write: () -> [UInt8]) -> [UInt8] {
+    if let bytes = written.withLock({ $0 }) { return bytes }
+    let bytes = write()
+    written.withLock { $0 = bytes }
+    return bytes
   }
 }
 
