@@ -60,7 +60,9 @@ public enum ProcessMetrics {
     guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
     let words = stat[stat.index(after: end)...].split(separator: " ")
     guard words.count > 19, let ticks = Double(words[19]) else { return nil }
-    return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    let start = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    // A tick is a hundredth; further digits would say nothing.
+    return (start * 100).rounded() / 100
   }()
 
   private static func seconds(_ clock: clockid_t) -> Double {
