@@ -2,7 +2,8 @@
 public struct JSONName: Sendable, Equatable {
   public let text: String
   public let bytes: [UInt8]
-  let fingerprint: UInt32
+  /// As `JSONTape.fingerprint(ofKey:)` gives it.
+  public let fingerprint: UInt32
 
   public init(_ text: String) {
     self.text = text
@@ -19,6 +20,10 @@ public struct JSONName: Sendable, Equatable {
 }
 
 extension JSONTape {
+  /// Of the name that a key of an object has: names that differ in it are different.
+  @inline(__always)
+  public func fingerprint(ofKey key: Int) -> UInt32 { node(key).detail }
+
   /// True when a key of an object, not a value, has this name.
   @inline(__always)
   public func isKey(_ key: Int, _ name: JSONName, in bytes: Span<UInt8>) -> Bool {

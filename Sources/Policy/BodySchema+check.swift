@@ -170,14 +170,14 @@ struct SchemaCheck {
     var key = node + 1
     for _ in 0..<tape.childCount(node) {
       defer { key = tape.next(key + 1) }
-      if let property = schema.property(key, tape, bytes) {
-        guard value(key + 1, property.node, bytes) else {
-          path.append(.name(property.name.text))
+      if let index = schema.propertyIndex(key, tape, bytes) {
+        guard value(key + 1, schema.rules.properties[index].node, bytes) else {
+          path.append(.name(schema.rules.properties[index].name.text))
           return false
         }
         continue
       }
-      if branches.contains(where: { $0.property(key, tape, bytes) != nil }) { continue }
+      if branches.contains(where: { $0.propertyIndex(key, tape, bytes) != nil }) { continue }
       guard additional(key, schema, branches, bytes) else { return false }
     }
     return true

@@ -100,9 +100,12 @@ public struct BodySchema: Sendable {
     let rules: Rules
     /// More rules than these may hold, depending on the value.
     let hasBranches: Bool
+    /// Of the properties, in their order: most are passed by without a look at more.
+    private let fingerprints: [UInt32]
 
     init(_ rules: Rules) {
       self.rules = rules
+      fingerprints = rules.properties.map(\.name.fingerprint)
       hasBranches = !rules.anyOf.isEmpty || !rules.oneOf.isEmpty || rules.cases != nil
     }
 
@@ -114,10 +117,18 @@ public struct BodySchema: Sendable {
         || (rules.cases?.nodes.contains { $0.node.describesObject } ?? false)
     }
 
+    /// The index of the property that a key names.
+    func propertyIndex(_ key: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Int? {
+      let fingerprint = tape.fingerprint(ofKey: key)
+      for index in fingerprints.indices where fingerprints[index] == fingerprint {
+        if tape.isKey(key, rules.properties[index].name, in: bytes) { return index }
+      }
+      return nil
+    }
+
     /// The property that a key names.
     func property(_ key: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Property? {
-      for property in rules.properties where tape.isKey(key, property.name, in: bytes) { return property }
-      return nil
+      propertyIndex(key, tape, bytes).map { rules.properties[$0] }
     }
   }
 
