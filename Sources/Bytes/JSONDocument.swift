@@ -15,6 +15,11 @@ public struct DocumentError: Error, CustomStringConvertible, Equatable {
     self.reason = reason
   }
 
+  /// Of a text that a document holds, what may be shown to a person: nothing that a terminal would obey, and not all of a long one.
+  public static func printable(_ text: String, maximum: Int) -> String {
+    String(text.unicodeScalars.prefix(maximum).map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : Character($0) })
+  }
+
   public var description: String { file.isEmpty ? "\(line):\(column): \(reason)" : "\(file):\(line):\(column): \(reason)" }
 }
 

@@ -91,10 +91,9 @@ public struct ObjectReader: Sendable {
   public func unknownKeys() -> [DocumentError] {
     object.keys.filter { !known.contains($0.name) }.map { member in
       let nearest = NearestName.to(member.name, among: known)
-      // A name may hold anything: what a terminal would obey is not repeated.
-      let name = String(
-        member.name.unicodeScalars.prefix(64).map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : Character($0) })
-      return member.error("unknown key \"\(name)\"" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
+      return member.error(
+        "unknown key \"\(DocumentError.printable(member.name, maximum: 64))\""
+          + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
     }
   }
 
@@ -118,31 +117,5 @@ public struct ObjectReader: Sendable {
       strings.append(string)
     }
     return strings
-  }
-}
-
-/// The known name that is most like a mistyped one.
-public enum NearestName {
-  /// Nil when none is near: more than a third of the letters would have to change (two are always allowed).
-  public static func to(_ word: String, among names: [String]) -> String? {
-    guard word.utf8.count <= 64 else { return nil }
-    return names.map { ($0, distance(Array(word.lowercased().utf8), Array($0.lowercased().utf8))) }
-      .filter { $0.1 <= max(2, word.utf8.count / 3) }
-      .min { $0.1 < $1.1 }?.0
-  }
-
-  /// Levenshtein's distance, in bytes.
-  private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-    var row = Array(0...b.count)
-    for i in a.indices {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in b.indices {
-        let cost = min(row[j + 1] + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-        diagonal = row[j + 1]
-        row[j + 1] = cost
-      }
-    }
-    return row[b.count]
   }
 }

@@ -78,7 +78,7 @@ struct ProjectionWalk: ~Escapable {
       if !isFirst { output.append(0x2C) }
       member(key, field, &output)
       guard fault == nil else { return }
-      if field.step.kind == .object, !field.required, isEmptied(key + 1, output) {
+      if field.step.kind == .object || field.step.kind == .shapes, !field.required, isEmptied(key + 1, output) {
         output.removeLast(output.count - end)
       } else {
         isFirst = false

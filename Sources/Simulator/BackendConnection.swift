@@ -12,9 +12,15 @@ struct BackendConnection: @unchecked Sendable {
   /// The answer as it goes out; whatever it is after the connection is gone, nobody gets.
   func spoil(_ response: HTTPResponse, _ behaviour: SimulatedSubscriber.Behaviour, _ fault: Fault.Kind?) async -> HTTPResponse {
     switch fault {
-    case .hang: await hang()
-    case .reset: exchange.reset()
-    case .truncate: exchange.sever(after: response)
+    case .hang:
+      await hang()
+      return response
+    case .reset:
+      exchange.reset()
+      return response
+    case .truncate:
+      exchange.sever(after: response)
+      return response
     case .brokenJSON: return Self.broken(response)
     case .delay, .error, nil: break
     }

@@ -84,25 +84,10 @@ enum Similarity {
     guard a != b else { return 100 }
     let longest = max(a.count, b.count)
     guard longest > 0 else { return 100 }
-    return min(99, 100 * (longest - distance(a, b)) / longest)
+    return min(99, 100 * (longest - NearestName.distance(a, b)) / longest)
   }
 
   private static func normal(_ text: String) -> [Character] {
     text.lowercased().prefix(256).filter { $0.isLetter || $0.isNumber }
-  }
-
-  /// Levenshtein's.
-  private static func distance(_ a: [Character], _ b: [Character]) -> Int {
-    var row = Array(0...b.count)
-    for i in a.indices {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in b.indices {
-        let cost = min(row[j + 1] + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-        diagonal = row[j + 1]
-        row[j + 1] = cost
-      }
-    }
-    return row[b.count]
   }
 }

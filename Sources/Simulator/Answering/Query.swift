@@ -1,3 +1,5 @@
+import Bytes
+
 /// The parameters of a query, percent-encoding undone. A parameter may be there several times, or once with commas.
 struct Query {
   private var values: [String: [String]] = [:]
@@ -36,8 +38,10 @@ struct Query {
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
       guard byte == 0x25 else { bytes.append(byte == 0x2B ? 0x20 : byte); continue }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
-      bytes.append(value)
+      guard rest.count >= 2, let high = Hex.value(rest[rest.startIndex]), let low = Hex.value(rest[rest.startIndex + 1]) else {
+        return nil
+      }
+      bytes.append(high << 4 | low)
       rest.removeFirst(2)
     }
     return String(validating: bytes, as: UTF8.self)
