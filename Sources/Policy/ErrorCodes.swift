@@ -68,15 +68,20 @@ public struct ErrorCodes: Sendable {
   var names: [String] { Self.table.map(\.name) + specific.map(\.code) }
 
   /// Reads a policy's `errors`: overrides by name of kind, and `specific`, a list of the API's own.
-  init(_ value: JSONValue?) throws(DocumentError) {
-    self = .common
+  ///
+  /// - Parameter general: what holds where `value` does not speak: CAMARA's common ones, or for an operation those of its API.
+  init(_ value: JSONValue?, over general: ErrorCodes = .common) throws(DocumentError) {
+    self = general
     guard let value else { return }
     var reader = try ObjectReader(value)
+    var own: [ErrorKind] = []
     for (name, kind, _) in Self.table {
       guard let override = reader.value(name) else { continue }
       answers[kind] = try Self.answer(override, fallback: answers[kind])
-      overridden.append(kind)
+      own.append(kind)
     }
+    // An operation's before those of its API.
+    overridden = own + overridden
     for element in try reader.optionalArray("specific") ?? [] { specific.append(try Self.answer(element, fallback: nil)) }
     try reader.finish()
   }

@@ -81,7 +81,8 @@ struct PolicyReader {
       limits: try Self.limits(reader.optionalObject("limits")), price: try Self.price(reader.value("price")),
       timeoutMilliseconds: try reader.optionalInteger("timeoutMilliseconds", in: 1...600_000) ?? 10_000,
       isRepeatable: try reader.boolean("repeatable", default: false),
-      isServedHere: try Self.isServedHere(reader.value("servedBy")), errors: frame.errors,
+      isServedHere: try Self.isServedHere(reader.value("servedBy")),
+      errors: try ErrorCodes(reader.value("errors"), over: frame.errors),
       example: try reader.value("example").map { value throws(DocumentError) in
         try OperationExample(
           value, path: parameters, query: query, headers: headers, body: schema, isBodyRequired: bodyRequired)

@@ -10,7 +10,7 @@ pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 pytestmark = pytest.mark.skipif(not os.path.isdir(SPECIFICATIONS), reason="CAMARA's documents are not on this machine")
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection"
-APIS = ["sim-swap", "device-roaming-status", "location-retrieval", "kyc-match", "population-density-data", "qos-provisioning"]
+APIS = ["sim-swap", "device-roaming-status", "location-retrieval", "kyc-match", "population-density-data", "qos-provisioning", "carrier-billing"]
 
 
 @pytest.mark.parametrize("name", APIS)

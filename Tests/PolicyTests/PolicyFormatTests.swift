@@ -24,6 +24,7 @@ import Testing
             "202": {} }} },
         "read": { "method": "GET", "path": "/sessions/{sessionId}", "title": {"en": "Read"}, "scopes": ["t:read"], "personalData": false,
           "subject": {"rule": "token", "header": "x-number"}, "parameters": {"sessionId": {"format": "uuid"}},
+          "errors": {"notFound": {"code": "TEST.NO_SESSION"}, "specific": [ {"status": 409, "code": "TEST.ENDED", "message": "m"} ]},
           "resource": [{"name": "sessions", "parameter": "sessionId"}],
           "query": {"page": {"type": "integer", "minimum": 1}, "date.gte": {"format": "date-time"}, "state": {"enum": ["on", "off"], "repeated": true}},
           "response": {"fields": {"id": {"release": "always"}}} },
@@ -65,6 +66,13 @@ import Testing
     let read = try Self.operation("read")
     #expect(read.subject == .token && read.subjectField.map { String(decoding: $0, as: UTF8.self) } == "x-number: ")
     #expect(read.conditions == nil)
+    // What it spells otherwise is its own; for the rest its API's holds.
+    #expect(read.errors.answer(.notFound).code == "TEST.NO_SESSION" && create.errors.answer(.notFound).code == "NOT_FOUND")
+    #expect(read.errors.answer(.wrongAuthentication).code == "TEST.NOT_BY_NETWORK")
+    #expect(read.errors.kind(status: 410, code: "GONE.FOR_GOOD") == .specific(0))
+    #expect(
+      read.errors.kind(status: 409, code: "TEST.ENDED") == .specific(2)
+        && create.errors.kind(status: 409, code: "TEST.ENDED") == nil)
   }
 
   @Test(arguments: [

@@ -53,7 +53,10 @@ struct ErrorsDraft {
       tree["unknownSubscriber"] = .members(["status": .number("404"), "code": .string("NOT_FOUND")])
     }
     if has(400, "INVALID_ARGUMENT"), !has(400, "OUT_OF_RANGE") {
-      tree["outOfRange"] = .members(["code": .string("INVALID_ARGUMENT")])
+      // With the message too: a backend's own INVALID_ARGUMENT is told by it.
+      tree["outOfRange"] = .members([
+        "code": .string("INVALID_ARGUMENT"), "message": PolicySyntax.errorMessage("invalidArgument").map { .string($0) },
+      ])
     }
     if has(429, "TOO_MANY_REQUESTS"), !has(429, "QUOTA_EXCEEDED") {
       tree["quotaExceeded"] = .members(["code": .string("TOO_MANY_REQUESTS")])
