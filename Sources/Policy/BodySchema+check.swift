@@ -9,7 +9,7 @@ extension BodySchema {
   }
 }
 
-/// One pass over a body. Nothing is allocated for a body that is right and has no branches.
+/// One pass over a body. Of a body that is right, numbers, formats and names that its schema does not have cost a text each.
 struct SchemaCheck {
   private enum Step {
     case name(String)
@@ -201,8 +201,8 @@ struct SchemaCheck {
   /// True when a name differs from one of the API's in nothing but case: a reader that does not mind case would take the one for
   /// the other (A30).
   private func isVariant(_ key: Int, of schema: BodySchema.Node, _ bytes: Span<UInt8>) -> Bool {
-    guard !schema.rules.properties.isEmpty, let name = tape.string(key, in: bytes)?.lowercased() else { return false }
-    return schema.rules.properties.contains { $0.name.text.lowercased() == name }
+    guard !schema.foldedNames.isEmpty, let name = tape.string(key, in: bytes)?.lowercased() else { return false }
+    return schema.foldedNames.contains(name)
   }
 
   private mutating func array(_ node: Int, _ schema: BodySchema.Node, _ bytes: Span<UInt8>) -> Bool {

@@ -102,10 +102,13 @@ public struct BodySchema: Sendable {
     let hasBranches: Bool
     /// Of the properties, in their order: most are passed by without a look at more.
     private let fingerprints: [UInt32]
+    /// The names of the properties without case.
+    let foldedNames: Set<String>
 
     init(_ rules: Rules) {
       self.rules = rules
       fingerprints = rules.properties.map(\.name.fingerprint)
+      foldedNames = Set(rules.properties.map { $0.name.text.lowercased() })
       hasBranches = !rules.anyOf.isEmpty || !rules.oneOf.isEmpty || rules.cases != nil
     }
 

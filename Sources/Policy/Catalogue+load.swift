@@ -156,7 +156,11 @@ enum PolicyFile {
     while true {
       let count = Glibc.read(descriptor, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
-      guard count >= 0, bytes.count <= 16 << 20 else { return nil }
+      guard count >= 0 else { return nil }
+      guard bytes.count <= 16 << 20 else {
+        errno = EFBIG
+        return nil
+      }
       guard count > 0 else { return bytes }
       bytes += chunk[..<count]
     }

@@ -29,7 +29,9 @@ struct Decimal: Sendable, Equatable {
       digits += UInt64(byte - 0x30)
     }
     if !rest.isEmpty {
-      guard let written = Int(String(Substring(rest.dropFirst()))), abs(written) < 100_000 else { return nil }
+      guard let written = Int(String(Substring(rest.dropFirst()))), (-99_999...99_999).contains(written) else {
+        return nil
+      }
       exponent = written
     }
     self.digits = digits

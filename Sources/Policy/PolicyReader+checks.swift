@@ -22,6 +22,10 @@ extension PolicyReader {
     guard parts.authenticatedBy.isEmpty || parts.legs == [3] else {
       throw member.error("authenticatedBy wants \"legs\": [3]: who has no subscriber has recognised nobody")
     }
+    let speaksOfResources = parts.resources.contains { !$0.isNamedByRequest }
+    guard !speaksOfResources || parts.response.contents.contains(where: { $0.projection != nil }) else {
+      throw member.error("creates, shows and lists want an answer with fields or items, in which the id stands")
+    }
     guard parts.response.location == nil || parts.resources.contains(where: \.isCreated) else {
       throw member.error("location wants a resource that the answer creates")
     }

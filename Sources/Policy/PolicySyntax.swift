@@ -14,6 +14,11 @@ public enum PolicySyntax {
     ErrorCodes.table.first { $0.answer.status == status && $0.answer.code == code }?.name
   }
 
+  /// True for a format that says something of values of a type; others are refused.
+  public static func isFormat(_ name: String, of type: String) -> Bool {
+    BodySchema.Format(rawValue: name).map { $0.isNumeric == (type == "integer" || type == "number") } ?? false
+  }
+
   /// The usual message of an error, by its name.
   public static func errorMessage(_ name: String) -> String? { ErrorCodes.table.first { $0.name == name }?.answer.message }
 }

@@ -17,9 +17,16 @@ public struct UnreviewedPlace: Sendable, Equatable {
   private static func find(_ value: JSONValue, _ path: [String]) -> [UnreviewedPlace] {
     var found: [UnreviewedPlace] = []
     if let mark = value["review"], mark.boolean == true {
-      found.append(UnreviewedPlace(place: path.joined(separator: "."), file: mark.file, line: mark.position().line))
+      found.append(
+        UnreviewedPlace(
+          place: path.map { DocumentError.printable($0, maximum: 96) }.joined(separator: "."), file: mark.file,
+          line: mark.position().line))
     }
-    for member in value.keys where member.value.kind == .object { found += find(member.value, path + [member.name]) }
+    // Examples and the properties of schemas may have any name, this one too.
+    for member in value.keys
+    where member.value.kind == .object
+      && !(path.isEmpty ? ["schemas"] : path.count == 2 ? ["example", "request"] : []).contains(member.name)
+    { found += find(member.value, path + [member.name]) }
     return found
   }
 

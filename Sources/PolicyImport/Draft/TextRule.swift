@@ -19,7 +19,8 @@ enum TextRule {
 
   private static func text(_ schema: FlatSchema, _ tree: inout PolicyTree, _ notes: DraftNotes) {
     if let options = schema.options { tree["enum"] = .list(options.compactMap(\.text)) }
-    for name in ["minLength", "maxLength"] {
+    let lengths = ["minLength", "maxLength"].compactMap { schema.bound($0).flatMap { Int($0) } }
+    for name in ["minLength", "maxLength"] where lengths.count < 2 || lengths[0] <= lengths[1] {
       if let value = schema.bound(name).flatMap({ Int($0) }), (0...1024).contains(value) { tree[name] = .number(String(value)) }
     }
     if let pattern = schema.pattern {
@@ -29,6 +30,6 @@ enum TextRule {
         tree["pattern"] = .string(pattern)
       }
     }
-    if let format = schema.format, SchemaText.formats.contains(format) { tree["format"] = .string(format) }
+    if let format = schema.format, PolicySyntax.isFormat(format, of: "string") { tree["format"] = .string(format) }
   }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// One difference between a policy as it stands and a new draft of it, and what became of it.
 public struct PolicyChange: Equatable, Sendable {
   public enum Kind: String, Sendable {
@@ -15,14 +17,14 @@ public struct PolicyChange: Equatable, Sendable {
   public let draft: PolicyTree?
 
   /// `operations.retrieve.response.fields.imei`
-  public var place: String { path.joined(separator: ".") }
+  public var place: String { path.map { DocumentError.printable($0, maximum: 96) }.joined(separator: ".") }
 
   /// One line for people.
   public var line: String {
     func text(_ tree: PolicyTree?) -> String {
       guard let tree else { return "nothing" }
       let whole = PolicyText.inline(tree) ?? "…"
-      return whole.count > 100 ? String(whole.prefix(99)) + "…" : whole
+      return DocumentError.printable(whole.count > 100 ? String(whole.prefix(99)) + "…" : whole, maximum: 400)
     }
     switch kind {
     case .added: return "+ \(place): \(text(draft))"

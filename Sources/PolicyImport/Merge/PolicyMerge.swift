@@ -22,11 +22,11 @@ struct PolicyMerge {
 
   private mutating func object(_ record: PolicyTree?, _ mine: PolicyTree, _ draft: PolicyTree, _ path: [String]) -> PolicyTree {
     var result = mine
-    for entry in mine.members where entry.name != Self.reviewKey {
+    for entry in mine.members where !Self.isMark(entry) {
       result[entry.name] = value(record?[entry.name], entry.value!, draft[entry.name], path + [entry.name])
     }
     var previous: String?
-    for entry in draft.members where entry.name != Self.reviewKey {
+    for entry in draft.members where !Self.isMark(entry) {
       defer { previous = entry.name }
       guard mine[entry.name] == nil, let value = entry.value else { continue }
       let here = path + [entry.name]
@@ -65,9 +65,18 @@ struct PolicyMerge {
   // MARK: Review
 
   private static let reviewKey = "review"
+
+  /// A field of an answer may have the same name; it is an object.
+  private static func isMark(_ entry: PolicyTree.Entry) -> Bool {
+    guard entry.name == reviewKey, let value = entry.value else { return false }
+    return !value.isObject
+  }
+
   /// Members of an operation that say who it is about and who may call it.
   private static let weighty: Set<String> = [
     "method", "path", "scopes", "eventScopes", "legs", "authenticatedBy", "personalData", "subject", "resource", "headers",
+    "request",
+    "query", "parameters",
   ]
   /// Members of a field that say when it leaves.
   private static let decisive: Set<String> = ["category", "release", "whole", "named", "scopes", "withheld", "shapes"]
@@ -79,9 +88,30 @@ struct PolicyMerge {
 
   /// Marks the operation or the field that a change concerns.
   private static func mark(_ path: [String], _ tree: inout PolicyTree) {
+    if path.count > 1, path[0] == "schemas" { return markUsers(of: path[1], &tree) }
     guard path.count > 2, path[0] == "operations" else { return }
     if weighty.contains(path[2]) { set(Array(path.prefix(2)), &tree) }
-    if path[2] == "response", let last = path.last, decisive.contains(last) { set(Array(path.dropLast()), &tree) }
+    // Behind these stand the names of fields, which may be anything.
+    let isName = ["fields", "values"].contains(path[path.count - 2])
+    if path[2] == "response", let last = path.last, decisive.contains(last), !isName { set(Array(path.dropLast()), &tree) }
+  }
+
+  /// The operations whose requests hold what a schema lets through, directly or by other schemas.
+  private static func markUsers(of name: String, _ tree: inout PolicyTree) {
+    var names: Set<String> = [name]
+    let schemas = tree["schemas"]?.members ?? []
+    while let more = schemas.first(where: { !names.contains($0.name) && ($0.value.map { refers($0, to: names) } ?? false) }) {
+      names.insert(more.name)
+    }
+    for operation in tree["operations"]?.members ?? [] {
+      if let request = operation.value?["request"], refers(request, to: names) { set(["operations", operation.name], &tree) }
+    }
+  }
+
+  private static func refers(_ tree: PolicyTree, to names: Set<String>) -> Bool {
+    if let name = tree["ref"]?.string, names.contains(name) { return true }
+    return tree.members.contains { $0.value.map { refers($0, to: names) } ?? false }
+      || tree.elements.contains { refers($0, to: names) }
   }
 
   private static func set(_ path: [String], _ tree: inout PolicyTree) {
@@ -99,7 +129,7 @@ struct PolicyMerge {
     switch tree {
     case .object(let entries):
       return .object(
-        entries.filter { $0.name != reviewKey }.map { entry in
+        entries.filter { !isMark($0) }.map { entry in
           var entry = entry
           entry.value = entry.value.map(unmarked)
           return entry

@@ -1,4 +1,5 @@
 import Bytes
+import Policy
 
 /// Flattens the schemas of one document.
 struct SchemaFlattener {
@@ -103,7 +104,7 @@ struct SchemaFlattener {
 
   private func readPattern(_ text: String, _ node: SourceNode, _ flat: FlatSchema) {
     // A format that was written as a pattern: no value of the format would match.
-    if SchemaText.formats.contains(text) {
+    if PolicySyntax.isFormat(text, of: node["type"]?.string ?? "string") {
       notes.add(node, "the pattern is the name of a format, and is taken as one")
       flat.format = flat.format ?? text
       return

@@ -2,18 +2,10 @@ import Policy
 
 /// Writes flattened schemas as policies have them (policies/README.md, "Schemas").
 final class SchemaText {
-  static let formats = [
-    "ipv4", "ipv6", "date-time", "date", "duration", "uuid", "uri", "uri-reference", "email", "hostname", "byte", "int32",
-    "int64",
-    "float", "double",
-  ]
-
   private let notes: DraftNotes
   /// Named schemas in the order of their first use.
   private(set) var named: [PolicyTree.Entry] = []
   private var names: [ObjectIdentifier: String] = [:]
-  /// What bodies carry (`readOnly` is left out), or what answers do (`writeOnly` is).
-  private let isAnswer: Bool
   /// Codes that the document has for its own errors.
   private let codes: Set<String>
 
@@ -23,9 +15,8 @@ final class SchemaText {
     "accessTokenType": "INVALID_TOKEN",
   ]
 
-  init(_ notes: DraftNotes, isAnswer: Bool = false, codes: Set<String> = []) {
+  init(_ notes: DraftNotes, codes: Set<String> = []) {
     self.notes = notes
-    self.isAnswer = isAnswer
     self.codes = codes
   }
 
@@ -144,7 +135,8 @@ final class SchemaText {
     flat.node.members.allSatisfy { $0.name == "required" || $0.name == "description" } && flat.node["required"] != nil
   }
 
-  func isLeftOut(_ flat: FlatSchema) -> Bool { isAnswer ? flat.isWriteOnly : flat.isReadOnly }
+  /// Bodies of requests do not carry it.
+  func isLeftOut(_ flat: FlatSchema) -> Bool { flat.isReadOnly }
 
   // MARK: Arrays and scalars
 
@@ -166,7 +158,7 @@ final class SchemaText {
       bounds(flat, &tree)
     }
     // OpenAPI leaves formats open: what is not known means nothing.
-    if let format = flat.format, Self.formats.contains(format) { tree["format"] = .string(format) }
+    if let format = flat.format, PolicySyntax.isFormat(format, of: type) { tree["format"] = .string(format) }
   }
 
   /// A value in the type's own terms: a YAML document may have written `2` where a string is meant.
@@ -194,12 +186,20 @@ final class SchemaText {
       notes.add(flat.node, "its bounds are left out: the lower one is above the upper one")
       return
     }
-    for name in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] {
+    for name in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] {
       if let value = flat.bound(name) { tree[name] = .number(value) }
     }
+    // A step of nothing, or backwards, is none.
+    if let step = flat.bound("multipleOf"), Double(step).map({ $0 > 0 }) ?? false { tree["multipleOf"] = .number(step) }
   }
 
+  /// - Parameter names: of the lower one and the upper one.
   private func counts(_ names: [String], _ flat: FlatSchema, _ tree: inout PolicyTree) {
+    let given = names.compactMap { flat.bound($0).flatMap { Int($0) } }
+    guard given.count < 2 || given[0] <= given[1] else {
+      notes.add(flat.node, "its bounds are left out: the lower one is above the upper one")
+      return
+    }
     for name in names {
       guard let text = flat.bound(name), let value = Int(text), value >= 0 else { continue }
       // More than a body can hold is no bound.

@@ -77,8 +77,10 @@ final class SourceLibrary {
     var bytes: [UInt8] = []
     var rest = Array(part.utf8)[...]
     while let byte = rest.popFirst() {
-      if byte == 0x25, rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
-        bytes.append(value)
+      if byte == 0x25, rest.count >= 2, let high = Hex.value(rest[rest.startIndex]),
+        let low = Hex.value(rest[rest.startIndex + 1])
+      {
+        bytes.append(high << 4 | low)
         rest = rest.dropFirst(2)
       } else {
         bytes.append(byte)
@@ -88,7 +90,5 @@ final class SourceLibrary {
   }
 
   /// Of a text of the document, what may stand in an error: no control characters, and no end of it.
-  static func plain(_ text: String) -> String {
-    String(text.unicodeScalars.prefix(96).map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : Character($0) })
-  }
+  static func plain(_ text: String) -> String { DocumentError.printable(text, maximum: 96) }
 }

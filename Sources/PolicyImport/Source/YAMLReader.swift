@@ -67,10 +67,16 @@
       let node: SourceNode
       switch event.kind {
       case .scalar(let text, let isPlain):
-        node = SourceNode(try scalar(text, isPlain, event), mark(event))
         try count(1, event)
-      case .sequence: node = SourceNode(.array(try sequence(depth)), mark(event))
-      case .map: node = SourceNode(.object(try map(depth)), mark(event))
+        node = SourceNode(try scalar(text, isPlain, event), mark(event))
+      case .sequence:
+        try count(1, event)
+        try check(event, is: "tag:yaml.org,2002:seq")
+        node = SourceNode(.array(try sequence(depth)), mark(event))
+      case .map:
+        try count(1, event)
+        try check(event, is: "tag:yaml.org,2002:map")
+        node = SourceNode(.object(try map(depth)), mark(event))
       case .alias:
         guard let name = event.anchor, let target = anchors[name] else {
           throw error(event, "an alias names no anchor before it")
@@ -116,6 +122,10 @@
       }
     }
 
+    private func check(_ event: Event, is tag: String) throws(DocumentError) {
+      guard event.tag == nil || event.tag == tag else { throw error(event, "a tag of this kind is not supported") }
+    }
+
     private mutating func count(_ more: Int, _ event: Event) throws(DocumentError) {
       nodes += more
       guard nodes <= SourceLimits.nodesMaximum else {
@@ -142,10 +152,10 @@
         result.anchor = Self.text(event.data.alias.anchor)
       case YAML_SEQUENCE_START_EVENT:
         result.kind = .sequence
-        result.anchor = Self.text(event.data.sequence_start.anchor)
+        (result.anchor, result.tag) = (Self.text(event.data.sequence_start.anchor), Self.text(event.data.sequence_start.tag))
       case YAML_MAPPING_START_EVENT:
         result.kind = .map
-        result.anchor = Self.text(event.data.mapping_start.anchor)
+        (result.anchor, result.tag) = (Self.text(event.data.mapping_start.anchor), Self.text(event.data.mapping_start.tag))
       case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: result.kind = .close
       default: break
       }

@@ -51,13 +51,21 @@ enum PoliciesImport {
 
   private static func readBytes(_ path: String) throws(DocumentError) -> [UInt8] {
     do throws(CommandFailure) { return try Files.read(path) } catch {
-      throw DocumentError(file: path, line: 1, column: 1, reason: "cannot be read")
+      throw DocumentError(file: path, line: 1, column: 1, reason: error.message)
+    }
+  }
+
+  /// None where the folder is not there yet.
+  private static func names(in folder: String) throws(DocumentError) -> [String] {
+    guard Files.exists(folder) else { return [] }
+    do throws(CommandFailure) { return try Files.names(in: folder) } catch {
+      throw DocumentError(file: folder, line: 1, column: 1, reason: error.message)
     }
   }
 
   /// The file that has the base path already, whatever it is called; else the one that is proposed.
   private static func places(_ importer: PolicyImporter, _ folder: String) throws(DocumentError) -> Places {
-    let names = ((try? Files.names(in: folder)) ?? []).filter { $0.hasSuffix(".json") && !commonFiles.contains($0) }
+    let names = try self.names(in: folder).filter { $0.hasSuffix(".json") && !commonFiles.contains($0) }
     for name in names {
       let root = try JSONDocument(readBytes(folder + "/" + name), file: folder + "/" + name, dialect: .commented).root
       if root["basePath"]?.string == importer.basePath { return Places(folder: folder, name: name, isPresent: true) }
