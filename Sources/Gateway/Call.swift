@@ -31,6 +31,10 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var taken = Limiter.Taken()
   /// The resources that the request names.
   private var resources: [NamedResource] = []
+  /// Of these the one that the call is about: that of its path.
+  private var resource: NamedResource? { resources.first(where: \.isInPath) ?? resources.first }
+  /// What the backend made, to be kept before anything leaves, also where its answer cannot.
+  private var created: CreatedResource?
   private var neededScopes: [Scope] = []
   private var subject: CallSubject?
   private var permission: Permission?
@@ -172,7 +176,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       return
     }
     resources = try gateway.resources.named(exchange, operation, loop.tape, hasDocument: hasDocument)
-    let owner = resources.first { $0.owner?.client == token.claims.client }?.owner
+    // Somebody else's tells nothing of whom the call is about; it is refused behind this.
+    let owner = resource?.owner.flatMap { $0.client == token.claims.client ? $0 : nil }
     subject = try gateway.subjects.run(exchange, operation, token, hasDocument, loop.tape, owner: owner, &upstream)
     try gateway.resources.admit(resources, operation, token, subject)
   }
@@ -248,28 +253,35 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard let operation, let reader else { return }
     backendHasEnded(operation, status: answered.status)
     do throws(APIError) {
-      release(try gateway.filter.run(answered, operation, reader, &loop.tape, fields: &answerFields, into: &answer))
+      release(
+        try gateway.filter.run(
+          answered, operation, reader, &loop.tape, created: &created, fields: &answerFields, into: &answer))
     } catch { withhold(error) }
   }
 
   private func answered(_ local: LocalAnswer) {
     guard let operation, let reader else { return }
-    do throws(APIError) { release(try gateway.filter.run(local, operation, reader, &loop.tape, into: &answer)) } catch {
-      withhold(error)
-    }
+    do throws(APIError) {
+      release(try gateway.filter.run(local, operation, reader, &loop.tape, created: &created, into: &answer))
+    } catch { withhold(error) }
   }
 
   /// For whom the answer is.
   private var reader: AnswerFilter.Reader? {
     guard let token, let permission else { return nil }
     return AnswerFilter.Reader(
-      consented: permission.categories, token: token, subject: subject, owner: resources.isEmpty ? nil : resources[0].owner)
+      consented: permission.categories, token: token, subject: subject, owner: resource?.owner)
   }
 
   private func release(_ released: AnswerFilter.Released) {
     if released.breaksSchema { countBrokenAnswer() }
-    guard released.created != nil || resources.contains(where: \.use.deletes) else { return finish(released) }
-    settle(released)
+    guard created != nil || resources.contains(where: \.use.deletes) else { return finish(released) }
+    settle { call in
+      call.addLocation()
+      call.finish(released)
+    } ending: { call, now throws(APIError) in
+      try await call.gateway.resources.end(call.resources, status: released.status, now: now)
+    }
   }
 
   private func finish(_ released: AnswerFilter.Released) {
@@ -278,22 +290,35 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   /// What a call made is kept, and what it ended is forgotten, before its answer leaves.
-  private func settle(_ released: AnswerFilter.Released) {
-    guard let operation, let token else { return }
-    let owner = ResourceOwner(
-      client: token.claims.client, subject: token.subject ?? subject?.pseudonym,
-      isNamedByClient: subject?.isNamedByClient ?? false)
+  private func settle(
+    then leave: @escaping @Sendable (Call) -> Void,
+    ending end: @escaping @Sendable (Call, Timestamp) async throws(APIError) -> Void
+  ) {
     loop.loop.spawn { [self] in
       do throws(APIError) {
         let now = gateway.dependencies.time.now()
-        try await gateway.resources.settle(released, resources, owner, now: now)
-      } catch { return withhold(error) }
-      if let created = released.created, let location = operation.location {
-        gateway.responder.location(
-          location.path(id: created.id, createdBy: exchange.path), gateway.settings, into: &answerFields)
+        try await keep(now: now)
+        try await end(self, now)
+      } catch {
+        created = nil
+        return withhold(error)
       }
-      finish(released)
+      leave(self)
     }
+  }
+
+  private func keep(now: Timestamp) async throws(APIError) {
+    guard let created, let token else { return }
+    let owner = ResourceOwner(
+      client: token.claims.client, subject: token.subject ?? subject?.pseudonym,
+      isNamedByClient: subject?.isNamedByClient ?? false)
+    try await gateway.resources.keep(created, owner, now: now)
+  }
+
+  private func addLocation() {
+    guard let created, let location = operation?.location else { return }
+    gateway.responder.location(
+      location.path(id: created.id, createdBy: exchange.path), gateway.settings, into: &answerFields)
   }
 
   private func withhold(_ error: APIError) {
@@ -301,10 +326,15 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     answerFields.removeAll(keepingCapacity: true)
     if error.reasonIs("backend_schema") { countBrokenAnswer() }
     // 404 can pass; 410 does not.
-    if error.isBackends, let resource = resources.last, operation?.errors.answer(error.kind).status == 410 {
+    if error.isBackends, let resource, operation?.errors.answer(error.kind).status == 410 {
       gateway.resources.vanished(resource, on: loop.loop, now: gateway.dependencies.time.now())
     }
-    refuse(error)
+    guard created != nil else { return refuse(error) }
+    // It is there although its answer cannot leave: its client finds it in lists, and nobody else does.
+    settle { call in
+      call.refuse(error)
+    } ending: { _, _ throws(APIError) in
+    }
   }
 
   private func backendHasEnded(_ operation: OperationPolicy, status: Int?) {
@@ -448,6 +478,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     standing = nil
     taken = Limiter.Taken()
     resources.removeAll()
+    created = nil
     neededScopes.removeAll()
     subject = nil
     permission = nil

@@ -15,8 +15,6 @@ final class AnswerFilter: Sendable {
     var status: Int
     /// The categories that the answer holds.
     var categories: FieldMask
-    /// What the answer made, to be kept before it leaves.
-    var created: (use: ResourceUse, id: String)?
     /// It breaks its API's schema, and the policy says that it leaves all the same.
     var breaksSchema = false
   }
@@ -49,16 +47,18 @@ final class AnswerFilter: Sendable {
 
   /// Filters an answer of success into `output`.
   ///
+  /// - Parameter created: what the answer made, also where it cannot leave.
   /// - Throws: 403 when a field that the API requires was not agreed to, so that no answer is thinner than its schema allows;
   ///   502 when the answer breaks its API; the backend's own refusal when it is one that the API knows.
   func run(
     _ answer: borrowing UpstreamAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape,
-    fields: inout [UInt8], into output: inout [UInt8]
+    created: inout CreatedResource?, fields: inout [UInt8], into output: inout [UInt8]
   ) throws(APIError) -> Released {
     var isJSON = false
     if let type = answer.field(.contentType) { isJSON = answer.field(.contentEncoding) == nil && Route.isJSON(type) }
     let (released, isWhole) = try run(
-      GivenAnswer(status: answer.status, body: answer.body, isJSON: isJSON), operation, reader, &tape, into: &output)
+      GivenAnswer(status: answer.status, body: answer.body, isJSON: isJSON), operation, reader, &tape, created: &created,
+      into: &output)
     // A count, or a place in a list, would tell of what was taken out of it.
     if isWhole, !operation.answerHeaders.isEmpty { Self.passFields(answer, operation.answerHeaders, &fields) }
     return released
@@ -81,11 +81,13 @@ final class AnswerFilter: Sendable {
 
   /// The same for an answer of our own: it gets no more trust than a backend's.
   func run(
-    _ answer: LocalAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape, into output: inout [UInt8]
+    _ answer: LocalAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape,
+    created: inout CreatedResource?, into output: inout [UInt8]
   ) throws(APIError) -> Released {
     do throws(APIError) {
       return try run(
-        GivenAnswer(status: answer.status, body: answer.body.span, isJSON: true), operation, reader, &tape, into: &output
+        GivenAnswer(status: answer.status, body: answer.body.span, isJSON: true), operation, reader, &tape, created: &created,
+        into: &output
       ).released
     } catch {
       guard error.isBackends else { throw error }
@@ -97,7 +99,7 @@ final class AnswerFilter: Sendable {
   /// - Returns: and whether the answer is of everything that the backend said.
   private func run(
     _ answer: borrowing GivenAnswer, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape,
-    into output: inout [UInt8]
+    created: inout CreatedResource?, into output: inout [UInt8]
   ) throws(APIError) -> (released: Released, isWhole: Bool) {
     guard answer.status >= 200, answer.status < 300 else { throw refusal(answer, operation, &tape) }
     guard let content = operation.answer(answer.status) else { throw APIError(.badGateway, "backend_status_unknown") }
@@ -106,13 +108,15 @@ final class AnswerFilter: Sendable {
       return (Released(status: answer.status, categories: 0), true)
     }
     try Self.requireJSON(answer, &tape)
-    let breaksSchema = try validate(answer.body, operation, content, tape)
     guard !operation.resources.isEmpty else {
+      let breaksSchema = try validate(answer.body, operation, content, tape)
       let named = try named(operation, reader, nil)
       let categories = try project(answer.body, projection, operation, reader, named, tape, into: &output)
       return (Released(status: answer.status, categories: categories, breaksSchema: breaksSchema), true)
     }
     let found = try AnswerResources(operation, answer.body, tape, reader.viewer, resources)
+    created = found.created
+    let breaksSchema = try validate(answer.body, operation, content, tape)
     let named = try named(operation, reader, found)
     let categories: FieldMask
     if let own = found.ownBody {
@@ -122,7 +126,7 @@ final class AnswerFilter: Sendable {
       categories = try project(answer.body, projection, operation, reader, named, tape, into: &output)
     }
     return (
-      Released(status: answer.status, categories: categories, created: found.created, breaksSchema: breaksSchema),
+      Released(status: answer.status, categories: categories, breaksSchema: breaksSchema),
       found.ownBody == nil
     )
   }

@@ -6,7 +6,7 @@ import Store
 /// the caller's own are left.
 struct AnswerResources {
   /// The id of what the answer made.
-  var created: (use: ResourceUse, id: String)?
+  var created: CreatedResource?
   /// The answer with the caller's own alone; nil where it stays as it is.
   var ownBody: [UInt8]?
   /// Whose those are that the answer shows, where it shows what was there before.
@@ -18,7 +18,7 @@ struct AnswerResources {
   ) throws(APIError) {
     for use in operation.resources {
       switch use.place {
-      case .created(let path): created = (use, try Self.id(path, body, tape))
+      case .created(let path): created = CreatedResource(use: use, id: try Self.id(path, body, tape))
       case .shown(let path): try show(use, try Self.id(path, body, tape), viewer, store)
       case .listed(let array, let id): try list(use, array, id, body, tape, viewer, store)
       case .parameter, .header, .body: break

@@ -10,6 +10,14 @@ struct NamedResource {
   let id: String
   /// Nil for one that nobody here has made.
   let owner: ResourceOwner?
+
+  var isInPath: Bool { if case .parameter = use.place { true } else { false } }
+}
+
+/// A resource that the backend has made.
+struct CreatedResource {
+  let use: ResourceUse
+  let id: String
 }
 
 /// The end of stage 8: whose the resource is that a request names (404), and room for one that it would make (429).
@@ -79,15 +87,9 @@ struct ResourceCheck {
 // MARK: After the answer
 
 extension ResourceCheck {
-  /// Keeps what a call made and forgets what it ended; durable when it returns.
-  func settle(
-    _ released: AnswerFilter.Released, _ named: [NamedResource], _ owner: ResourceOwner, now: Timestamp
-  ) async throws(APIError) {
-    if let created = released.created { try await keep(created.use, created.id, owner, now: now) }
-    try await end(named.filter(\.use.deletes), status: released.status, now: now)
-  }
-
-  private func keep(_ use: ResourceUse, _ id: String, _ owner: ResourceOwner, now: Timestamp) async throws(APIError) {
+  /// Keeps what a call made; durable when it returns.
+  func keep(_ created: CreatedResource, _ owner: ResourceOwner, now: Timestamp) async throws(APIError) {
+    let (use, id) = (created.use, created.id)
     let keeping: ResourceKeeping
     do {
       keeping = try await store.keep(
@@ -101,9 +103,9 @@ extension ResourceCheck {
     }
   }
 
-  /// What a call ended; with 202 it ends in a while, and can be read until then.
-  private func end(_ resources: [NamedResource], status: Int, now: Timestamp) async throws(APIError) {
-    for resource in resources {
+  /// Forgets what a call ended; with 202 it ends in a while, and can be read until then. Durable when it returns.
+  func end(_ resources: [NamedResource], status: Int, now: Timestamp) async throws(APIError) {
+    for resource in resources where resource.use.deletes {
       do {
         try await store.end(
           kind: resource.use.kind, id: resource.id, at: status == 202 ? now.adding(seconds: Self.daySeconds) : nil)

@@ -83,10 +83,9 @@ struct SubjectBody: ~Copyable, ~Escapable {
     }
   }
 
-  /// Appends the body as the API knows it: what the schema does not name is left out.
+  /// Appends the body as the API knows it: what the schema does not name is left out, and all of it where there is none.
   func copy(to output: inout [UInt8]) {
-    guard hasDocument else { return }
-    guard let schema else { output.append(bytes); return }
+    guard hasDocument, let schema else { return }
     schema.copy(bytes, tape: tape, to: &output)
   }
 
