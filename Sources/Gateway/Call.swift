@@ -33,6 +33,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var resources: [NamedResource] = []
   /// Of these the one that the call is about: that of its path.
   private var resource: NamedResource? { resources.first(where: \.isInPath) ?? resources.first }
+  /// The place of what the backend is to make.
+  private var reservation: ResourceReservation?
   /// What the backend made, to be kept before anything leaves, also where its answer cannot.
   private var created: CreatedResource?
   private var neededScopes: [Scope] = []
@@ -218,6 +220,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     // call's own entry is another try of the ledger.
     guard gateway.dependencies.ledger.isHealthy else { throw Self.ledgerFailed }
     guard let operation else { throw APIError(.unavailable, "no_upstream") }
+    if reservation == nil, let use = operation.resources.first(where: \.isCreated) { return reserve(use) }
     if let local = gateway.locals[operation.index], let token {
       return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstream.body))
     }
@@ -226,6 +229,19 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     visit = UpstreamVisit(beganNanoseconds: now)
     deadlineNanoseconds = now + gateway.timeoutsNanoseconds[operation.index]
     backend.send(self, on: loop.loop)
+  }
+
+  private func reserve(_ use: ResourceUse) {
+    guard let token else { return }
+    let owner = ResourceOwner(
+      client: token.claims.client, subject: token.subject ?? subject?.pseudonym,
+      isNamedByClient: subject?.isNamedByClient ?? false)
+    loop.loop.spawn { [self] in
+      do throws(APIError) {
+        reservation = try await gateway.resources.reserve(use, owner, now: gateway.dependencies.time.now())
+        try forward()
+      } catch { refuse(error) }
+    }
   }
 
   /// An operation of our own answers in the backend's place.
@@ -308,11 +324,14 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   private func keep(now: Timestamp) async throws(APIError) {
-    guard let created, let token else { return }
-    let owner = ResourceOwner(
-      client: token.claims.client, subject: token.subject ?? subject?.pseudonym,
-      isNamedByClient: subject?.isNamedByClient ?? false)
-    try await gateway.resources.keep(created, owner, now: now)
+    guard let created, let reservation else { return }
+    do throws(APIError) {
+      try await gateway.resources.keep(created, reservation, now: now)
+      self.reservation = nil
+    } catch {
+      gateway.notices.orphaned(created, client: reservation.owner.client, error.reason, correlator: correlator)
+      throw error
+    }
   }
 
   private func addLocation() {
@@ -421,6 +440,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private func respond() {
     load?.leave()
     load = nil
+    if let reservation { gateway.resources.giveBack(reservation, on: loop.loop) }
+    reservation = nil
     switch outcome {
     case .released(let status):
       count(.allowed, status: status)
@@ -478,6 +499,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     standing = nil
     taken = Limiter.Taken()
     resources.removeAll()
+    reservation = nil
     created = nil
     neededScopes.removeAll()
     subject = nil

@@ -127,7 +127,7 @@ final class AnswerFilter: Sendable {
     }
     return (
       Released(status: answer.status, categories: categories, breaksSchema: breaksSchema),
-      found.ownBody == nil
+      !found.isPartOfMore
     )
   }
 

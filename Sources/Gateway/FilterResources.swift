@@ -9,6 +9,8 @@ struct AnswerResources {
   var created: CreatedResource?
   /// The answer with the caller's own alone; nil where it stays as it is.
   var ownBody: [UInt8]?
+  /// The answer's head may be of more than its body: of all that the backend has.
+  private(set) var isPartOfMore = false
   /// Whose those are that the answer shows, where it shows what was there before.
   var owners: [ResourceOwner]?
 
@@ -20,7 +22,9 @@ struct AnswerResources {
       switch use.place {
       case .created(let path): created = CreatedResource(use: use, id: try Self.id(path, body, tape))
       case .shown(let path): try show(use, try Self.id(path, body, tape), viewer, store)
-      case .listed(let array, let id): try list(use, array, id, body, tape, viewer, store)
+      case .listed(let array, let id, let ofClient):
+        try list(use, array, id, body, tape, viewer, store)
+        isPartOfMore = !ofClient || ownBody != nil
       case .parameter, .header, .body: break
       }
     }

@@ -20,6 +20,14 @@ struct CreatedResource {
   let id: String
 }
 
+/// A place that is held for what a backend is about to make.
+struct ResourceReservation {
+  let kind: String
+  let place: String
+  /// Whose it will be.
+  let owner: ResourceOwner
+}
+
 /// The end of stage 8: whose the resource is that a request names (404), and room for one that it would make (429).
 ///
 /// Visible to the client that made it alone and, where the call is about a subscriber, only when it was made about the same one
@@ -87,13 +95,32 @@ struct ResourceCheck {
 // MARK: After the answer
 
 extension ResourceCheck {
-  /// Keeps what a call made; durable when it returns.
-  func keep(_ created: CreatedResource, _ owner: ResourceOwner, now: Timestamp) async throws(APIError) {
+  /// A place for what a backend is about to make. That it can be kept is known before anything is made: what nobody can find again
+  /// would be paid for all the same, and a client that tries again would pay twice.
+  func reserve(_ use: ResourceUse, _ owner: ResourceOwner, now: Timestamp) async throws(APIError) -> ResourceReservation {
+    let place: String?
+    do {
+      place = try await store.reserve(
+        kind: use.kind, owner: owner, expiresAt: now.adding(seconds: Self.reservedSeconds), countMaximum: countMaximum)
+    } catch { throw APIError(.unavailable, "resource_store_failed") }
+    guard let place else { throw APIError(.quotaExceeded, "resources_too_many") }
+    return ResourceReservation(kind: use.kind, place: place, owner: owner)
+  }
+
+  /// Nothing was made. One that could not be given back goes by itself.
+  func giveBack(_ reservation: ResourceReservation, on loop: EventLoop) {
+    let store = store
+    loop.spawn { try? await store.giveBack(kind: reservation.kind, reservation: reservation.place) }
+  }
+
+  /// Keeps what a call made in the place that was reserved for it; durable when it returns.
+  func keep(_ created: CreatedResource, _ reservation: ResourceReservation, now: Timestamp) async throws(APIError) {
     let (use, id) = (created.use, created.id)
     let keeping: ResourceKeeping
     do {
       keeping = try await store.keep(
-        kind: use.kind, id: id, owner: owner, expiresAt: now.adding(seconds: use.keptSeconds), countMaximum: countMaximum)
+        kind: use.kind, id: id, owner: reservation.owner, expiresAt: now.adding(seconds: use.keptSeconds),
+        countMaximum: countMaximum, reservation: reservation.place)
     } catch { throw APIError(.unavailable, "resource_store_failed") }
     switch keeping {
     case .kept: return
@@ -120,6 +147,8 @@ extension ResourceCheck {
   }
 
   private static let daySeconds: Int64 = 86_400
+  /// Longer than any call takes; a place that was lost with its process is free again after that.
+  private static let reservedSeconds: Int64 = 3600
 }
 
 /// Who looks at resources.

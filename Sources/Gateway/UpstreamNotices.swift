@@ -1,4 +1,5 @@
 import Bytes
+import Identifiers
 import Policy
 import Synchronization
 import Wire
@@ -35,6 +36,15 @@ final class UpstreamNotices: Sendable {
     guard isDue(name, at: time.monotonicNanoseconds()) else { return }
     let count = invalidCounts.withLock { $0.removeValue(forKey: operation.index) ?? 1 }
     tell(UpstreamNotice(.invalid, "answers of \(name) break their schema, \(count) since the last line: \(violation.message)"))
+  }
+
+  /// What a backend made and nobody can find again here, each one: somebody has to end it there.
+  func orphaned(_ created: CreatedResource, client: ClientID, _ reason: StaticString, correlator: [UInt8]) {
+    tell(
+      UpstreamNotice(
+        .orphaned,
+        "the backend made \(created.use.kind) \(DocumentError.printable(created.id, maximum: 128)) for \(client.rawValue), and it could not be kept (\(reason), correlator \(String(decoding: correlator, as: UTF8.self))): end it at the backend"
+      ))
   }
 
   private func isDue(_ subject: String, at now: UInt64) -> Bool {

@@ -6,8 +6,11 @@ import Identifiers
 extension PolicyReader {
   static func check(_ parts: OperationPolicy.Parts, _ member: JSONValue.Member) throws(DocumentError) {
     try checkBody(parts, member)
-    if parts.personalData, parts.response.required | parts.response.optional == 0 {
-      throw member.error("\(member.name) is about a person, but no field of its answer has a category")
+    // An act may be about a person although its answer tells nothing; that is said, or it is a category that was forgotten.
+    if parts.personalData, parts.response.required | parts.response.optional == 0, member.value["personalData"] == nil {
+      throw member.error(
+        "\(member.name) is about a person, but no field of its answer has a category; say \"personalData\": true where it is an act that wants consent all the same, and false where it wants none"
+      )
     }
     guard !parts.subject.isOptional || !parts.personalData else {
       throw member.error("a call that may be about nobody cannot be about a person's data: personalData is false there")

@@ -10,7 +10,9 @@ public struct ResourceUse: Sendable {
     /// The answer is one that exists; its id stands there.
     case shown([JSONName])
     /// The answer has an array of them: where, and where in each its id stands.
-    case listed(array: [JSONName], id: [JSONName])
+    ///
+    /// - `ofClient`: the backend lists those of the client that it is told of, and no other's.
+    case listed(array: [JSONName], id: [JSONName], ofClient: Bool)
     /// The request names one.
     case parameter(PathParameter)
     case header(Int)
@@ -83,8 +85,9 @@ public struct ResourceUse: Sendable {
       var reader = try ObjectReader(value)
       let array = try reader.value("at").map(BodyPath.read) ?? []
       let id = try id(reader.required("id"))
+      let ofClient = try reader.boolean("ofClient", default: false)
       try reader.finish()
-      return .listed(array: array.map { JSONName($0) }, id: id)
+      return .listed(array: array.map { JSONName($0) }, id: id, ofClient: ofClient)
     case "parameter":
       guard let parameter = parameters.first(where: { $0.name == value.string }) else {
         let nearest = NearestName.to(value.string ?? "", among: parameters.map(\.name))

@@ -1,5 +1,5 @@
 """A gateway whose APIs were made up by a test, before a backend that answers as the test says: no policy of ours is in it."""
-import http.server, json, os, shutil, signal, subprocess, threading, time
+import contextlib, glob, http.server, json, os, shutil, signal, sqlite3, subprocess, threading, time
 
 import requests
 from joserfc import jwt
@@ -95,6 +95,23 @@ class PolicyGateway:
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         self.process.wait(20)
+
+    @contextlib.contextmanager
+    def store(self):
+        path, = glob.glob(os.path.join(self.folder, "data", "*.sqlite"))
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def locked_store(self):
+        """Somebody else is writing and does not stop."""
+        with self.store() as store:
+            store.execute("BEGIN IMMEDIATE")
+            yield
+            store.execute("ROLLBACK")
 
     @property
     def notices(self):

@@ -5,7 +5,7 @@ import glob, os, re, uuid
 import pytest
 import requests
 
-from harness import ALICE, BOB, PURPOSE, REPOSITORY, V01
+from harness import ALICE, BOB, DAVE, PURPOSE, REPOSITORY, V01
 from simulator import SINK, SPECIFICATIONS, Document, circle, moment, partial, square, transaction
 
 pytestmark = pytest.mark.skipif(not os.path.isdir(SPECIFICATIONS),
@@ -16,6 +16,9 @@ SHIPPED = {re.search(r'"basePath": "([^"]+)"', text)[1] for text in
 
 class Published(Document):
     """A document as the gateway publishes it, called with one token."""
+
+    # Counts of a list that may be of more than the caller's own.
+    withheld = {"retrievePayments"}
 
     def __init__(self, demo, file, legs, number=ALICE):
         super().__init__(None, file)
@@ -163,6 +166,19 @@ def test_carrier_billing(demo, legs):
     if legs == 3:
         listed = call("retrievePayments", query={"perPage": 100})
         assert {made, held} <= {p["paymentId"] for p in listed}
+
+
+def test_what_was_withdrawn_is_not_charged(demo, legs):
+    """Confirming tells nothing of anybody, but costs them money: it wants the consent too. Giving up what was reserved does not."""
+    call = Published(demo, "carrier-billing.yaml", legs, DAVE)
+    if legs == 2:
+        demo.token(DAVE, ["carrier-billing:payments:write", "carrier-billing:payments:create"])
+    held = call("preparePayment", bought(call), status=201)["paymentId"]
+    demo.withdraw(DAVE)
+    who = call.named("phoneNumber")
+    for operation, body in (("confirmPayment", who), ("validatePayment", {"authorizationId": "x", "code": "x"})):
+        call.refused("PERMISSION_DENIED", operation, body, status=403, paymentId=held)
+    call("cancelPayment", who, status=202, paymentId=held)
 
 
 def test_carrier_billing_refund(demo):

@@ -37,10 +37,12 @@ SESSIONS = api("sessions", {
         response={"location": "read", "answers": {"201": {"fields": SESSION}, "202": {"fields": {"sessionId": needed(**ALWAYS)}}}}),
     "read": operation("GET", "/sessions/{sessionId}", "sessions:read", personalData=False, subject={"rule": "token", "header": "x-number"},
                       parameters={"sessionId": {"format": "uuid"}}, resource=OWN, response={"fields": SESSION}),
-    "list": operation("GET", "/sessions", "sessions:read", resource={"name": "sessions", "lists": {"id": "sessionId"}},
+    "list": operation("GET", "/sessions", "sessions:read", resource={"name": "sessions", "lists": {"id": "sessionId", "ofClient": True}},
                       query={"page": {"type": "integer", "minimum": 1}, "created.gte": {"format": "date-time"},
                              "state": {"enum": ["on", "off"], "repeated": True}},
                       response={"items": {"fields": SESSION}, "headers": {"X-Total-Count": {"type": "integer"}}}),
+    "listAll": operation("GET", "/all-sessions", "sessions:read", resource={"name": "sessions", "lists": {"id": "sessionId"}},
+                         response={"items": {"fields": SESSION}, "headers": {"X-Total-Count": {"type": "integer"}}}),
     "byDevice": operation("POST", "/retrieve-session", "sessions:read", personalData=False,
                           subject={"rule": "tokenOrBody", "at": "device"}, request={"schema": BODY},
                           resource={"name": "sessions", "shows": "sessionId"}, response={"fields": SESSION}),
@@ -267,6 +269,35 @@ def test_a_list_holds_ones_own_alone(gateway):
     gateway.backend.answer = (200, {"X-Total-Count": "many"}, [])
     listed = gateway.call("GET", "/sessions/v1/sessions", gateway.token("sessions:read"))
     assert listed.json() == [] and "x-total-count" not in listed.headers
+
+
+def test_a_count_of_all_clients_does_not_pass(gateway):
+    session, _ = create(gateway)
+    gateway.backend.answer = (200, {"X-Total-Count": "1041"}, [{"sessionId": session}])
+    listed = gateway.call("GET", "/sessions/v1/all-sessions", gateway.token("sessions:read"))
+    assert [row["sessionId"] for row in listed.json()] == [session] and "x-total-count" not in listed.headers
+
+
+def test_nothing_is_made_that_could_not_be_kept(gateway):
+    """What a backend makes and nobody can find again would be paid for twice: by whoever tries again."""
+    with gateway.locked_store():
+        token = gateway.token("sessions:create")
+        gateway.backend.answer = (201, {}, {"sessionId": str(uuid.uuid4())})
+        refused(gateway.call("POST", "/sessions/v1/sessions", token, {"device": {"phoneNumber": ALICE}}), 503, "UNAVAILABLE")
+        assert not gateway.backend.requests
+    create(gateway)
+
+
+def test_a_place_that_nothing_took_is_free_again(gateway):
+    gateway.backend.answer = (409, {}, {"status": 409, "code": "SESSIONS.CONFIRMED", "message": "x"})
+    for _ in range(3):
+        refused(gateway.call("POST", "/sessions/v1/sessions", gateway.token("sessions:create"), {"device": {"phoneNumber": ALICE}}),
+                409, "SESSIONS.CONFIRMED")
+    session, _ = create(gateway)
+    with gateway.store() as store:
+        assert store.execute("SELECT count(*) FROM resources WHERE kind LIKE 'reserved %'").fetchone() == (0,)
+        kept = store.execute("SELECT count(*) FROM resources").fetchone()
+        assert store.execute("SELECT sum(count) FROM resource_counts").fetchone() == kept
 
 
 def test_one_that_is_shown_must_be_ones_own(gateway):

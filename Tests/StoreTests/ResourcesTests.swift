@@ -15,7 +15,7 @@ import Testing
   ) async throws -> ResourceKeeping {
     try await resources.keep(
       kind: "api:sessions", id: id, owner: ResourceOwner(client: client, subject: subject, isNamedByClient: false),
-      expiresAt: fixture.now(plus: seconds), countMaximum: maximum)
+      expiresAt: fixture.now(plus: seconds), countMaximum: maximum, reservation: nil)
   }
 
   @Test func whoMadeOneIsFoundAgain() async throws {

@@ -37,9 +37,11 @@ public struct ConsentOffer: Sendable {
     let required: FieldMask
     let optional: FieldMask
 
+    var tellsNothing: Bool { required | optional == 0 }
+
     /// The operation gives something with these categories: all that it must give, and not nothing.
     func isMet(by allowed: FieldMask) -> Bool {
-      required & ~allowed == 0 && (required | optional == 0 || (required | optional) & allowed != 0)
+      required & ~allowed == 0 && (tellsNothing || (required | optional) & allowed != 0)
     }
   }
 
@@ -49,7 +51,7 @@ public struct ConsentOffer: Sendable {
   ) {
     guard let purpose = catalogue.purpose(request.purpose) else { return nil }
     let needs = request.scopes.apiScopes.flatMap { scope in
-      catalogue.operations(scope).filter { operation in
+      let needs = catalogue.operations(scope).filter { operation in
         operation.personalData
           && catalogue.legalBases.basis(api: operation.api, purpose: request.purpose, client: request.client) == .consent
       }.map {
@@ -58,6 +60,8 @@ public struct ConsentOffer: Sendable {
           // Where single fields hang on scopes, one scope asks for no more than its own.
           optional: $0.optionalCategories(openedBy: [scope]))
       }
+      // What tells nothing is met by nothing: it keeps no scope for which another operation would tell something.
+      return needs.allSatisfy(\.tellsNothing) ? needs : needs.filter { !$0.tellsNothing }
     }
     let offered = needs.reduce(0) { $0 | $1.required | $1.optional }
     self.purpose = purpose

@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import Identifiers
 
 /// Whose the resources are that calls have made: sessions, payments, subscriptions. What is not here is nobody's.
@@ -7,10 +8,18 @@ public protocol ResourceStore: Sendable {
   func owner(kind: String, id: String) throws -> ResourceOwner?
   /// The same for several, in their order, as they stand at one moment.
   func owners(kind: String, ids: [String]) throws -> [ResourceOwner?]
+  /// Holds the place of one that is about to be made; durable when it returns. It counts like one, and nobody can name it.
+  ///
+  /// - Returns: the id of the place; nil when the client has as many as it may have.
+  func reserve(kind: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int) async throws -> String?
   /// Keeps a new one until `expiresAt`; durable when it returns. One that its owner had already is kept on.
+  ///
+  /// - Parameter reservation: the place that it takes; it is given back whatever becomes of the new one.
   func keep(
-    kind: String, id: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int
+    kind: String, id: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int, reservation: String?
   ) async throws -> ResourceKeeping
+  /// Nothing was made: the place is free again.
+  func giveBack(kind: String, reservation: String) async throws
   /// It is over: forgotten at once, or at that time when that is earlier than it would be otherwise.
   func end(kind: String, id: String, at: Timestamp?) async throws
   /// How many a client has, of all kinds.
@@ -77,11 +86,32 @@ public final class SQLiteResourceStore: ResourceStore {
     return try database.read { connection in try ids.map { try Self.owner(kind, $0, now, connection) } }
   }
 
+  /// No kind of a policy has a space in it, so that no request leads here.
+  private static func placeholder(_ kind: String) -> String { "reserved \(kind)" }
+
+  public func reserve(
+    kind: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int
+  ) async throws -> String? {
+    let (now, id) = (database.time.now(), UUID().uuidString)
+    return try await database.write { connection in
+      guard try Self.count(owner.client, connection) < countMaximum else { return nil }
+      try connection.statement(Self.insertOne).bind(
+        Self.placeholder(kind), id, owner.client, owner.subject, owner.isNamedByClient, now, expiresAt
+      ).run()
+      return id
+    }
+  }
+
+  public func giveBack(kind: String, reservation: String) async throws {
+    try await end(kind: Self.placeholder(kind), id: reservation, at: nil)
+  }
+
   public func keep(
-    kind: String, id: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int
+    kind: String, id: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int, reservation: String?
   ) async throws -> ResourceKeeping {
     let now = database.time.now()
     return try await database.write { connection in
+      if let reservation { try connection.statement(Self.deleteOne).bind(Self.placeholder(kind), reservation).run() }
       if let known = try Self.owner(kind, id, now, connection) {
         guard known.client == owner.client, known.subject == owner.subject else { return .ofAnother }
         try connection.statement(Self.prolong).bind(kind, id, expiresAt).run()

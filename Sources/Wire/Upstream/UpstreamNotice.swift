@@ -11,6 +11,8 @@ public struct UpstreamNotice: Sendable, Equatable {
     case unresolved
     /// Its certificate, or its TLS, is no good.
     case untrusted
+    /// It made something that could not be kept here.
+    case orphaned
     /// Its answers break their API's schema.
     case invalid
   }

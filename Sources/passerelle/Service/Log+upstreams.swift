@@ -10,6 +10,7 @@ extension Log {
     case .moved: info("upstream.moved", notice.text)
     case .unresolved: warning("upstream.unresolved", notice.text)
     case .invalid: warning("upstream.answer_invalid", notice.text)
+    case .orphaned: error("upstream.orphaned", notice.text)
     case .untrusted: warning("upstream.untrusted", notice.text)
     }
   }
