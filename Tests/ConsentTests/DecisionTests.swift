@@ -149,9 +149,11 @@ enum Fixture {
       let required = names(operation.requiredCategories)
       // A field that hangs on a scope wants that scope too (kyc-fill-in).
       let opened = operation.optionalCategories(openedBy: tokenScopes.intersection(consented))
-      let shown = required.union(names(opened)).intersection(agreed)
+      let offered = required.union(names(opened))
+      let shown = offered.intersection(agreed)
+      // An act that tells nothing wants the scope alone.
       let isAllowed =
-        status == "granted" && life > 0 && !shown.isEmpty && required.isSubset(of: agreed)
+        status == "granted" && life > 0 && (offered.isEmpty || !shown.isEmpty) && required.isSubset(of: agreed)
         && operation.scopeAlternatives.contains { $0.allSatisfy { tokenScopes.contains($0) && consented.contains($0) } }
       switch decision {
       case .permitted(let permission):

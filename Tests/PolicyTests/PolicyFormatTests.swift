@@ -75,6 +75,14 @@ import Testing
         && create.errors.kind(status: 409, code: "TEST.ENDED") == nil)
   }
 
+  /// An act that wants consent although it tells nothing says so (confirming a payment).
+  @Test func anActMayBeAboutAPersonAndTellNothing() throws {
+    let text = Self.api.replacing(#"["t:read"], "personalData": false"#, with: #"["t:read"], "personalData": true"#)
+    #expect(text != Self.api)
+    let read = try #require(try Self.load(text).operationsByIndex.first { $0.id.rawValue == "read" })
+    #expect(read.personalData && read.requiredCategories == 0)
+  }
+
   @Test(arguments: [
     ("/test-api/v1/sessions/b4333c46-49c0-4f62-80d7-f0ef930f1c46", true), ("/test-api/v1/sessions/1", false),
     ("/test-api/v1/sessions/%62" + "4333c46-49c0-4f62-80d7-f0ef930f1c46", true),
@@ -167,8 +175,8 @@ import Testing
     (#""parameters": {"sessionId""#, #""parameters": {"session""#, "no parameter of this name"),
     (#""deletes": true"#, #""deletes": true, "keptDays": 1"#, "keptDays"),
     (
-      #""personalData": false,"# + "\n      \"subject\": {\"rule\": \"tokenOrBody\"",
-      #""personalData": true,"# + "\n      \"subject\": {\"rule\": \"tokenOrBody\"", "no field of its answer"
+      #""personalData": false,"# + "\n      \"subject\": {\"rule\": \"token\", \"header\"",
+      "\n      \"subject\": {\"rule\": \"token\", \"header\"", "no field of its answer"
     ),
   ]
 
