@@ -136,7 +136,7 @@ public enum DecisionFunction {
     guard operation.scopeAlternatives.contains(where: { $0.allSatisfy { scopes.contains($0) && record.row.scopes.contains($0) } })
     else { return .refused(.scopeNotConsented) }
     guard needed.allSatisfy(record.row.scopes.contains) else { return .refused(.scopeNotConsented) }
-    let held = operation.conditions == nil ? [] : scopes.intersection(record.row.scopes)
+    let held = operation.conditions == nil && operation.subscription == nil ? [] : scopes.intersection(record.row.scopes)
     let offered = operation.requiredCategories | operation.optionalCategories(openedBy: held)
     let allowed = offered & record.mask
     guard operation.requiredCategories & ~allowed == 0, offered == 0 || allowed != 0 else { return .refused(.categoryWithheld) }

@@ -27,6 +27,14 @@ public struct EventScopes: Sendable {
     guard !scopes.isEmpty else { throw template.error("no scope of the operation is of this form") }
   }
 
+  /// Where the types stand in a body.
+  public var typesPath: [JSONName] { path }
+
+  func scope(of type: String) -> Scope? {
+    let bytes = Array(type.utf8)
+    return scopes.first { $0.type == bytes }?.scope
+  }
+
   /// The scopes that a body needs; nil when it asks for a type that has none.
   public func needed(_ bytes: Span<UInt8>, tape: JSONTape) -> [Scope]? {
     guard let array = tape.value(at: path, in: bytes), tape.kind(array) == .array else { return nil }

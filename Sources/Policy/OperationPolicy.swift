@@ -59,6 +59,8 @@ public final class OperationPolicy: Sendable {
   public let personalData: Bool
   /// What a body asks for can want scopes of its own; nil where it cannot.
   public let eventScopes: EventScopes?
+  /// The events that the call may subscribe to; nil where it subscribes to none.
+  public let subscription: SubscriptionPolicy?
   /// How the subscriber of a token must have been recognised: any one of these; empty for anyhow.
   public let authenticatedBy: [String]
   public let subject: SubjectRule
@@ -87,8 +89,10 @@ public final class OperationPolicy: Sendable {
   public let namesDevice: Bool
   /// Without these the answer would be thinner than its schema allows.
   public let requiredCategories: FieldMask
-  /// These may be left out of the answer.
+  /// These may be left out of the answer, or come with events alone.
   public let optionalCategories: FieldMask
+  /// Those of the answer.
+  private let answerCategories: FieldMask
   public let bodyBytesMaximum: Int?
   public let limits: RateLimit?
   public let price: Price?
@@ -115,6 +119,7 @@ public final class OperationPolicy: Sendable {
     legs = parts.legs
     personalData = parts.personalData
     eventScopes = parts.eventScopes
+    subscription = parts.subscription
     authenticatedBy = parts.authenticatedBy
     subject = parts.subject.rule
     isSubjectOptional = parts.subject.isOptional
@@ -132,7 +137,8 @@ public final class OperationPolicy: Sendable {
     location = parts.location
     namesDevice = parts.response.namesDevice
     requiredCategories = parts.response.required
-    optionalCategories = parts.response.optional & ~parts.response.required
+    answerCategories = parts.response.optional & ~parts.response.required
+    optionalCategories = answerCategories | (parts.subscription?.categories ?? 0) & ~parts.response.required
     bodyBytesMaximum = parts.bodyBytesMaximum
     limits = parts.limits
     price = parts.price
@@ -162,6 +168,7 @@ public final class OperationPolicy: Sendable {
     var legs: Set<Int>
     var personalData: Bool
     var eventScopes: EventScopes?
+    var subscription: SubscriptionPolicy?
     var authenticatedBy: [String]
     var subject: SubjectPolicy
     var parameters: [PathParameter]
@@ -188,10 +195,11 @@ public final class OperationPolicy: Sendable {
     return nil
   }
 
-  /// The categories that may be left out of an answer to a token with these scopes.
+  /// The categories that may be left out of an answer to a token with these scopes, or of the events that it may ask for.
   public func optionalCategories(openedBy scopes: ScopeSet) -> FieldMask {
-    guard let conditions else { return optionalCategories }
-    return optionalCategories & conditions.categories(openedBy: scopes)
+    let answer = conditions.map { answerCategories & $0.categories(openedBy: scopes) } ?? answerCategories
+    guard let subscription else { return answer }
+    return answer | subscription.categories(openedBy: scopes) & ~requiredCategories
   }
 
   /// True when a token with these scopes may call it.

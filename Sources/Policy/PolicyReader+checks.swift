@@ -7,7 +7,9 @@ extension PolicyReader {
   static func check(_ parts: OperationPolicy.Parts, _ member: JSONValue.Member) throws(DocumentError) {
     try checkBody(parts, member)
     // An act may be about a person although its answer tells nothing; that is said, or it is a category that was forgotten.
-    if parts.personalData, parts.response.required | parts.response.optional == 0, member.value["personalData"] == nil {
+    if parts.personalData, parts.response.required | parts.response.optional | (parts.subscription?.categories ?? 0) == 0,
+      member.value["personalData"] == nil
+    {
       throw member.error(
         "\(member.name) is about a person, but no field of its answer has a category; say \"personalData\": true where it is an act that wants consent all the same, and false where it wants none"
       )
@@ -29,6 +31,9 @@ extension PolicyReader {
     guard !speaksOfResources || parts.response.contents.contains(where: { $0.projection != nil }) else {
       throw member.error("creates, shows and lists want an answer with fields or items, in which the id stands")
     }
+    guard parts.subscription == nil || parts.resources.contains(where: \.isCreated) else {
+      throw member.error("events wants a resource that the answer creates")
+    }
     guard parts.response.location == nil || parts.resources.contains(where: \.isCreated) else {
       throw member.error("location wants a resource that the answer creates")
     }
@@ -40,6 +45,7 @@ extension PolicyReader {
     guard !parts.subject.standsInBody else {
       throw member.error("\(member.name) has a subject, so its request wants a schema: what no schema names is not forwarded")
     }
+    guard parts.subscription == nil else { throw member.error("events wants a request with a schema: its sink stands there") }
     guard parts.eventScopes == nil else { throw member.error("eventScopes wants a request with a schema") }
     let namesInBody = parts.resources.contains { if case .body = $0.place { true } else { false } }
     guard !namesInBody else { throw member.error("a resource that the body names wants a request with a schema") }

@@ -63,13 +63,17 @@ struct PolicyReader {
     try Self.check(scopes.flatMap { $0 }, in: frame.scopes, member.value["scopes"] ?? member.value)
     try Self.checkFieldScopes(response, among: scopes)
     let query = try Self.query(reader.value("query"), subject.parameter)
+    let eventScopes = try reader.value("eventScopes").map { value throws(DocumentError) in
+      try EventScopes(value, among: scopes)
+    }
     let parts = OperationPolicy.Parts(
       api: frame.api, version: frame.version, id: id, index: index, title: try LocalizedText(reader.required("title")),
       method: try Self.method(reader.required("method")), pathTemplate: template,
       scopeAlternatives: scopes, legs: try Self.legs(reader.value("legs")),
       personalData: try reader.boolean("personalData", default: subject.rule != .none && !subject.isOptional),
-      eventScopes: try reader.value("eventScopes").map { value throws(DocumentError) in
-        try EventScopes(value, among: scopes)
+      eventScopes: eventScopes,
+      subscription: try reader.value("events").map { value throws(DocumentError) in
+        try SubscriptionPolicy(value, scopes: eventScopes, operations: frame.operations, categories: categories)
       },
       authenticatedBy: try Self.methods(reader.optionalStrings("authenticatedBy"), member), subject: subject,
       parameters: parameters, headers: headers,
