@@ -82,7 +82,11 @@ public struct ErrorCodes: Sendable {
     }
     // An operation's before those of its API.
     overridden = own + overridden
-    for element in try reader.optionalArray("specific") ?? [] { specific.append(try Self.answer(element, fallback: nil)) }
+    for element in try reader.optionalArray("specific") ?? [] {
+      let answer = try Self.answer(element, fallback: nil)
+      let known = general.specific.firstIndex { $0.status == answer.status && $0.code == answer.code }
+      if let known { specific[known] = answer } else { specific.append(answer) }
+    }
     try reader.finish()
   }
 

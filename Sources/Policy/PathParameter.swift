@@ -44,12 +44,12 @@ public struct PathParameter: Sendable {
   /// What is wrong with a value, its escapes read; nil when it is right.
   func fault(_ value: String) -> String? { rule?.fault(Array(value.utf8)).map { "the path parameter \(name) \($0.what)" } }
 
+  /// A value is text, whether there is a rule or not: of what is none, two readers would make two different names.
   public func violation(in path: Span<UInt8>) -> SchemaViolation? {
-    guard let rule else { return nil }
-    guard let value = value(in: path) else {
+    guard let value = value(in: path), rule != nil || String(validating: value, as: UTF8.self) != nil else {
       return SchemaViolation(kind: .invalidArgument, message: "The path parameter \(name) has a wrong format.")
     }
-    return rule.fault(value).map {
+    return rule?.fault(value).map {
       SchemaViolation(kind: $0.kind, message: "The path parameter \(name) \($0.what).")
     }
   }

@@ -166,4 +166,33 @@ import Testing
   ]) func decimalsAreExact(_ number: String, _ step: String, _ expected: Bool) throws {
     #expect(try #require(Decimal(number)).isMultiple(of: #require(Decimal(step))) == expected)
   }
+
+  /// An exponent that an `Int` only just holds, or does not, ends no program: the number is no multiple of anything.
+  @Test(arguments: [
+    "1e-9223372036854775808", "1e9223372036854775807", "1E+9223372036854775808", "-1e-100000", "1e100000",
+    "0e-9223372036854775808", "1e99999999999999999999",
+  ]) func anExponentBeyondAllNumbersIsRefused(_ number: String) throws {
+    #expect(Decimal(number) == nil)
+    #expect(try Self.violation(#"{"type": "number", "multipleOf": 0.01}"#, number) != nil)
+    #expect(throws: DocumentError.self) { try Self.read(#"{"type": "number", "multipleOf": \#(number)}"#) }
+  }
+
+  @Test(arguments: [("1e99999", "3e-99999", false), ("3e99999", "3e-99999", true), ("1e-99999", "1e99999", false)])
+  func theLargestExponentsAreCounted(_ number: String, _ step: String, _ expected: Bool) throws {
+    #expect(try #require(Decimal(number)).isMultiple(of: #require(Decimal(step))) == expected)
+  }
+
+  /// A30, for every property that a schema has and for no other: letters outside ASCII have case too.
+  @Test(arguments: [
+    (#"{"PHONENUMBER": 1}"#, true), (#"{"straßE": 1}"#, true), (#"{"ÉTAT": 1}"#, true), (#"{"\u00c9tat": 1}"#, true),
+    (#"{"phoneNumber": 1, "état": 2, "Straße": 3}"#, false), (#"{"phone": 1, "number": 2}"#, false),
+  ]) func aSecondSpellingOfAPropertyIsFound(_ body: String, _ isRefused: Bool) throws {
+    let schema = """
+      {"type": "object", "additionalProperties": true,
+       "properties": {"phoneNumber": {"type": "integer"}, "état": {"type": "integer"}, "Straße": {"type": "integer"}}}
+      """
+    #expect((try Self.violation(schema, body) != nil) == isRefused)
+    // Without properties there is nothing to spell otherwise.
+    #expect(try Self.violation(#"{"type": "object", "additionalProperties": true}"#, body) == nil)
+  }
 }

@@ -81,6 +81,20 @@ import Testing
     #expect(errors.errors.first?.reason.contains("base path") == true)
   }
 
+  /// A file that is too large is not "cannot be read: Success".
+  @Test(arguments: [(16 << 20, false), ((16 << 20) + 1, true)])
+  func aFileThatIsTooLargeIsToldOf(_ bytes: Int, _ isTooLarge: Bool) throws {
+    let text = TestCatalogue.api.replacingOccurrences(of: "test-api", with: "large-api")
+    let large = text + String(repeating: " ", count: bytes - text.utf8.count)
+    guard isTooLarge else {
+      #expect(throws: Never.self) { try TestCatalogue.load(["large.json": large]) }
+      return
+    }
+    let error = try #require(
+      try #require(throws: PolicyErrors.self) { try TestCatalogue.load(["large.json": large]) }.errors.first)
+    #expect(error.file.hasSuffix("large.json") && error.reason == "cannot be read: File too large")
+  }
+
   @Test func everyFilesFirstFaultIsTold() throws {
     let errors = try #require(throws: PolicyErrors.self) {
       try TestCatalogue.load(["categories.json": "{", "legal-bases.json": "[]"])

@@ -91,6 +91,14 @@ import Testing
     #expect((read.parameters[0].violation(in: Array(path.utf8).span) == nil) == isRight)
   }
 
+  @Test(arguments: [
+    ("a", true), ("%c3%a9", true), ("%c3%A9%20b", true), ("%ff", false), ("%c3", false), ("a%ED%A0%80", false), ("%zz", false),
+    ("%+1", false),
+  ]) func aParameterWithoutARuleIsTextAllTheSame(_ value: String, _ isRight: Bool) throws {
+    let end = try Self.operation("end")
+    #expect((end.parameters[0].violation(in: Array("/test-api/v1/sessions/\(value)".utf8).span) == nil) == isRight)
+  }
+
   @Test(
     arguments: [
       ("page=1&date.gte=2026-01-01T00:00:00%2B01:00", nil), ("page=0", ErrorKind.outOfRange), ("page=01", .invalidArgument),
@@ -187,5 +195,61 @@ import Testing
     let error = try #require(errors.errors.first)
     #expect(error.file.hasSuffix("test-api.json") && error.line >= 1)
     #expect(error.reason.contains(reason), "\(error)")
+  }
+
+  /// Without fields nothing of an answer is read: what it makes would be nobody's.
+  @Test(arguments: [#""creates": "id""#, #""shows": "id""#, #""lists": {"id": "id"}"#])
+  func whatStandsInAnAnswerWantsAnAnswerWithFields(_ place: String) throws {
+    func api(_ response: String) -> String {
+      """
+      { "api": "test-api", "version": "1.0.0", "basePath": "/test-api/v1", "title": {"en": "Test"}, "operations": {
+        "act": { "method": "POST", "path": "/act", "title": {"en": "Act"}, "scopes": ["t:act"],
+          "resource": {"name": "sessions", \(place)}, "response": \(response) } } }
+      """
+    }
+    let fields = #"{"fields": {"id": {"required": true, "release": "always"}}}"#
+    for response in [
+      place.contains("lists") ? #"{"items": \#(fields)}"# : fields, #"{"answers": {"200": \#(fields), "202": {}}}"#,
+    ] {
+      #expect(throws: Never.self) { try Self.load(api(response)) }
+    }
+    for response in [#"{"status": [201]}"#, #"{"answers": {"201": {}, "202": {}}}"#, "{}"] {
+      let errors = try #require(throws: PolicyErrors.self) { try Self.load(api(response)) }
+      #expect(errors.errors.first?.reason.contains("want an answer with fields") == true, "\(response): \(errors)")
+    }
+  }
+
+  // MARK: Errors
+
+  private static func errors(_ text: String, over general: ErrorCodes = .common) throws -> ErrorCodes {
+    try ErrorCodes(JSONDocument(Array(text.utf8)).root, over: general)
+  }
+
+  /// A backend's error has a status and a code; which of several kinds is meant, the operation says first, then its API.
+  @Test func anOperationsErrorsComeBeforeItsApis() throws {
+    let api = try Self.errors(
+      #"{"gone": {"status": 404, "code": "NOT_FOUND"}, "specific": [{"status": 409, "code": "X", "message": "api"}]}"#)
+    #expect(api.kind(status: 404, code: "NOT_FOUND") == .gone)
+    let operation = try Self.errors(
+      #"{"unknownSubscriber": {"code": "NOT_FOUND"}, "specific": [{"status": 409, "code": "X", "message": "operation"}]}"#,
+      over: api)
+    #expect(operation.kind(status: 404, code: "NOT_FOUND") == .unknownSubscriber)
+    #expect(operation.answer(.gone).status == 404)
+    let specific = try #require(operation.kind(status: 409, code: "X"))
+    #expect(operation.answer(specific).message == "operation")
+    #expect(api.answer(try #require(api.kind(status: 409, code: "X"))).message == "api")
+  }
+
+  /// In the order of the table, whatever the order of the file.
+  @Test func ofSeveralOverridesTheFirstOfTheTableIsMeant() throws {
+    for names in [
+      ["missingIdentifier", "unknownSubscriber", "conflict"], ["conflict", "unknownSubscriber", "missingIdentifier"],
+    ] {
+      let members = names.map { #""\#($0)": {"status": 404, "code": "NO"}"# }.joined(separator: ", ")
+      #expect(try Self.errors("{\(members)}").kind(status: 404, code: "NO") == .unknownSubscriber)
+      #expect(
+        try Self.errors("{\(members)}", over: Self.errors(#"{"gone": {"status": 404, "code": "NO"}}"#)).kind(
+          status: 404, code: "NO") == .unknownSubscriber)
+    }
   }
 }
