@@ -16,7 +16,14 @@ public enum PolicySyntax {
 
   /// True for a format that says something of values of a type; others are refused.
   public static func isFormat(_ name: String, of type: String) -> Bool {
-    BodySchema.Format(rawValue: name).map { $0.isNumeric == (type == "integer" || type == "number") } ?? false
+    guard let format = BodySchema.Format(rawValue: name) else { return false }
+    return format.isNumeric ? type == "integer" || type == "number" : type == "string"
+  }
+
+  /// True for a number that `multipleOf` takes; others are refused.
+  public static func isStep(_ literal: String) -> Bool {
+    guard let value = Double(literal), value > 0, value.isFinite else { return false }
+    return Decimal(literal) != nil
   }
 
   /// The usual message of an error, by its name.

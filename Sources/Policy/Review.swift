@@ -22,12 +22,15 @@ public struct UnreviewedPlace: Sendable, Equatable {
           place: path.map { DocumentError.printable($0, maximum: 96) }.joined(separator: "."), file: mark.file,
           line: mark.position().line))
     }
-    // Examples and the properties of schemas may have any name, this one too.
-    for member in value.keys
-    where member.value.kind == .object
-      && !(path.isEmpty ? ["schemas"] : path.count == 2 ? ["example", "request"] : []).contains(member.name)
-    { found += find(member.value, path + [member.name]) }
+    for member in value.keys where member.value.kind == .object && !isWithout(member.name, at: path) {
+      found += find(member.value, path + [member.name])
+    }
     return found
+  }
+
+  /// True for what no mark can stand in: examples and the properties of schemas may have any name, also that of the mark.
+  public static func isWithout(_ name: String, at path: [String]) -> Bool {
+    path.isEmpty ? name == "schemas" : path.count == 2 && ["example", "request"].contains(name)
   }
 
   /// True for an operation that is not served: it waits itself, or something does that its answer must have.

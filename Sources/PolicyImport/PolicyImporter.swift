@@ -1,4 +1,5 @@
 import Bytes
+import Policy
 
 /// Makes the policy of an API from its OpenAPI 3.0 document, or brings what changed in the document into the policy that is there.
 public struct PolicyImporter {
@@ -91,7 +92,11 @@ public struct PolicyImporter {
 
   /// Where `"review": true` stands.
   private static func marks(_ tree: PolicyTree, _ path: [String]) -> [String] {
-    let own = tree["review"] == .boolean(true) ? [path.joined(separator: ".")] : []
-    return own + tree.members.flatMap { entry in marks(entry.value!, path + [entry.name]) }
+    let place = path.map { DocumentError.printable($0, maximum: 96) }.joined(separator: ".")
+    let own = tree["review"] == .boolean(true) ? [place] : []
+    return own
+      + tree.members.flatMap { entry in
+        UnreviewedPlace.isWithout(entry.name, at: path) ? [] : marks(entry.value!, path + [entry.name])
+      }
   }
 }

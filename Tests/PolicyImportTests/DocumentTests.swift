@@ -86,6 +86,10 @@ import Testing
     @Test(arguments: [
       ("a: 1\na: 2\n", ":2:1: a name stands twice"), ("a: &x [1]\nb:\n  <<: *x\n", ":3:3: merge keys"), ("a: [1\n", "not YAML"),
       ("a: 1\n---\nb: 2\n", "second document"), ("a: !!binary aGk=\n", ":1:4: a tag"), ("a: *nobody\n", "no anchor"),
+      ("a: !local [1]\n", ":1:4: a tag"), ("a:\n  - !!set {b: 1}\n", ":2:5: a tag"),
+      ("!<tag:example.com,2026:x> {a: 1}\n", ":1:1: a tag"),
+      ("a: !!map [1]\n", ":1:4: a tag"), ("a: !!seq {b: 1}\n", ":1:4: a tag"),
+      ("a: !!python/object/apply:os.system [ls]\n", "a tag"),
       ("", "empty"),
       (String(repeating: "[", count: 80) + String(repeating: "]", count: 80), "nested deeper"),
       ("? [a]\n: 1\n", "wants to be a scalar"),
@@ -102,6 +106,23 @@ import Testing
       }
       let error = try #require(throws: (any Error).self) { try YAMLReader.read(Array(text.utf8), file: "api.yaml") }
       #expect("\(error)".contains("aliases counted"))
+    }
+
+    @Test func theTagsOfListsAndMapsThemselvesMayStand() throws {
+      let root = try YAMLReader.read(Array("!!map {a: !!seq ['1'], b: !!map {c: '2'}}".utf8), file: "api.yaml")
+      #expect(root["a"]?.elements?.first?.string == "1" && root["b"]?["c"]?.string == "2")
+    }
+
+    /// A list or a map is a value, as the scalars in it are, also an empty one: the outermost, and one for each of the others.
+    @Test(arguments: ["[]", "{}", "[[]]", "{a: 1}"]) func listsAndMapsAreCounted(_ element: String) throws {
+      let each = element == "[[]]" ? 2 : element == "{a: 1}" ? 3 : 1
+      let maximum = (SourceLimits.nodesMaximum - 1) / each
+      func read(_ count: Int) throws -> SourceNode {
+        try YAMLReader.read(Array(("[" + String(repeating: element + ",", count: count) + "]").utf8), file: "api.yaml")
+      }
+      #expect(try read(maximum).elements?.count == maximum)
+      let error = try #require(throws: (any Error).self) { try read(maximum + 1) }
+      #expect("\(error)".contains("more than \(SourceLimits.nodesMaximum) values"))
     }
 
     @Test func anAliasStandsForItsValue() throws {

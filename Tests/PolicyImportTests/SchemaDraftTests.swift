@@ -127,4 +127,69 @@ import Testing
     let text = Drafting.document(body + #", "responses": { "204": { "description": "-" } }"#)
     #expect(try Drafting.operation(text).at("request", "schema", "properties", "a")?.line == #"{"type":"integer"}"#)
   }
+
+  /// RFC 6901 §6: an escape is two digits of hexadecimal. What only a number's reader takes for one is a part of the name.
+  @Test(arguments: [
+    ("a%62", "ab"), ("a~1b", "a/b"), ("a~0b", "a~b"), ("a%7e1b", "a/b"), ("%+1", "%+1"), ("%-1", "%-1"), ("100%", "100%"),
+    ("%4", "%4"), ("%zz", "%zz"),
+  ]) func aReferenceIsUnescaped(_ reference: String, _ name: String) throws {
+    let body = ##"{ "type": "object", "properties": { "p": { "$ref": "#/components/schemas/\##(reference)" } } }"##
+    #expect(
+      try schema(body, components: #", "\#(name)": { "type": "integer", "maximum": 7 }"#)
+        == #"{"type":"object","properties":{"p":{"type":"integer","maximum":7}}}"#)
+  }
+
+  private func property(_ property: String) throws -> String? {
+    let body = Drafting.body(#"{ "type": "object", "properties": { "p": \#(property) } }"#)
+    let draft = try Drafting.operation(Drafting.document(body + #", "responses": { "204": { "description": "-" } }"#))
+    return draft.at("request", "schema", "properties", "p")?.line
+  }
+
+  /// Formats are of texts or of numbers; a policy with one at the other is refused.
+  @Test(arguments: [
+    (#"{ "type": "string", "format": "int32" }"#, #"{"type":"string"}"#),
+    (#"{ "type": "string", "format": "double" }"#, #"{"type":"string"}"#),
+    (#"{ "type": "integer", "format": "date-time" }"#, #"{"type":"integer"}"#),
+    (#"{ "type": "number", "format": "uuid" }"#, #"{"type":"number"}"#),
+    (#"{ "type": "boolean", "format": "uuid" }"#, #"{"type":"boolean"}"#),
+    (#"{ "type": "boolean", "format": "int32" }"#, #"{"type":"boolean"}"#),
+    (#"{ "type": "integer", "format": "int64" }"#, #"{"type":"integer","format":"int64"}"#),
+    (#"{ "type": "string", "format": "uri" }"#, #"{"type":"string","format":"uri"}"#),
+    (#"{ "type": "string", "pattern": "int32" }"#, #"{"type":"string","pattern":"int32"}"#),
+  ]) func aFormatIsOfItsType(_ schema: String, _ expected: String) throws { #expect(try property(schema) == expected) }
+
+  @Test(arguments: [
+    (#"{ "type": "string", "minLength": 3, "maxLength": 2 }"#, #"{"type":"string"}"#),
+    (#"{ "type": "string", "minLength": 2, "maxLength": 2 }"#, #"{"type":"string","minLength":2,"maxLength":2}"#),
+    (
+      #"{ "type": "array", "minItems": 3, "maxItems": 2, "items": { "type": "string" } }"#,
+      #"{"type":"array","items":{"type":"string"}}"#
+    ),
+    (
+      #"{ "type": "object", "minProperties": 3, "maxProperties": 2, "properties": { "a": { "type": "string" } } }"#,
+      #"{"type":"object","properties":{"a":{"type":"string"}}}"#
+    ),
+    (#"{ "type": "number", "minimum": 3, "maximum": 2, "multipleOf": 1 }"#, #"{"type":"number","multipleOf":1}"#),
+    (#"{ "type": "number", "minimum": 9, "exclusiveMinimum": true, "maximum": 5 }"#, #"{"type":"number"}"#),
+    (#"{ "type": "number", "multipleOf": 0 }"#, #"{"type":"number"}"#),
+    (#"{ "type": "number", "multipleOf": -2 }"#, #"{"type":"number"}"#),
+    (#"{ "type": "number", "multipleOf": 0.01 }"#, #"{"type":"number","multipleOf":0.01}"#),
+    (#"{ "type": "number", "multipleOf": 1e-400 }"#, #"{"type":"number"}"#),
+    (#"{ "type": "number", "multipleOf": 1e400 }"#, #"{"type":"number"}"#),
+    (#"{ "type": "number", "multipleOf": 1234567890.1234567891 }"#, #"{"type":"number"}"#),
+  ]) func whatContradictsItselfIsLeftOut(_ schema: String, _ expected: String) throws {
+    #expect(try property(schema) == expected)
+  }
+
+  /// The same for what stands beside the body.
+  @Test(arguments: [
+    (#"{ "type": "string", "minLength": 3, "maxLength": 2 }"#, "{}"),
+    (#"{ "type": "integer", "minimum": 3, "maximum": 2 }"#, #"{"type":"integer"}"#),
+    (#"{ "type": "integer", "minimum": 2, "maximum": 2 }"#, #"{"type":"integer","minimum":2,"maximum":2}"#),
+    (#"{ "type": "string", "format": "int64" }"#, "{}"), (#"{ "type": "string", "format": "date" }"#, #"{"format":"date"}"#),
+  ]) func aParameterThatContradictsItselfHasNoSuchRule(_ schema: String, _ expected: String) throws {
+    let parameter =
+      #""parameters": [ { "name": "q", "in": "query", "schema": \#(schema) } ], "responses": { "204": { "description": "-" } }"#
+    #expect(try Drafting.operation(Drafting.document(parameter)).at("query", "q")?.line == expected)
+  }
 }

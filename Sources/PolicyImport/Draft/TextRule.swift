@@ -9,7 +9,8 @@ enum TextRule {
       tree["type"] = .string("boolean")
     } else if item.type == "integer" || item.type == "number" {
       tree["type"] = .string(item.type!)
-      for name in ["minimum", "maximum"] { if let value = item.bound(name) { tree[name] = .number(value) } }
+      let names = item.hasEmptyRange ? [] : ["minimum", "maximum"]
+      for name in names { if let value = item.bound(name) { tree[name] = .number(value) } }
     } else {
       text(item, &tree, notes)
     }

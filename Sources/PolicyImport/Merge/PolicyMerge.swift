@@ -75,15 +75,26 @@ struct PolicyMerge {
   /// Members of an operation that say who it is about and who may call it.
   private static let weighty: Set<String> = [
     "method", "path", "scopes", "eventScopes", "legs", "authenticatedBy", "personalData", "subject", "resource", "headers",
-    "request",
-    "query", "parameters",
+    "request", "query", "parameters",
   ]
   /// Members of a field that say when it leaves.
   private static let decisive: Set<String> = ["category", "release", "whole", "named", "scopes", "withheld", "shapes"]
 
   /// New operations and new fields of answers carry the mark themselves.
   private static func waitsForReview(_ path: [String]) -> Bool {
-    path.count == 2 && path[0] == "operations" || path.count > 4 && path[path.count - 2] == "fields" && path[2] == "response"
+    path.count == 2 && path[0] == "operations" || place(of: path) == "fields"
+  }
+
+  /// Of a path to what stands in an answer under a name that may be anything: what the names are of. Nil where the last word is the
+  /// policy's own.
+  private static func place(of path: [String]) -> String? {
+    guard path.count > 4, path[0] == "operations", path[2] == "response" else { return nil }
+    var place: String?
+    for index in 4..<path.count {
+      let isName = place == nil && ["fields", "values", "headers", "answers"].contains(path[index - 1])
+      place = isName ? path[index - 1] : nil
+    }
+    return place
   }
 
   /// Marks the operation or the field that a change concerns.
@@ -91,9 +102,8 @@ struct PolicyMerge {
     if path.count > 1, path[0] == "schemas" { return markUsers(of: path[1], &tree) }
     guard path.count > 2, path[0] == "operations" else { return }
     if weighty.contains(path[2]) { set(Array(path.prefix(2)), &tree) }
-    // Behind these stand the names of fields, which may be anything.
-    let isName = ["fields", "values"].contains(path[path.count - 2])
-    if path[2] == "response", let last = path.last, decisive.contains(last), !isName { set(Array(path.dropLast()), &tree) }
+    guard path[2] == "response", let last = path.last, decisive.contains(last), place(of: path) == nil else { return }
+    set(Array(path.dropLast()), &tree)
   }
 
   /// The operations whose requests hold what a schema lets through, directly or by other schemas.

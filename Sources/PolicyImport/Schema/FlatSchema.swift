@@ -50,6 +50,15 @@ final class FlatSchema {
 
   func property(_ name: String) -> FlatSchema? { properties.first { $0.name == name }?.schema }
 
+  /// No number is between its bounds.
+  var hasEmptyRange: Bool {
+    func values(_ names: String...) -> [Double] { names.compactMap { bound($0).flatMap(Double.init) } }
+    guard let least = values("minimum", "exclusiveMinimum").max(), let most = values("maximum", "exclusiveMaximum").min() else {
+      return false
+    }
+    return least > most
+  }
+
   func bound(_ name: String) -> String? { bounds.first { $0.name == name }?.value }
 
   /// Says the same, and also what another schema says of the same value (`allOf`).

@@ -179,18 +179,20 @@ final class SchemaText {
   }
 
   private func bounds(_ flat: FlatSchema, _ tree: inout PolicyTree) {
-    let value = { (name: String) in flat.bound(name).flatMap(Double.init) }
-    if let least = value("minimum") ?? value("exclusiveMinimum"), let most = value("maximum") ?? value("exclusiveMaximum"),
-      least > most
-    {
+    if flat.hasEmptyRange {
       notes.add(flat.node, "its bounds are left out: the lower one is above the upper one")
-      return
+    } else {
+      for name in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] {
+        if let value = flat.bound(name) { tree[name] = .number(value) }
+      }
     }
-    for name in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] {
-      if let value = flat.bound(name) { tree[name] = .number(value) }
+    if let step = flat.bound("multipleOf") {
+      if PolicySyntax.isStep(step) {
+        tree["multipleOf"] = .number(step)
+      } else {
+        notes.add(flat.node, "multipleOf is left out: a step is above 0, and has 18 digits at most")
+      }
     }
-    // A step of nothing, or backwards, is none.
-    if let step = flat.bound("multipleOf"), Double(step).map({ $0 > 0 }) ?? false { tree["multipleOf"] = .number(step) }
   }
 
   /// - Parameter names: of the lower one and the upper one.
