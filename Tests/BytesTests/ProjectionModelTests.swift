@@ -39,6 +39,13 @@ import Testing
     return (isVisible(field.rule, allowed) || field.required && isObject) && canStand(field.rule, allowed)
   }
 
+  private static func isObject(_ rule: Projection.Rule) -> Bool {
+    switch rule {
+    case .object, .shapes: true
+    default: false
+    }
+  }
+
   private static let echo = "+33612345678"
   private static func isEcho(_ value: Any) -> Bool { value as? String == echo }
   private static func isEchoRule(_ rule: Projection.Rule) -> Bool { if case .echo = rule { true } else { false } }
@@ -82,7 +89,7 @@ import Testing
         if field.required, !field.nullable, member is NSNull { throw Refusal.missing }
         guard visible else { continue }
         let left = field.nullable && member is NSNull ? member : try model(member, field.rule, allowed)
-        if !field.required, case .object = field.rule, let before = member as? [String: Any], !before.isEmpty,
+        if !field.required, isObject(field.rule), let before = member as? [String: Any], !before.isEmpty,
           (left as? [String: Any])?.isEmpty == true
         {
           continue
@@ -105,7 +112,11 @@ import Testing
       let shapes = ["CIRCLE", "POLYGON"].prefix(random.pick(1..<3))
       return .shapes(
         property: "shape",
-        shapes.map { ($0, .object([.init(name: "shape", rule: .always), .init(name: "x", rule: rule(&random, depth + 1))])) })
+        shapes.map { name in
+          // Without the property that tells the shape, nothing of it may be left.
+          let told: [Projection.Field] = random.chance(70) ? [.init(name: "shape", rule: .always)] : []
+          return (name, .object(told + [.init(name: "x", rule: rule(&random, depth + 1))]))
+        })
     default:
       let names = Self.names.shuffled(using: &random.generator).prefix(random.pick(0..<6))
       return .object(
@@ -131,8 +142,8 @@ import Testing
       return "{" + (0..<random.pick(0..<3)).map { "\"k\($0)\": \(answer(element, &random))" }.joined(separator: ", ") + "}"
     case .shapes(_, let cases):
       let shape = random.chance(90) ? cases[random.pick(0..<cases.count)].value : "LINE"
-      guard case .object(let fields) = cases[0].rule else { return "null" }
-      return "{\"shape\": \"\(shape)\", \"x\": \(answer(fields[1].rule, &random)), \"y\": 1}"
+      guard case .object(let fields) = cases[0].rule, let field = fields.last else { return "null" }
+      return "{\"shape\": \"\(shape)\", \"x\": \(answer(field.rule, &random)), \"y\": 1}"
     case .object(let fields):
       var members = fields.filter { _ in random.chance(90) }.map { field in
         let key =

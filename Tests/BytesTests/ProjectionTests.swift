@@ -243,6 +243,23 @@ import Testing
     #expect(try project(#"{"c":2,"b":{},"a":{}}"#, rule, allowed: 0).0 == #"{"a":{},"b":{},"c":2}"#)
   }
 
+  /// The same for one of several shapes, of which nothing else than the property that tells it is there.
+  @Test func aShapeThatIsLeftWithNothingIsLeftOut() throws {
+    let cases: [(String, Projection.Rule)] = [
+      ("A", .object([.init(name: "x", rule: .release(whenAny: 1))])),
+      ("B", .object([.init(name: "y", rule: .release(whenAny: 2)), .init(name: "z", rule: .always)])),
+    ]
+    let shapes: Projection.Rule = .shapes(property: "kind", cases)
+    let rule: Projection.Rule = .object([.init(name: "area", rule: shapes), .init(name: "t", rule: .always)])
+    let required: Projection.Rule = .object([.init(name: "area", rule: shapes, required: true), .init(name: "t", rule: .always)])
+    for (area, left) in [(#"{"kind":"A","x":1}"#, "{}"), (#"{"kind":"B","w":1}"#, "{}"), (#"{"kind":"B","z":1}"#, #"{"z":1}"#)] {
+      let text = #"{"area":\#(area),"t":1}"#
+      #expect(try project(text, rule, allowed: 2).0 == (left == "{}" ? #"{"t":1}"# : #"{"area":\#(left),"t":1}"#))
+      #expect(try project(text, required, allowed: 2).0 == #"{"area":\#(left),"t":1}"#)
+    }
+    #expect(try project(#"{"t":1,"area":{"kind":"A","x":1}}"#, rule, allowed: 1).0 == #"{"area":{"x":1},"t":1}"#)
+  }
+
   /// `latestSimChange`: required, and null where nothing may be said.
   @Test func aRequiredFieldCanLeaveAsNull() throws {
     let rule: Projection.Rule = .object([
