@@ -50,7 +50,7 @@ enum RequestCheck {
     }
   }
 
-  /// The place of a field that a policy names; nil when it is not there.
+  /// The place of a field that a policy names; nil when it is not there, or is for nobody behind us (A27).
   static func field(_ index: Int, _ exchange: Exchange, _ rules: HeaderRules) throws(APIError) -> Int? {
     var place: Int?
     for candidate in 0..<exchange.fieldCount where rules.isNamed(index, exchange.fieldName(candidate)) {
@@ -60,8 +60,28 @@ enum RequestCheck {
       }
       place = candidate
     }
-    return place
+    return place == nil || isNominated(index, exchange, rules) ? nil : place
   }
+
+  /// RFC 9110 §7.6.1: a field that `Connection` names is for that connection alone.
+  private static func isNominated(_ index: Int, _ exchange: Exchange, _ rules: HeaderRules) -> Bool {
+    guard exchange.count(.connection) > 0 else { return false }
+    for place in 0..<exchange.fieldCount where exchange.fieldName(place).equalsIgnoringASCIICase("connection") {
+      let options = exchange.fieldValue(place)
+      var start = 0
+      while start < options.count {
+        var end = options.firstIndex(of: 0x2C, from: start) ?? options.count
+        let next = end + 1
+        while start < end, isBlank(options[start]) { start += 1 }
+        while end > start, isBlank(options[end - 1]) { end -= 1 }
+        if rules.isNamed(index, options.extracting(start..<end)) { return true }
+        start = next
+      }
+    }
+    return false
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
   private static func body(
     _ exchange: Exchange, _ operation: OperationPolicy, _ tape: inout JSONTape

@@ -37,7 +37,10 @@ struct AnswerResources {
     return id
   }
 
-  private static func isID(_ id: String) -> Bool { !id.isEmpty && id.utf8.count <= ResourceCheck.idBytesMaximum }
+  /// A dot or two would be an address of something else.
+  private static func isID(_ id: String) -> Bool {
+    !id.isEmpty && id != "." && id != ".." && id.utf8.count <= ResourceCheck.idBytesMaximum
+  }
 
   private mutating func show(
     _ use: ResourceUse, _ id: String, _ viewer: ResourceViewer, _ store: any ResourceStore

@@ -55,7 +55,7 @@ class Backend(http.server.ThreadingHTTPServer):
 class PolicyGateway:
     """`passerelle serve` with policies of a test's own. Tokens come from another issuer, so that they can say anything."""
 
-    def __init__(self, folder, policies, categories, upstreams={"*": {}}):
+    def __init__(self, folder, policies, categories, upstreams={"*": {}}, **configuration):
         self.folder, self.backend = str(folder), Backend()
         self.port, admin = free_port(), free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -71,7 +71,7 @@ class PolicyGateway:
             json.dump({"issuer": self.issuer, "listen": {"port": self.port}, "admin": {"port": admin}, "data": "data", "keys": "keys",
                        "loops": 1, "policies": self.policies, "upstreams": {name: {"url": self.backend.address} | more for name, more in upstreams.items()},
                        "trustedIssuers": [{"issuer": self.backend.address, "audience": AUDIENCE, "jwksUri": self.backend.address + "/jwks",
-                                           "claims": {"client": "azp", "scope": "scp"}}]}, file)
+                                           "claims": {"client": "azp", "scope": "scp"}}]} | configuration, file)
         self.start()
         self.scopes = sorted({scope for policy in policies.values() for operation in policy["operations"].values()
                               for entry in operation["scopes"] for scope in entry.split()})

@@ -21,12 +21,12 @@ import Testing
     try SchemaReader(named: nil, isStrict: false, errors: .common).schema(JSONDocument(Array(schema.utf8), file: "schema").root)
   }
 
-  private static func written(_ text: String, _ place: SubjectPlace?, _ schema: String = schema) throws -> String {
+  private static func written(_ text: String, _ place: SubjectPlace?, _ schema: String? = schema) throws -> String {
     let bytes = Array(text.utf8)
     var tape = JSONTape()
     if !bytes.isEmpty { try tape.parse(bytes.span) }
     var output: [UInt8] = []
-    let body = SubjectBody(bytes: bytes.span, tape: tape, hasDocument: !bytes.isEmpty, schema: try read(schema))
+    let body = SubjectBody(bytes: bytes.span, tape: tape, hasDocument: !bytes.isEmpty, schema: try schema.map(read))
     if let place { body.write(number, at: place, to: &output) } else { body.copy(to: &output) }
     return String(decoding: output, as: UTF8.self)
   }
@@ -61,6 +61,16 @@ import Testing
     (#"{"free":{ "k" : [1] },"list":[ {"y":1} ]}"#, #"{"free":{ "k" : [1] },"list":[ {"y":1} ]}"#),
   ]) func whatTheSchemaDoesNotNameIsLeftOutAtEveryLevel(_ body: String, _ expected: String) throws {
     #expect(try Self.written(body, nil) == expected)
+  }
+
+  @Test(arguments: [#"{"a":1}"#, #"{"device":{"phoneNumber":"+33612345678"}}"#, "[1]", "1", ""])
+  func whereThereIsNoSchemaNothingIsForwarded(_ body: String) throws {
+    #expect(try Self.written(body, nil, nil) == "")
+    // Beside a subject in the query, or one that the backend is told in a field, neither.
+    var inQuery = SubjectPlace(["phoneNumber"], .phoneNumber)
+    inQuery.isInQuery = true
+    #expect(try Self.written(body, inQuery, nil) == "")
+    #expect(try Self.written(body, SubjectPlace(["device"], .device, isInHead: true), nil) == "")
   }
 
   @Test func aPropertyThatOnlyACaseNamesIsKept() throws {
