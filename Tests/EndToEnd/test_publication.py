@@ -1,10 +1,12 @@
 """/apis: what is published, for programs and for people; and every command on it works as it stands."""
-import re, subprocess
+import html.parser, re, subprocess
+from urllib.parse import quote
 
 import pytest
 import requests
 
 from harness import ALICE, PURPOSE
+from policy_gateway import PolicyGateway
 from reload_gateway import ReloadGateway
 
 HTML = {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -85,6 +87,65 @@ def test_what_is_not_there(demo):
     assert requests.post(demo.issuer + "/apis", timeout=5).status_code == 405
     # Nothing of an address is on the page.
     assert "<script" not in requests.get(demo.issuer + "/apis/<script>", headers=HTML, timeout=5).text
+
+
+MARKUP = """</code></title><script>alert(1)</script>&lt;"'><img src=x onerror=alert(1)>{{curl}}"""
+
+
+def test_no_text_of_a_policy_becomes_markup(tmp_path):
+    """Every text and every name that may hold it, on each page of each language: what is read is what is written in the policy."""
+    text = {language: f"{language} {MARKUP}" for language in ("en", "fr", "es", "de")}
+    body = {"type": "object", "properties": {"word": {"type": "string"}}}
+    policy = {
+        "api": "marked", "version": "1" + MARKUP, "basePath": "/marked/v1", "title": text, "documentation": "https://example.com/?a='&lt;b",
+        "operations": {"act": {
+            "method": "POST", "path": "/act/{thingId}", "title": text, "scopes": ["marked:<b>'&act"], "subject": {"rule": "tokenOrBody", "at": "phoneNumber", "kind": "phoneNumber"},
+            "query": {"q": {}}, "headers": {"x-word": {}},
+            "request": {"schema": {"type": "object", "properties": body["properties"] | {"phoneNumber": {"type": "string"}}}},
+            "response": {"fields": {"place": {"category": "place"}}}, "price": {"amount": "0.01", "currency": "EUR"}, "limits": {"requestsPerMinute": 60},
+            "example": {"path": {"thingId": MARKUP}, "query": {"q": MARKUP}, "headers": {"x-word": MARKUP}, "body": {"word": MARKUP}}}}}
+    gateway = PolicyGateway(tmp_path, {"marked": policy}, ["place"])
+    try:
+        gateway.stop()
+        gateway.write("categories.json", {"place": {"title": text, "description": text, "example": text}})
+        gateway.write("purposes.json", {"FraudPreventionAndDetection": {"title": text, "description": text}})
+        gateway.start()
+        published = requests.get(gateway.issuer + "/apis", timeout=5).json()
+        assert published["apis"][0]["title"] == text and published["purposes"][0]["description"] == text
+        assert published["apis"][0]["page"] == gateway.issuer + "/apis/marked/" + quote(policy["version"], safe="")
+        path = published["apis"][0]["page"].removeprefix(gateway.issuer)
+        for language in text:
+            listed, one = (requests.get(gateway.issuer + place, headers=HTML | {"accept-language": language}, timeout=5) for place in ("/apis", path))
+            found = [Texts.of(page.text) for page in (listed, one)]
+            for page, texts in zip((listed, one), found):
+                assert page.status_code == 200 and "<script" not in page.text and "<img" not in page.text
+                assert not {"script", "img", "b"} & texts.tags and not any(name.startswith("on") for name in texts.attributes)
+            # In the row of the list, its purpose, the headings, what is released, and the example; not cut, and not escaped twice.
+            assert found[0].whole.count(text[language]) == 2
+            assert found[1].whole.count(text[language]) >= 3, found[1].whole
+            assert "marked:<b>'&act" in found[1].whole and policy["documentation"] in found[1].whole
+            assert MARKUP in found[1].whole.replace("'\\''", "'")
+    finally:
+        gateway.stop()
+
+
+class Texts(html.parser.HTMLParser):
+    """What a page says, and of which elements and attributes it is."""
+
+    @classmethod
+    def of(cls, page):
+        texts = cls()
+        texts.whole, texts.tags, texts.attributes = "", set(), set()
+        texts.feed(page)
+        texts.close()
+        return texts
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.whole += data
 
 
 def test_an_operator_can_keep_prices_or_all_of_it_to_himself(tmp_path):

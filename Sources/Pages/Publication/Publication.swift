@@ -12,7 +12,12 @@ struct Publication {
   static let path = "/apis"
 
   /// The address of one API in one version, under this server's own.
-  static func path(of api: APIPolicy) -> String { "\(path)/\(api.name.rawValue)/\(api.version)" }
+  static func path(of api: APIPolicy) -> String {
+    // What a version is called is its document's affair.
+    var version: [UInt8] = []
+    PathEscapes.append(api.version.utf8, to: &version)
+    return "\(path)/\(api.name.rawValue)/\(String(decoding: version, as: UTF8.self))"
+  }
 
   static func handles(path: String) -> Bool { path == Self.path || path.hasPrefix(Self.path + "/") }
 
