@@ -35,9 +35,10 @@ public struct EventScopes: Sendable {
     return scopes.first { $0.type == bytes }?.scope
   }
 
-  /// The scopes that a body needs; nil when it asks for a type that has none.
+  /// The scopes that a body needs; nil when it asks for a type that has none, or for none at all: what nothing is needed for would be
+  /// everybody's.
   public func needed(_ bytes: Span<UInt8>, tape: JSONTape) -> [Scope]? {
-    guard let array = tape.value(at: path, in: bytes), tape.kind(array) == .array else { return nil }
+    guard let array = tape.value(at: path, in: bytes), tape.kind(array) == .array, tape.childCount(array) > 0 else { return nil }
     var needed: [Scope] = []
     var element = array + 1
     for _ in 0..<tape.childCount(array) {

@@ -25,6 +25,10 @@ public struct HeaderRules: Sendable {
       guard Self.isFree(member.name) else {
         throw member.error("this field is not a policy's to pass on: it is HTTP's, or Passerelle writes it itself")
       }
+      // Names of fields have no case: the second would be read by one rule and passed on by another.
+      guard !fields.contains(where: { String(decoding: $0.name, as: UTF8.self).lowercased() == member.name.lowercased() }) else {
+        throw member.error("this field is there already; case makes no difference")
+      }
       var reader = try ObjectReader(member.value)
       let isRequired = try reader.boolean("required", default: false)
       let rule = try TextRule(&reader, member.value)

@@ -73,6 +73,16 @@ extension PolicyReader {
     }
   }
 
+  /// - Throws: also for the field in which the backend gets the subscriber's number: a client must not write it (A28).
+  static func headers(_ value: JSONValue?, _ subject: SubjectPolicy) throws(DocumentError) -> HeaderRules {
+    guard let value else { return .none }
+    let headers = try HeaderRules(value)
+    guard let field = subject.field, let index = headers.index(of: String(decoding: field.dropLast(2), as: UTF8.self)) else {
+      return headers
+    }
+    throw value.keys[index].error("the backend gets the subscriber's number in this field: a client must not write it")
+  }
+
   /// - Parameter subject: the name of the parameter that names the subscriber.
   static func query(_ value: JSONValue?, _ subject: JSONValue?) throws(DocumentError) -> QuerySchema {
     let query = try value.map { value throws(DocumentError) in try QuerySchema(value) } ?? .none

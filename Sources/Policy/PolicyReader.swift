@@ -11,6 +11,9 @@ struct PolicyReader {
     var reader = try ObjectReader(root)
     guard let name = APIName(rawValue: try reader.string("api")) else { throw root.error("\"api\" is malformed") }
     let version = try reader.string("version")
+    guard PolicySyntax.isVersion(version) else {
+      throw root["version"]!.error("version wants visible ASCII characters, \(PolicySyntax.versionBytesMaximum) at most")
+    }
     let basePath = try Self.basePath(reader.required("basePath"))
     let title = try LocalizedText(reader.required("title"))
     let documentation = try reader.value("documentation").map(Self.documentation)
@@ -57,7 +60,7 @@ struct PolicyReader {
     let subject = try SubjectPolicy(reader.value("subject"))
     let template = frame.basePath + (try Self.path(reader.required("path")))
     let parameters = try PathParameter.read(template, rules: reader.value("parameters"))
-    let headers: HeaderRules = try reader.value("headers").map { value throws(DocumentError) in try HeaderRules(value) } ?? .none
+    let headers = try Self.headers(reader.value("headers"), subject)
     let response = try ResponsePolicy(reader.required("response"), categories: categories, schemas: frame.schemas)
     let scopes = try Self.scopes(reader.required("scopes"))
     try Self.check(scopes.flatMap { $0 }, in: frame.scopes, member.value["scopes"] ?? member.value)

@@ -40,4 +40,11 @@ extension PolicySyntax {
   /// Query parameters and request fields that one operation may name.
   public static let queryCountMaximum = 64
   public static let headerCountMaximum = 16
+
+  /// True for the version of an API's document. It is printed, and goes into URLs, entries and metrics.
+  public static func isVersion(_ text: String) -> Bool {
+    (1...versionBytesMaximum).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+  }
+
+  public static let versionBytesMaximum = 64
 }

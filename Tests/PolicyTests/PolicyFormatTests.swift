@@ -136,6 +136,8 @@ import Testing
     #expect(try needed(#"{"types": ["a.on"]}"#) == ["t:a.on:create"])
     #expect(try needed(#"{"types": ["a.on", "a.off", "a.on"]}"#) == ["t:a.on:create", "t:a.off:create"])
     #expect(try needed(#"{"types": ["a.on", "b"]}"#) == nil && needed("{}") == nil)
+    // What nothing is needed for would be everybody's.
+    #expect(try needed(#"{"types": []}"#) == nil)
   }
 
   private static let mistakes: [(String, String, String)] = [
@@ -159,6 +161,13 @@ import Testing
     (#""header": "x-number""#, #""header": "authorization""#, "x-"),
     (#""header": "x-number""#, #""header": "x-forwarded-for""#, "x-"),
     (#""headers": {"registrationId""#, #""headers": {"Cookie""#, "not a policy's"),
+    (#""headers": {"registrationId""#, #""headers": {"registrationID": {}, "registrationId""#, "there already"),
+    (
+      #""header": "x-number"}, "parameters""#, #""header": "x-number"}, "headers": {"X-Number": {}}, "parameters""#,
+      "a client must not write it"
+    ),
+    (#""version": "1.0.0""#, #""version": "1.0.0\u202e""#, "visible ASCII"),
+    (#""version": "1.0.0""#, #""version": """#, "visible ASCII"),
     (#"{"rule": "token"}"#, #"{"rule": "compared"}"#, "header"),
     (#"{"rule": "token"}"#, #"{"rule": "tokn"}"#, #"did you mean "token""#),
     (#""header": "x-number"}, "parameters""#, #""query": "page"}, "parameters""#, "instead of at"),
