@@ -5,19 +5,32 @@ public struct DocumentError: Error, CustomStringConvertible, Equatable {
   public let line: Int
   /// From 1, in bytes.
   public let column: Int
-  /// Never holds a value of the document.
+  /// Never holds a value of the document, and of its names what may be shown (`printable`).
   public let reason: String
+
+  private static let reasonMaximum = 4096
 
   public init(file: String, line: Int, column: Int, reason: String) {
     self.file = file
     self.line = line
     self.column = column
-    self.reason = reason
+    self.reason = Self.printable(reason, maximum: Self.reasonMaximum)
   }
 
-  /// Of a text that a document holds, what may be shown to a person: nothing that a terminal would obey, and not all of a long one.
+  /// Of a text that a document holds, what may be shown to a person: nothing that a terminal would obey, nothing that ends a line or
+  /// turns its direction, so that what is read is what is there, and not all of a long one.
   public static func printable(_ text: String, maximum: Int) -> String {
-    String(text.unicodeScalars.prefix(maximum).map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : Character($0) })
+    var shown = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars.prefix(maximum) { shown.append(isObeyed(scalar.value) ? "?" : scalar) }
+    return String(shown)
+  }
+
+  /// Controls (C0, DEL, C1), separators of lines and paragraphs, and what Unicode's annex 9 (2.1 to 2.6) has for directions.
+  private static func isObeyed(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0..<0x20, 0x7F...0x9F, 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+    default: false
+    }
   }
 
   public var description: String { file.isEmpty ? "\(line):\(column): \(reason)" : "\(file):\(line):\(column): \(reason)" }

@@ -73,6 +73,18 @@ def test_a_policy_is_written_and_waits_for_a_review(lamp, tmp_path):
     assert json.loads(done("policies", "list", str(folder), "--json"))[0]["scope"] == "lamp:read"
 
 
+def test_it_says_what_it_wrote_and_what_comes_next(lamp, tmp_path):
+    folder = tmp_path / "p"
+    out = done("policies", "import", str(lamp), "--output", str(folder))
+    for name in ("lamp-1.json", "categories.json", "purposes.json", "legal-bases.json", "imports/lamp-1.json"):
+        assert f"{folder}/{name}: " in out and (folder / name).exists(), name
+    assert f"passerelle policies check {folder} --reviewed" in out
+    again = imported(lamp, folder)
+    assert again["beside"] == [f"{folder}/imports/lamp-1.json"]
+    dry = done("policies", "import", str(lamp), "--output", str(tmp_path / "none"), "--dry-run")
+    assert "imports/" not in dry and "--reviewed" not in dry
+
+
 def test_a_required_field_that_waits_keeps_its_operation_back(lamp, tmp_path):
     imported(lamp, tmp_path / "p")
     path = tmp_path / "p" / "lamp-1.json"

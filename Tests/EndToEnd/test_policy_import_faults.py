@@ -103,11 +103,29 @@ def test_a_schema_that_names_itself_is_taken_as_far_as_it_says_something(tmp_pat
 def test_names_that_a_policy_cannot_have_are_left_out_and_told_of(tmp_path):
     path = tmp_path / "api.json"
     operation = '"parameters": [ { "name": "x\\r\\ny", "in": "query", "schema": { "type": "string" } } ], "operationId": "readLamp"'
-    path.write_text(DOCUMENT.replace('"operationId": "readLamp"', operation).replace('"version": "1.0.0"', '"version": "1\\n{ \\"x\\": 1 }"'))
+    path.write_text(DOCUMENT.replace('"operationId": "readLamp"', operation).replace('"title": "Lamp"', '"title": "Lamp\\n{ \\"x\\": 1 }"'))
     out = imported(path, tmp_path / "p")
     assert any("x??y is left out" in note["text"] for note in out["notes"]), out["notes"]
     # Nothing of the document breaks out of a comment.
-    assert (tmp_path / "p" / "lamp-1.json").read_text().splitlines()[0].startswith('// Lamp 1?{ "x": 1 }, drafted')
+    assert (tmp_path / "p" / "lamp-1.json").read_text().splitlines()[0].startswith('// Lamp?{ "x": 1 } 1.0.0, drafted')
+
+
+@pytest.mark.parametrize("version", ["1\\n2", "1 2", "1\\u001b[2J", "1\\u202e", "1é", "1" * 65, ""])
+def test_a_version_is_visible_ascii(tmp_path, version):
+    path = tmp_path / "api.json"
+    path.write_text(DOCUMENT.replace('"version": "1.0.0"', f'"version": "{version}"'))
+    line, reason = refused(path, tmp_path / "p")
+    assert line == 3 and "visible ASCII" in reason
+
+
+def test_nothing_that_a_terminal_obeys_is_printed(tmp_path):
+    path = tmp_path / "api.json"
+    hostile = "a\\u001b[2J\\u2028\\u202eb\\u2066\\u200f\\u061c"
+    path.write_text(DOCUMENT.replace("colour", hostile).replace('"Read a lamp"', f'"{hostile}"').replace('"Lamp"', f'"{hostile}"'))
+    for words in (["--dry-run"], [], []):
+        out = run("policies", "import", str(path), "--output", str(tmp_path / "p"), *words)
+        path.write_text(path.read_text().replace('"imei": {', f'"{hostile}2": {{'))
+        assert not {character for character in out.stdout + out.stderr if character in "\x1b\u2028\u202e\u2066\u200f\u061c"}, out
 
 
 def test_a_policy_that_a_person_broke_is_named(tmp_path):

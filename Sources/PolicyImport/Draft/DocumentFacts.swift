@@ -1,4 +1,5 @@
 import Bytes
+import Policy
 
 /// What an OpenAPI 3.0 document says of its API.
 struct DocumentFacts {
@@ -35,6 +36,10 @@ struct DocumentReader {
     guard let info = root["info"], let title = info["title"]?.text else {
       throw root.error("\"info\" with a \"title\" is missing")
     }
+    let version = info["version"]?.text ?? "0.0.0"
+    guard PolicySyntax.isVersion(version) else {
+      throw info["version"]!.error("\"version\" wants visible ASCII characters, \(PolicySyntax.versionBytesMaximum) at most")
+    }
     guard let paths = root["paths"], paths.isObject, !paths.members.isEmpty else { throw root.error("the document has no paths") }
     var operations: [OperationFacts] = []
     for path in paths.members where path.name.hasPrefix("/") {
@@ -52,7 +57,7 @@ struct DocumentReader {
     guard !operations.isEmpty else { throw paths.error("the document has no operations that a policy can describe") }
     let description = info["description"]?.text ?? ""
     return DocumentFacts(
-      root: root, title: title.trimmed, version: info["version"]?.text ?? "0.0.0", description: description,
+      root: root, title: title.trimmed, version: version, description: description,
       basePath: basePath(root, title), isStrict: Self.isStrict(info, description), operations: operations)
   }
 

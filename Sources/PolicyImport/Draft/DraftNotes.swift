@@ -20,7 +20,11 @@ public final class DraftNotes {
   init() {}
 
   /// The same note at the same place is kept once; beyond 500 no more are.
+  ///
+  /// - Parameter text: may hold names of the document: what a terminal would obey, or what would end the comment that a note becomes, is
+  ///   not in what is kept.
   func add(_ node: SourceNode, _ text: String) {
+    let text = DocumentError.printable(text, maximum: 1024)
     guard notes.count < Self.countMaximum, told[ObjectIdentifier(node), default: (node, [])].texts.insert(text).inserted else {
       return
     }

@@ -32,8 +32,8 @@ enum PoliciesImport {
     let categories = Files.exists(folder + "/categories.json") ? folder + "/categories.json" : shipped + "/categories.json"
     let (places, outcome) = try read(document, folder, categories)
     let isChanged = !places.isPresent || !outcome.changes.allSatisfy { $0.kind == .kept }
-    if !isDry { try write(outcome, places, shipped, isChanged: isChanged) }
-    report(outcome, places, isDry: isDry, isChanged: isChanged, arguments)
+    let beside = isDry ? [] : try write(outcome, places, shipped, isChanged: isChanged)
+    report(outcome, places, beside: beside, isDry: isDry, isChanged: isChanged, arguments)
   }
 
   private static func read(
@@ -79,12 +79,16 @@ enum PoliciesImport {
   }
 
   /// Nothing is written that the gateway would refuse.
+  ///
+  /// - Returns: what was written beside the policy, with what it is for.
   private static func write(
     _ outcome: PolicyImporter.Outcome, _ places: Places, _ shipped: String, isChanged: Bool
-  ) throws(CommandFailure) {
+  ) throws(CommandFailure) -> [(file: String, purpose: String)] {
+    var written: [(file: String, purpose: String)] = []
     try Files.makeFolder(places.folder, mode: 0o755)
     for name in commonFiles where !Files.exists(places.folder + "/" + name) {
       try Files.write(Files.read(shipped + "/" + name), to: places.folder + "/" + name, mode: 0o644)
+      written.append((places.folder + "/" + name, "as it is shipped"))
     }
     do throws(PolicyErrors) {
       _ = try Catalogue.load(directory: places.folder, replacing: [places.name: outcome.text])
@@ -92,14 +96,20 @@ enum PoliciesImport {
     if isChanged { try Files.write(outcome.text, to: places.policy, mode: 0o644) }
     try Files.makeFolder(places.folder + "/" + recordFolder, mode: 0o755)
     try Files.write(outcome.record, to: places.record, mode: 0o644)
+    written.append((places.record, "this draft, by which the next import tells edits from drafts: keep it with the policies"))
+    return written
   }
 
   // MARK: Report
 
   private static func report(
-    _ outcome: PolicyImporter.Outcome, _ places: Places, isDry: Bool, isChanged: Bool, _ arguments: Arguments
+    _ outcome: PolicyImporter.Outcome, _ places: Places, beside: [(file: String, purpose: String)], isDry: Bool,
+    isChanged: Bool, _ arguments: Arguments
   ) {
-    guard !arguments.flag("--json") else { Output.json(json(outcome, places, isDry: isDry, isChanged: isChanged)); return }
+    guard !arguments.flag("--json") else {
+      Output.json(json(outcome, places, beside: beside.map(\.file), isDry: isDry, isChanged: isChanged))
+      return
+    }
     for note in outcome.notes { Output.line("\(note.file):\(note.line): \(note.text)") }
     for change in outcome.changes { Output.line(change.line) }
     if isDry, !places.isPresent { Output.bytes(outcome.text) }
@@ -109,13 +119,18 @@ enum PoliciesImport {
     } else {
       Output.line("\(places.policy): \(isChanged ? "\(verb) changed" : "nothing changes")")
     }
+    for (file, purpose) in beside { Output.line("\(file): \(purpose)") }
     guard !outcome.unreviewed.isEmpty else { return }
     Output.line(
       "\(outcome.unreviewed.count) places say \"review\": what they are about is not served and does not leave until the mark is gone"
     )
+    guard !isDry else { return }
+    Output.line("next: look at each of them, then passerelle policies check \(places.folder) --reviewed")
   }
 
-  private static func json(_ outcome: PolicyImporter.Outcome, _ places: Places, isDry: Bool, isChanged: Bool) -> [UInt8] {
+  private static func json(
+    _ outcome: PolicyImporter.Outcome, _ places: Places, beside: [String], isDry: Bool, isChanged: Bool
+  ) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()
     writer.field("api", outcome.api)
@@ -124,6 +139,7 @@ enum PoliciesImport {
     writer.field("new", !places.isPresent)
     writer.field("changed", isChanged)
     writer.field("written", !isDry && isChanged)
+    writer.field("beside", beside)
     writer.key("changes")
     writer.beginArray()
     for change in outcome.changes {
