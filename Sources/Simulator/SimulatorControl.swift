@@ -4,6 +4,9 @@ import Wire
 
 /// What a person or a test asks the simulator itself, from the same machine alone: to anybody else these paths are not there.
 ///
+/// A browser of this machine may show pages of others, so the request must also be addressed to this machine, whatever name a resolver
+/// gives its address (DNS rebinding), and must not come from a page of another origin.
+///
 /// | request | what |
 /// |---|---|
 /// | `GET /simulator` | APIs with their base paths and operations |
@@ -22,7 +25,7 @@ struct SimulatorControl {
 
   /// Nil when it is none of these.
   func answer(_ request: HTTPRequest, _ path: String, _ calls: borrowing Mutex<[String: Int]>) -> Answer? {
-    guard path == "/simulator" || path.hasPrefix("/simulator/"), request.remoteAddress?.isLoopback ?? true else { return nil }
+    guard path == "/simulator" || path.hasPrefix("/simulator/"), Self.isFromHere(request) else { return nil }
     do throws(BackendError) {
       switch (request.method, path) {
       case ("GET", "/simulator"): return .ok(description)
@@ -42,6 +45,21 @@ struct SimulatorControl {
     } catch {
       return error.answer
     }
+  }
+
+  /// One that came from within the process has no address and no fields.
+  private static func isFromHere(_ request: HTTPRequest) -> Bool {
+    guard let address = request.remoteAddress else { return true }
+    guard address.isLoopback, let authority = request.field("host"), isLoopback(authority) else { return false }
+    return request.fields("origin").allSatisfy { $0.lowercased() == "http://" + authority.lowercased() }
+  }
+
+  private static func isLoopback(_ authority: String) -> Bool {
+    let digits = authority.reversed().prefix { $0.isASCII && $0.isNumber }.count
+    var host = Substring(authority.lowercased())
+    if host.dropLast(digits).last == ":" { host = host.dropLast(digits + 1) }
+    if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() }
+    return host == "localhost" || SocketAddress(ip: String(host), port: 0)?.isLoopback == true
   }
 
   private var description: JSON {

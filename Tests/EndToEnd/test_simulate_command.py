@@ -55,7 +55,7 @@ def test_wrong_usage_is_exit_status_2(words, text):
 
 def test_a_busy_port_is_said(simulator):
     result = run("--port", simulator.url.rsplit(":", 1)[1])
-    assert result.returncode == 1 and "cannot listen" in result.stderr
+    assert result.returncode == 1 and "cannot listen" in result.stderr and "--port 0" in result.stderr
 
 
 def test_the_shipped_data_can_be_printed_changed_and_given_back(tmp_path):
@@ -145,6 +145,21 @@ def test_what_was_made_is_forgotten_when_that_is_wanted(simulator):
     assert len(simulator.messages(CAROL)) == 1
     assert simulator.control("POST", "/reset").status_code == 204
     assert simulator.control("GET", "/statistics").json() == {} and simulator.messages(CAROL) == []
+
+
+@pytest.mark.parametrize("fields, is_there", [
+    ({"Origin": "https://evil.example"}, False), ({"Origin": "null"}, False), ({"Origin": "http://localhost:1"}, False),
+    ({"Host": "evil.example:{port}"}, False), ({"Host": "127.0.0.1.evil.example"}, False), ({"Host": "localhost.:{port}"}, False),
+    ({"Host": "10.0.0.1:{port}"}, False), ({"Host": "evil.example", "Origin": "http://evil.example"}, False), ({"Host": "localhost:{port}"}, True),
+    ({"Host": "[::1]:{port}"}, True), ({"Host": "127.0.0.1"}, True), ({"Origin": "http://127.0.0.1:{port}"}, True),
+    ({"Host": "localhost:{port}", "Origin": "http://localhost:{port}"}, True), ({}, True)])
+def test_a_page_of_another_origin_cannot_set_faults(simulator, fields, is_there):
+    """A browser of this machine sends what a page tells it to, also to a name that a resolver turned to this machine."""
+    port = simulator.url.rsplit(":", 1)[1]
+    fields = {name: value.replace("{port}", port) for name, value in fields.items()}
+    answer = requests.put(simulator.url + "/simulator/faults", data='{"faults": ["sim-swap:error=503"]}', headers=fields, timeout=5)
+    assert answer.status_code == (200 if is_there else 404)
+    assert ask(simulator).status_code == (503 if is_there else 200)
 
 
 def test_the_control_paths_are_for_this_machine_alone():

@@ -18,8 +18,8 @@ enum SimulateVerb: Verb {
     .flag("--print-data", "print the data file that comes with the program, to begin one's own with"),
   ]
   static let notes: String? = """
-    Answers every operation of CAMARA's APIs that Passerelle ships policies for, over HTTP and without asking for a token, and prints
-    one line `ready http://HOST:PORT` when it serves. SIGTERM and SIGINT end it. What calls make (sessions, payments, subscriptions)
+    Answers every operation of CAMARA's APIs that Passerelle ships policies for, but consent-info, which a gateway answers itself. It does
+    so over HTTP and without asking for a token, and prints one line `ready http://HOST:PORT` when it serves. SIGTERM and SIGINT end it. What calls make (sessions, payments, subscriptions)
     is kept in memory, and shown to whoever has its id.
 
     A fault is API[/OPERATION]:FAULT[=VALUE][@SHARE%]; the API * is all of them, the operation is CAMARA's operationId, and @25% is
@@ -32,7 +32,7 @@ enum SimulateVerb: Verb {
       truncate      half of the right answer, then the connection closes
     for example  --faults '*:delay=200ms@50%,sim-swap/checkSimSwap:error=503@25%'
 
-    From the same machine alone, while it runs:
+    From the same machine alone, addressed by a name or address of its own, and to no page of another origin, while it runs:
       GET /simulator                  APIs, base paths, operations
       GET, PUT, DELETE /simulator/faults
                                       the faults in force; PUT {"faults": ["sim-swap:hang"]} replaces them
@@ -59,7 +59,10 @@ enum SimulateVerb: Verb {
     let listener: Listener
     do {
       listener = try Listener(address: host, port: port, group: loops, handler: OperatorBackend(data: data, faults: faults))
-    } catch { throw CommandFailure("cannot listen on \(host):\(port): \(error)") }
+    } catch {
+      let hint = port == 0 ? "" : " (--port 0 takes a free one)"
+      throw CommandFailure("cannot listen on \(host):\(port): \(error)\(hint)")
+    }
     loops.start()
     listener.start()
     Output.line("ready http://\(address.ipBytes.count == 16 ? "[\(host)]" : host):\(listener.port)")
