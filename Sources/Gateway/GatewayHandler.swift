@@ -165,7 +165,7 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     consent = ConsentCheck(catalogue: catalogue)
     record = CallRecord(catalogue: catalogue)
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
-    notices = UpstreamNotices(time: dependencies.time, tell: dependencies.notice)
+    notices = memory.notices
     resources = ResourceCheck(store: dependencies.resources, countMaximum: settings.resourcesPerClientMaximum)
     filter = AnswerFilter(
       resources: dependencies.resources, subjects: dependencies.subjects, notices: notices,

@@ -2,13 +2,14 @@ import Identifiers
 import Ledger
 import Wire
 
-/// What a gateway remembers, whatever its policies and settings are: the counts of limits and quotas, used proofs, and for each loop
+/// What a gateway remembers, whatever its policies and settings are: the counts of limits and quotas, used proofs, what the operator was told of backends, and for each loop
 /// verified tokens and the way into the ledger. It outlives handlers: the next one goes on where the one before it ended.
 public final class GatewayMemory: Sendable {
   let rates = RateLimiter()
   let quotas: QuotaCounters
   let proofs: ProofMemory
   let unauthenticated: UnauthenticatedRefusals
+  let notices: UpstreamNotices
   /// Calls that came when there was too much to do.
   let shed: CountedRefusals
   let loops: [LoopMemory]
@@ -23,6 +24,7 @@ public final class GatewayMemory: Sendable {
     quotas = QuotaCounters(used: dependencies.quotaUsed, at: now)
     proofs = ProofMemory(countMaximum: settings.dpop.proofsRemembered, start: now)
     unauthenticated = UnauthenticatedRefusals(perMinute: settings.unauthenticatedPerMinute, ledger: dependencies.ledger)
+    notices = UpstreamNotices(time: dependencies.time, tell: dependencies.notice)
     shed = CountedRefusals(event: "api.refused_overload", reason: "overload", status: 503, ledger: dependencies.ledger)
     self.loops = loops.map { loop in
       let meter = dependencies.meter.loop(loop.index)

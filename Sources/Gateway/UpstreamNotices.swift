@@ -4,15 +4,15 @@ import Policy
 import Synchronization
 import Wire
 
-/// Tells the operator of backends whose TLS is no good, and of answers that break their API, each at most once a minute: what is
-/// refused for it, calls say to the ledger one by one.
+/// Tells the operator of backends whose TLS is no good, and of answers that break their API, each at most once a minute, whichever
+/// handler the calls come to: what is refused for it, calls say to the ledger one by one.
 final class UpstreamNotices: Sendable {
   private static let periodNanoseconds: UInt64 = 60 * 1_000_000_000
 
   private let tell: @Sendable (UpstreamNotice) -> Void
   private let told = Mutex<[String: UInt64]>([:])
   /// Answers that broke their schema, by operation, since the last line about it.
-  private let invalidCounts = Mutex<[Int: Int]>([:])
+  private let invalidCounts = Mutex<[String: Int]>([:])
   private let time: any TimeSource
 
   init(time: any TimeSource, tell: @escaping @Sendable (UpstreamNotice) -> Void) {
@@ -31,10 +31,11 @@ final class UpstreamNotices: Sendable {
 
   /// - Parameter violation: names a field by its path, never a value.
   func invalid(_ operation: OperationPolicy, _ violation: SchemaViolation) {
-    invalidCounts.withLock { $0[operation.index, default: 0] += 1 }
+    // Not by its index, which another set of policies gives to another operation.
     let name = "\(operation.api.rawValue) \(operation.version) \(operation.id.rawValue)"
+    invalidCounts.withLock { $0[name, default: 0] += 1 }
     guard isDue(name, at: time.monotonicNanoseconds()) else { return }
-    let count = invalidCounts.withLock { $0.removeValue(forKey: operation.index) ?? 1 }
+    let count = invalidCounts.withLock { $0.removeValue(forKey: name) ?? 1 }
     tell(UpstreamNotice(.invalid, "answers of \(name) break their schema, \(count) since the last line: \(violation.message)"))
   }
 

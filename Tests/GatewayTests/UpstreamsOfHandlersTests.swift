@@ -27,6 +27,13 @@ import Wire
     second.retireUpstreams()
   }
 
+  /// Who reloads once a second would otherwise have a line a second.
+  @Test func whatTheOperatorWasToldIsNotToldAgainByTheNext() async throws {
+    let gateway = try await TestGateway()
+    let first = gateway.handler(upstreams: [:])
+    #expect(gateway.handler(upstreams: [:], replacing: first).notices === first.notices)
+  }
+
   @Test func theNearestTimeLimitHolds() async throws {
     let gateway = try await TestGateway()
     var named = Self.upstream(port: 1)
