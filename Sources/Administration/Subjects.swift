@@ -12,12 +12,15 @@ extension AdminAPI {
     guard let text = request.query["subject"] else { throw AdminError.invalid("subject is missing") }
     let subject = try known(text)
     let rows = try await dependencies.consents.records(of: subject)
+    let resources = try await Self.offLoop { [dependencies] in try dependencies.stores.resources.count(subject: subject) }
     var writer = JSONWriter()
     writer.beginObject()
     writer.field("subject", subject.rawValue)
     writer.field("consents", rows.count)
     writer.field("consents_granted", rows.count { $0.status(at: dependencies.time.now()) == "granted" })
     writer.field("grants", try dependencies.stores.grants.openCount(subject: subject))
+    // Sessions, payments, subscriptions that calls made.
+    writer.field("resources", resources)
     writer.endObject()
     return HTTPResponse.json(200, writer.bytes)
   }

@@ -344,8 +344,10 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     answer.removeAll(keepingCapacity: true)
     answerFields.removeAll(keepingCapacity: true)
     if error.reasonIs("backend_schema") { countBrokenAnswer() }
-    // 404 can pass; 410 does not.
-    if error.isBackends, let resource, operation?.errors.answer(error.kind).status == 410 {
+    // 404 can pass, unless the call was to end it; 410 does not.
+    if error.isBackends, let resource, let status = operation?.errors.answer(error.kind).status,
+      status == 410 || status == 404 && resource.use.deletes
+    {
       gateway.resources.vanished(resource, on: loop.loop, now: gateway.dependencies.time.now())
     }
     guard created != nil else { return refuse(error) }

@@ -50,6 +50,14 @@ public struct Catalogue: Sendable {
     return set
   }
 
+  // MARK: Resources
+
+  /// Of some kinds of resources those that no operation has: nobody could read or end what there is of them.
+  public func unknown(resourceKinds kinds: [String]) -> [String] {
+    let known = Set(operationsByIndex.flatMap(\.resources).map(\.kind))
+    return kinds.filter { !known.contains($0) }
+  }
+
   // MARK: Purposes
 
   public func knows(_ purpose: Purpose) -> Bool { purposesByName[purpose] != nil }

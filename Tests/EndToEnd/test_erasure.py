@@ -21,7 +21,7 @@ def test_who_was_erased_is_nobody_any_more(demo):
         assert demo.call(machine, body=body, session=session).status_code == 200
     consent, = demo.json("consents", "list", "--subject", "tel:" + who)
     shown = demo.json("subjects", "show", "--subject", "tel:" + who)
-    assert shown == {"subject": consent["subject"], "consents": 1, "consents_granted": 1, "grants": 1}
+    assert shown == {"subject": consent["subject"], "consents": 1, "consents_granted": 1, "grants": 1, "resources": 0}
     entries = demo.json("audit", "search", "--subject", "tel:" + who)
     assert entries
 

@@ -1,5 +1,5 @@
 """What policies must be able to say of CAMARA's APIs, each shown with an API that this file makes up."""
-import json, random, uuid
+import json, random, sqlite3, time, uuid
 
 import jsonschema
 import pytest
@@ -386,6 +386,50 @@ def test_codes_of_an_apis_own_pass_and_others_do_not(gateway):
         gateway.backend.answer = (status, {}, {"status": status, "code": code, "message": ALICE})
         body = refused(gateway.call("GET", READ + session, gateway.token("sessions:read")), *(given or (status, code)))
         assert ALICE not in body["message"]
+
+
+def expiry(gateway, session):
+    """Days from now."""
+    with sqlite3.connect(f"file:{gateway.folder}/data/passerelle.sqlite?mode=ro", uri=True) as database:
+        return (database.execute("SELECT expires_at FROM resources WHERE id = ?", (session,)).fetchone()[0] / 1e6 - time.time()) / 86_400
+
+
+@pytest.mark.parametrize("method, status, code, is_forgotten", [
+    ("GET", 404, "NOT_FOUND", False), ("GET", 410, "SESSIONS.OVER", True), ("DELETE", 404, "NOT_FOUND", True), ("DELETE", 409, "SESSIONS.CONFIRMED", False)])
+def test_what_the_backend_does_not_have_is_forgotten_in_a_day(gateway, method, status, code, is_forgotten):
+    session, _ = create(gateway)
+    assert expiry(gateway, session) > 399
+    gateway.backend.answer = (status, {}, {"status": status, "code": code, "message": "-"})
+    refused(gateway.call(method, READ + session, gateway.token("sessions:delete" if method == "DELETE" else "sessions:read")), status, code)
+    # It is put down behind the answer.
+    end = time.monotonic() + (5 if is_forgotten else 0.5)
+    while (expiry(gateway, session) > 1) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert (expiry(gateway, session) <= 1) is is_forgotten
+    # Until then it is its client's still.
+    gateway.backend.answer = (200, {}, {"sessionId": session})
+    assert gateway.call("GET", READ + session, gateway.token("sessions:read")).status_code == 200
+
+
+def test_resources_that_no_policy_knows_are_told_of(gateway, tmp_path):
+    create(gateway)
+    assert "that no policy knows" not in gateway.run("check")
+    renamed = json.loads(json.dumps(SESSIONS).replace('"name": "sessions"', '"name": "seances"'))
+    calls = json.loads(json.dumps(CALLS).replace("sessions:sessions", "sessions:seances"))
+    try:
+        for name, policy in (("sessions", renamed), ("calls", calls)):
+            gateway.write(name + ".json", policy)
+        remark = "that no policy knows, so nobody can read or end them here: sessions:sessions"
+        assert remark in gateway.run("check")
+        gateway.run("reload")
+        end = time.monotonic() + 5
+        while remark not in gateway.notices and time.monotonic() < end:
+            time.sleep(0.02)
+        assert "reload.resources_unknown" in gateway.notices and remark in gateway.notices
+    finally:
+        for name, policy in (("sessions", SESSIONS), ("calls", CALLS)):
+            gateway.write(name + ".json", policy)
+        gateway.run("reload")
 
 
 # Subjects.

@@ -161,3 +161,24 @@ def test_an_operator_can_keep_prices_or_all_of_it_to_himself(tmp_path):
         assert requests.get(url, timeout=5).status_code == 404
     finally:
         gateway.close()
+
+
+def test_what_nobody_could_call_is_not_published(tmp_path):
+    gateway = ReloadGateway(tmp_path)
+    try:
+        gateway.write(upstreams={"device-identifier": {"url": gateway.backend.url}})
+        # What Passerelle answers itself wants no upstream.
+        remarks = gateway.command("check").stdout
+        assert "no upstream for sim-swap:" in remarks and "no upstream for consent-info" not in remarks
+        assert "no upstream for device-identifier" not in remarks
+        gateway.start()
+        url = f"http://127.0.0.1:{gateway.port}/apis"
+        assert {api["api"] for api in requests.get(url, timeout=5).json()["apis"]} == {"device-identifier", "consent-info"}
+        assert "/apis/sim-swap/" not in requests.get(url, headers=HTML, timeout=5).text
+        assert requests.get(url + "/sim-swap/2.1.0", timeout=5).status_code == 404
+        assert requests.get(url + "/device-identifier/0.3.0", timeout=5).status_code == 200
+        gateway.write(upstreams={"*": {"url": gateway.backend.url}})
+        gateway.reload()
+        assert requests.get(url + "/sim-swap/2.1.0", timeout=5).status_code == 200
+    finally:
+        gateway.close()

@@ -28,6 +28,23 @@ import Testing
     #expect(try resources.owners(kind: "api:sessions", ids: ["x", "s1"]) == [nil, owner])
   }
 
+  @Test func whatThereIsIsTold() async throws {
+    #expect(try resources.kinds() == [] && resources.count(subject: subject) == 0)
+    for id in ["s1", "s2"] { #expect(try await keep(id) == .kept) }
+    #expect(try await keep("s3", subject: nil) == .kept)
+    #expect(try await keep("s4", client: Self.other, seconds: 10) == .kept)
+    let owner = ResourceOwner(client: client, subject: nil, isNamedByClient: false)
+    for kind in ["zeta:payments", "alpha:sessions"] {
+      #expect(
+        try await resources.keep(kind: kind, id: "s1", owner: owner, expiresAt: fixture.now(plus: 60), countMaximum: 100) == .kept
+      )
+    }
+    #expect(try resources.kinds() == ["alpha:sessions", "api:sessions", "zeta:payments"])
+    #expect(try resources.count(subject: subject) == 3)
+    fixture.time.advance(seconds: 11)
+    #expect(try resources.count(subject: subject) == 2)
+  }
+
   @Test func aNameThatSomebodyElseHasIsNotGivenAgain() async throws {
     #expect(try await keep("s1") == .kept)
     #expect(try await keep("s1", client: Self.other) == .ofAnother)

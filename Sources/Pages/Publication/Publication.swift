@@ -11,6 +11,9 @@ struct Publication {
 
   static let path = "/apis"
 
+  /// The APIs that can be called here.
+  var apis: [APIPolicy] { site.catalogue.apis.filter(settings.isServed) }
+
   /// The address of one API in one version, under this server's own.
   static func path(of api: APIPolicy) -> String {
     // What a version is called is its document's affair.
@@ -28,7 +31,7 @@ struct Publication {
       return published(
         wantsPage ? PublicationPages(self, request).list() : json(site.published.bytes { PublicationDocument(self).all() }))
     }
-    guard let api = site.catalogue.apis.first(where: { Self.path(of: $0) == request.path }) else {
+    guard let api = apis.first(where: { Self.path(of: $0) == request.path }) else {
       return published(wantsPage ? PublicationPages(self, request).unknown() : json(PublicationDocument.unknown, status: 404))
     }
     return published(wantsPage ? PublicationPages(self, request).page(api) : json(PublicationDocument(self).one(api)))
@@ -78,11 +81,14 @@ final class PublishedDocument: Sendable {
 }
 
 /// What of the APIs is shown to everybody.
-public struct PublicationSettings: Sendable, Equatable {
+public struct PublicationSettings: Sendable {
   /// Without it `/apis` is a path like any other that leads nowhere.
   public var isEnabled = true
   /// The policies' prices; what a client pays is in its plan.
   public var showsPrices = true
+  /// The APIs that somebody answers here: those with an upstream, and those of which Passerelle serves an operation itself. Nobody could
+  /// call the others.
+  public var isServed: @Sendable (APIPolicy) -> Bool = { _ in true }
 
   public init() {}
 }

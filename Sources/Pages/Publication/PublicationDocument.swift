@@ -28,7 +28,7 @@ struct PublicationDocument {
     writer.field("openid_configuration", issuer + EndpointPath.openIDConfiguration.rawValue)
     writer.key("apis")
     writer.beginArray()
-    for api in site.catalogue.apis { write(api, &writer) }
+    for api in publication.apis { write(api, &writer) }
     writer.endArray()
     writer.key("purposes")
     writer.beginArray()

@@ -25,7 +25,7 @@ struct PublicationPages {
   private var site: Site { publication.site }
 
   func list() -> HTTPResponse {
-    let rows = site.catalogue.apis.map { api in
+    let rows = publication.apis.map { api in
       Self.listRow.render([
         "address": .text(Publication.path(of: api)), "title": .text(api.title.text([texts.language])),
         "version": .text(api.version),

@@ -24,6 +24,10 @@ public protocol ResourceStore: Sendable {
   func end(kind: String, id: String, at: Timestamp?) async throws
   /// How many a client has, of all kinds.
   func count(client: ClientID) throws -> Int
+  /// How many that are known now were made about a subscriber, of all clients and kinds. Reads the whole table: not on a loop.
+  func count(subject: SubjectPseudonym) throws -> Int
+  /// The kinds of which there are any, in order.
+  func kinds() throws -> [String]
 }
 
 public final class SQLiteResourceStore: ResourceStore {
@@ -57,6 +61,15 @@ public final class SQLiteResourceStore: ResourceStore {
     SELECT client_id, subject, is_named FROM resources WHERE kind = ?1 AND id = ?2 AND expires_at > ?3
     """
   private static let countOf: StaticString = "SELECT count FROM resource_counts WHERE client_id = ?1"
+  private static let countAbout: StaticString = "SELECT count(*) FROM resources WHERE subject = ?1 AND expires_at > ?2"
+  /// One look-up in the primary key for each kind, however many there are of it.
+  private static let kindsThere: StaticString = """
+    WITH RECURSIVE kinds (kind) AS (
+      SELECT min(kind) FROM resources
+      UNION ALL
+      SELECT (SELECT min(kind) FROM resources WHERE kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL)
+    SELECT kind FROM kinds WHERE kind IS NOT NULL
+    """
   private static let insertOne: StaticString = """
     INSERT INTO resources (kind, id, client_id, subject, is_named, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     """
@@ -138,6 +151,23 @@ public final class SQLiteResourceStore: ResourceStore {
   }
 
   public func count(client: ClientID) throws -> Int { try database.read { try Self.count(client, $0) } }
+
+  public func count(subject: SubjectPseudonym) throws -> Int {
+    let now = database.time.now()
+    return try database.read { connection in
+      let row = try connection.statement(Self.countAbout).bind(subject, now)
+      return try row.step() ? row.integer(0) : 0
+    }
+  }
+
+  public func kinds() throws -> [String] {
+    try database.read { connection in
+      let rows = try connection.statement(Self.kindsThere)
+      var kinds: [String] = []
+      while try rows.step() { kinds.append(rows.text(0)) }
+      return kinds
+    }
+  }
 
   private static func count(_ client: ClientID, _ connection: Connection) throws -> Int {
     let row = try connection.statement(countOf).bind(client)

@@ -31,6 +31,10 @@ extension RuledBackbone {
     let server = AuthorizationServer(settings: authorizationSettings, dependencies: dependencies, succeeding: before)
     var settings = PageSettings(hasStartPage: !simulatedSubscribers.isEmpty, logos: try configuration.readLogos())
     settings.publication = configuration.publication
+    let upstreams = Set(configuration.upstreams.keys)
+    settings.publication.isServed = { api in
+      upstreams.contains("*") || upstreams.contains(api.name.rawValue) || api.operations.contains(where: \.isServedHere)
+    }
     return (server, Site(server: server, catalogue: catalogue, settings: settings, phone: phone))
   }
 

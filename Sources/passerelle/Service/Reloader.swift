@@ -65,6 +65,7 @@ final class Reloader: ReloadControl, CertificateControl, Sendable {
       take(next)
       let changed = next.changed.isEmpty ? "nothing has changed" : "changed: " + next.changed.joined(separator: ", ")
       Log.process.info("reload.taken", "reloaded \(file): \(changed)")
+      remark(next.generation.ruleset)
       let ruleset = next.generation.ruleset
       manager.ready("serving, configuration \(ruleset.configuration.source.digest.prefix(12))")
       return .taken(
@@ -114,6 +115,12 @@ final class Reloader: ReloadControl, CertificateControl, Sendable {
     if certificates.isNew { changed.append("certificates") }
     if keys.isNew, !changed.contains("keys") { changed.append("keys") }
     return Next(generation: generation, outbound: outbound, certificates: certificates, keys: keys, changed: changed)
+  }
+
+  /// What is worth knowing of a ruleset, and keeps nothing from running.
+  private func remark(_ ruleset: Ruleset) {
+    let kinds = (try? makers.backbone.stores.resources.kinds()) ?? []
+    if let remark = ruleset.catalogue.remark(resourceKinds: kinds) { Log.process.warning("reload.resources_unknown", remark) }
   }
 
   private static func refusal(_ error: any Error) -> ReloadOutcome.Refusal {

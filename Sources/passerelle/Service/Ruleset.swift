@@ -51,3 +51,13 @@ struct Ruleset: Sendable {
     return SHA256.digest(Array(text.utf8)).hex
   }
 }
+
+extension Catalogue {
+  /// What is said of kinds of resources that the store has and no policy knows; nil where there are none.
+  func remark(resourceKinds kinds: [String]) -> String? {
+    let unknown = unknown(resourceKinds: kinds)
+    guard !unknown.isEmpty else { return nil }
+    return "resources of clients are kept that no policy knows, so nobody can read or end them here: "
+      + unknown.joined(separator: ", ")
+  }
+}

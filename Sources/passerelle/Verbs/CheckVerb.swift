@@ -158,10 +158,13 @@ enum CheckVerb: Verb {
     } else {
       remarks.append("no keys yet in \(configuration.keys): serve makes them at its first start")
     }
-    for name in Set(catalogue.apis.map(\.name.rawValue)).sorted()
+    // What Passerelle answers itself wants none.
+    for name in Set(catalogue.operationsByIndex.filter { !$0.isServedHere }.map(\.api.rawValue)).sorted()
     where configuration.upstreams[name] == nil && configuration.upstreams["*"] == nil {
       remarks.append("no upstream for \(name): its calls are answered 503")
     }
+    let kinds = try Installation(configuration).readStores { stores, _ in try stores.resources.kinds() }
+    if let remark = catalogue.remark(resourceKinds: kinds ?? []) { remarks.append(remark) }
     remarks += try billingRemarks(configuration, catalogue)
     if configuration.ledger.durability == .none { remarks.append("ledger.durability is none: no API call is recorded") }
     remarks += codeRemarks(configuration.recognition)
