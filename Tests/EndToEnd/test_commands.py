@@ -1,6 +1,7 @@
 """The commands: bad input gets one clear line and the right exit status, and leaves nothing half-written."""
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, TYPE, Demo, free_port
+from harness import ALICE, BINARY, IDENTIFIER, PURPOSE, REPOSITORY, TYPE, Demo, free_port
 from reading_gateway import ReadingGateway, eventually
 
 
@@ -258,3 +259,30 @@ def test_many_tokens_hold_nobody_else_up(demo):
             time.sleep(0.02)
     assert len(set(tokens.result().stdout.split())) == 20000
     assert slowest < 2
+
+
+def test_a_demo_of_before_gets_the_scopes_that_came_since(tmp_path, monkeypatch):
+    """And no others: what an operator took from a client stays taken."""
+    shutil.copytree(os.path.join(REPOSITORY, "policies"), tmp_path / "policies")
+    os.rename(tmp_path / "policies" / "sim-swap-2.json", tmp_path / "sim-swap-2.json")
+    monkeypatch.setenv("PASSERELLE_POLICIES", str(tmp_path / "policies"))
+
+    def scopes(client):
+        return set(demo.json("clients", "show", client)["scope"].split())
+
+    demo = Demo(tmp_path).start()
+    try:
+        before = scopes("demo-all")
+        assert IDENTIFIER in before and "sim-swap:check" not in before
+        changed = demo.json("clients", "show", "demo-all")
+        changed["scope"] = " ".join(before - {TYPE})
+        (tmp_path / "client.json").write_text(json.dumps({key: value for key, value in changed.items() if key not in ("enabled", "created_at")}))
+        demo.command("clients", "add", str(tmp_path / "client.json"), "--replace")
+        demo.stop()
+        os.rename(tmp_path / "sim-swap-2.json", tmp_path / "policies" / "sim-swap-2.json")
+        demo.start()
+        assert scopes("demo-all") == before - {TYPE} | {"sim-swap", "sim-swap:check", "sim-swap:retrieve-date"}
+        assert "sim-swap:check" in scopes("demo-limit") and "sim-swap:check" not in scopes("demo-few")
+        assert demo.call(demo.machine_token("sim-swap:check"), "/sim-swap/v2/check", {"phoneNumber": ALICE}).status_code != 401
+    finally:
+        demo.stop()

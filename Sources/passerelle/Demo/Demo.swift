@@ -51,10 +51,11 @@ final class Demo {
   /// Registers the demo's clients, starts the backends and the gateway, and writes `demo.json` once they answer.
   func start() async throws {
     let clients = try DemoClients(catalogue: backbone.ruleset.catalogue, folder: folder + "/clients")
-    try await clients.register(backbone.stores.clients)
+    let description = folder + "/demo.json"
+    try await clients.register(backbone.stores.clients, description: Files.exists(description) ? Files.read(description) : nil)
     backend.start()
     try service.start()
-    try Files.write(description(clients), to: folder + "/demo.json")
+    try Files.write(self.description(clients), to: description)
   }
 
   func stop() async {

@@ -44,11 +44,32 @@ struct DemoClients {
     ]
   }
 
-  /// Registers those that are not there yet; what an operator changed since stays.
-  func register(_ store: any ClientStore) async throws {
-    for application in applications where try store.client(application.record.id) == nil {
-      try await store.save(application.record)
+  /// Registers those that are not there yet. One that is keeps what an operator changed since, and gets the scopes that have been shipped
+  /// since the start before this one.
+  ///
+  /// - Parameter description: `demo.json` as that start wrote it.
+  func register(_ store: any ClientStore, description: [UInt8]?) async throws {
+    let before = Self.scopes(description)
+    for application in applications {
+      guard var known = try store.client(application.record.id) else {
+        try await store.save(application.record)
+        continue
+      }
+      let new = application.record.scopes.subtracting(known.scopes).subtracting(before[known.id] ?? [])
+      guard !new.isEmpty else { continue }
+      known.scopes = known.scopes.union(new)
+      try await store.save(known)
     }
+  }
+
+  /// The scopes that each client had from the demo.
+  private static func scopes(_ description: [UInt8]?) -> [ClientID: ScopeSet] {
+    var scopes: [ClientID: ScopeSet] = [:]
+    for client in description.flatMap({ try? JSONDocument($0).root })?["clients"]?.array ?? [] {
+      guard let id = client["client_id"]?.string.flatMap(ClientID.init(rawValue:)) else { continue }
+      scopes[id] = client["scope"]?.string.flatMap { ScopeSet(parsing: $0) }
+    }
+    return scopes
   }
 
   /// The `clients` of `demo.json`.
