@@ -148,3 +148,31 @@ def test_subscriptions_take_http_and_access_tokens_alone():
                 walk(part)
     for policy in POLICIES.values():
         walk(policy)
+
+
+def uses(operation):
+    """What an operation has to do with resources."""
+    given = operation.get("resource") or []
+    return given if isinstance(given, list) else [given]
+
+
+def test_a_read_of_one_resource_shows_that_one():
+    """A backend that answers with another is caught by its id, where the API requires that there is one."""
+    ids = {(policy["api"], use["name"]): use["creates"] for policy in POLICIES.values() for operation in policy["operations"].values()
+           for use in uses(operation) if "creates" in use}
+    shown = 0
+    for policy in POLICIES.values():
+        for identifier, operation in policy["operations"].items():
+            for use in uses(operation):
+                place = ids.get((policy["api"], use["name"]))
+                fields = [content.get("fields", {}).get(place) for content in contents(operation).values()]
+                if "parameter" in use and not use.get("deletes") and any(field and field.get("required") for field in fields):
+                    assert {"name": use["name"], "shows": place} in uses(operation), (policy["api"], identifier)
+                    shown += 1
+    assert shown >= 10
+
+
+@pytest.mark.parametrize("path", ["/quality-on-demand/v1", "/webrtc-call-handling/v0.3"])
+def test_what_ends_by_itself_is_not_kept_for_more_than_a_year(path):
+    made = [use for operation in POLICIES[path]["operations"].values() for use in uses(operation) if "creates" in use]
+    assert [use["keptDays"] for use in made] == [30]
