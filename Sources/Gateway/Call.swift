@@ -35,6 +35,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var resource: NamedResource? { resources.first(where: \.isInPath) ?? resources.first }
   /// The place of what the backend is to make.
   private var reservation: ResourceReservation?
+  /// The subscription that the backend is asked for.
+  private var pending: Subscribe.Pending?
   /// What the backend made, to be kept before anything leaves, also where its answer cannot.
   private var created: CreatedResource?
   private var neededScopes: [Scope] = []
@@ -221,6 +223,10 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     guard gateway.dependencies.ledger.isHealthy else { throw Self.ledgerFailed }
     guard let operation else { throw APIError(.unavailable, "no_upstream") }
     if reservation == nil, let use = operation.resources.first(where: \.isCreated) { return reserve(use) }
+    if let resource, let over = try gateway.subscriptions?.ended(resource, operation) {
+      loop.loop.execute { [self] in answered(over) }
+      return
+    }
     if let local = gateway.locals[operation.index], let token {
       return ask(local, LocalCall(client: token.client, subject: subject?.pseudonym, body: upstream.body))
     }
@@ -238,10 +244,20 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       isNamedByClient: subject?.isNamedByClient ?? false)
     loop.loop.spawn { [self] in
       do throws(APIError) {
-        reservation = try await gateway.resources.reserve(use, owner, now: gateway.dependencies.time.now())
+        let now = gateway.dependencies.time.now()
+        reservation = try await gateway.resources.reserve(use, owner, now: now)
+        try await subscribe(owner, now: now)
         try forward()
       } catch { refuse(error) }
     }
+  }
+
+  /// Where the call asks for events, the gateway stands between backend and sink from here on.
+  private func subscribe(_ owner: ResourceOwner, now: Timestamp) async throws(APIError) {
+    guard let operation, operation.subscription != nil, let token else { return }
+    guard let subscribe = gateway.subscribe else { throw APIError(.unavailable, "subscriptions_off") }
+    pending = try await subscribe.run(
+      operation, Subscribe.Caller(token: token, owner: owner), &upstream.body, now: now)
   }
 
   /// An operation of our own answers in the backend's place.
@@ -286,7 +302,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private var reader: AnswerFilter.Reader? {
     guard let token, let permission else { return nil }
     return AnswerFilter.Reader(
-      consented: permission.categories, token: token, subject: subject, owner: resource?.owner)
+      consented: permission.categories, token: token, subject: subject, resource: resource, sink: pending?.sink)
   }
 
   private func release(_ released: AnswerFilter.Released) {
@@ -297,6 +313,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       call.finish(released)
     } ending: { call, now throws(APIError) in
       try await call.gateway.resources.end(call.resources, status: released.status, now: now)
+      try await call.unsubscribe()
     }
   }
 
@@ -328,9 +345,23 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     do throws(APIError) {
       try await gateway.resources.keep(created, reservation, now: now)
       self.reservation = nil
+      if let pending, let subscribe = gateway.subscribe {
+        try await subscribe.made(pending, created)
+        self.pending = nil
+      }
     } catch {
       gateway.notices.orphaned(created, client: reservation.owner.client, error.reason, correlator: correlator)
       throw error
+    }
+  }
+
+  /// What the call has ended at the backend tells of nothing any more.
+  private func unsubscribe() async throws(APIError) {
+    guard let keeper = gateway.dependencies.subscriptions else { return }
+    for resource in resources where resource.use.deletes {
+      do { try await keeper.ended(kind: resource.use.kind, backendID: resource.id) } catch {
+        throw APIError(.unavailable, "subscription_store_failed")
+      }
     }
   }
 
@@ -444,6 +475,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     load = nil
     if let reservation { gateway.resources.giveBack(reservation, on: loop.loop) }
     reservation = nil
+    if let pending { gateway.subscribe?.discard(pending, on: loop.loop) }
+    pending = nil
     switch outcome {
     case .released(let status):
       count(.allowed, status: status)
@@ -502,6 +535,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     taken = Limiter.Taken()
     resources.removeAll()
     reservation = nil
+    pending = nil
     created = nil
     neededScopes.removeAll()
     subject = nil

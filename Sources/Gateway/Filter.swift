@@ -24,22 +24,29 @@ final class AnswerFilter: Sendable {
     var consented: ConsentedCategories
     var token: AccessToken
     var subject: CallSubject?
-    /// Of the resource that the request names.
-    var owner: ResourceOwner?
+    /// The resource that the request names.
+    var resource: NamedResource?
+    /// The client's sink, where the call is about to subscribe.
+    var sink: String?
+
+    var owner: ResourceOwner? { resource?.owner }
 
     var viewer: ResourceViewer { ResourceViewer(token, subject) }
   }
 
   private let resources: any ResourceStore
+  private let subscriptions: SubscriptionAnswers?
   private let subjects: any SubjectStore
   private let notices: UpstreamNotices
   /// By the index of the operation.
   private let validations: [AnswerValidation]
 
   init(
-    resources: any ResourceStore, subjects: any SubjectStore, notices: UpstreamNotices, validations: [AnswerValidation]
+    resources: any ResourceStore, subscriptions: SubscriptionAnswers?, subjects: any SubjectStore, notices: UpstreamNotices,
+    validations: [AnswerValidation]
   ) {
     self.resources = resources
+    self.subscriptions = subscriptions
     self.subjects = subjects
     self.notices = notices
     self.validations = validations
@@ -119,8 +126,7 @@ final class AnswerFilter: Sendable {
     let breaksSchema = try validate(answer.body, operation, content, tape)
     let named = try named(operation, reader, found)
     let categories: FieldMask
-    if let own = found.ownBody {
-      do { try tape.parse(own.span) } catch { throw APIError(.badGateway, "backend_json_broken") }
+    if let own = try clientsBody(answer.body, found.ownBody, operation, reader, &tape, &created) {
       categories = try project(own.span, projection, operation, reader, named, tape, into: &output)
     } else {
       categories = try project(answer.body, projection, operation, reader, named, tape, into: &output)
@@ -129,6 +135,33 @@ final class AnswerFilter: Sendable {
       Released(status: answer.status, categories: categories, breaksSchema: breaksSchema),
       !found.isPartOfMore
     )
+  }
+
+  /// What the client's own is in an answer, with its own sinks; on the tape when there is one, and nil where that is the whole answer.
+  private func clientsBody(
+    _ body: Span<UInt8>, _ own: [UInt8]?, _ operation: OperationPolicy, _ reader: Reader, _ tape: inout JSONTape,
+    _ created: inout CreatedResource?
+  ) throws(APIError) -> [UInt8]? {
+    if let own { try Self.parse(own, &tape) }
+    if let sink = reader.sink, created != nil {
+      let restored = SubscriptionAnswers.restored(body, tape, sink: sink)
+      created?.document = restored
+      try Self.parse(restored, &tape)
+      return restored
+    }
+    let restored: [UInt8]?
+    if let own {
+      restored = try subscriptions?.restored(own.span, tape, operation, named: reader.resource?.id)
+    } else {
+      restored = try subscriptions?.restored(body, tape, operation, named: reader.resource?.id)
+    }
+    guard let restored else { return own }
+    try Self.parse(restored, &tape)
+    return restored
+  }
+
+  private static func parse(_ body: [UInt8], _ tape: inout JSONTape) throws(APIError) {
+    do { try tape.parse(body.span) } catch { throw APIError(.badGateway, "backend_json_broken") }
   }
 
   /// Gives the categories that left.

@@ -70,6 +70,8 @@ public struct GatewayDependencies: Sendable {
   public var subjects: any SubjectStore
   public var consents: ConsentRegister
   public var resources: any ResourceStore
+  /// Nil: no events are taken, and who asks for some is refused.
+  public var subscriptions: (any SubscriptionKeeper)?
   public var ledger: LedgerWriter
   public var time: any TimeSource
   /// Calls of each client that count against its quota, in the day and in the month (UTC) of now: all that the ledger has.
@@ -115,6 +117,8 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
   let consent: ConsentCheck
   let filter: AnswerFilter
   let resources: ResourceCheck
+  let subscribe: Subscribe?
+  let subscriptions: SubscriptionAnswers?
   let record: CallRecord
   let responder: Responder
   let unauthenticated: UnauthenticatedRefusals
@@ -167,8 +171,10 @@ public final class GatewayHandler: RequestHandler, @unchecked Sendable {
     responder = Responder(challenges: Challenges(realm: settings.issuer, dpop: settings.dpop.mode))
     notices = memory.notices
     resources = ResourceCheck(store: dependencies.resources, countMaximum: settings.resourcesPerClientMaximum)
+    subscribe = dependencies.subscriptions.map { Subscribe(keeper: $0) }
+    subscriptions = dependencies.subscriptions.map { SubscriptionAnswers($0.store, catalogue) }
     filter = AnswerFilter(
-      resources: dependencies.resources, subjects: dependencies.subjects, notices: notices,
+      resources: dependencies.resources, subscriptions: subscriptions, subjects: dependencies.subjects, notices: notices,
       validations: catalogue.operationsByIndex.map { settings.answerValidation(of: $0) })
     unauthenticated = memory.unauthenticated
     upstreamsByName = Self.makeUpstreams(settings, dependencies, memory.loops.map(\.loop), previous)

@@ -18,6 +18,8 @@ struct NamedResource {
 struct CreatedResource {
   let use: ResourceUse
   let id: String
+  /// What the backend says of it, where it is a subscription: with the client's own sink.
+  var document: [UInt8]?
 }
 
 /// A place that is held for what a backend is about to make.

@@ -44,6 +44,8 @@ public struct SubscriptionRecord: Sendable, Equatable {
   public var sink: String
   public var credential: SinkCredential?
   public var status: Status
+  /// What the backend said of it when it was made, with the client's own sink: what its client may still read when it is over. Sealed at rest.
+  public var document: [UInt8]?
   public var createdAt: Timestamp
   public var expiresAt: Timestamp?
   /// Events after which it ends; nil for no such end.
@@ -57,7 +59,8 @@ public struct SubscriptionRecord: Sendable, Equatable {
   public init(
     id: String, kind: String, backendID: String? = nil, api: APIName, version: String, operation: OperationID, client: ClientID,
     subject: SubjectPseudonym?, isNamedByClient: Bool, grantedAt: Timestamp?, purpose: Purpose?, scopes: ScopeSet,
-    types: [String], sink: String, credential: SinkCredential?, status: Status = .requested, createdAt: Timestamp,
+    types: [String], sink: String, credential: SinkCredential?, status: Status = .requested, document: [UInt8]? = nil,
+    createdAt: Timestamp,
     expiresAt: Timestamp? = nil, eventsMaximum: Int? = nil, eventCount: Int = 0, endReason: String? = nil,
     endedAt: Timestamp? = nil
   ) {
@@ -77,6 +80,7 @@ public struct SubscriptionRecord: Sendable, Equatable {
     self.sink = sink
     self.credential = credential
     self.status = status
+    self.document = document
     self.createdAt = createdAt
     self.expiresAt = expiresAt
     self.eventsMaximum = eventsMaximum

@@ -1,6 +1,6 @@
 import Bytes
-import Foundation
 import Identifiers
+import JOSE
 
 /// Whose the resources are that calls have made: sessions, payments, subscriptions. What is not here is nobody's.
 public protocol ResourceStore: Sendable {
@@ -105,7 +105,7 @@ public final class SQLiteResourceStore: ResourceStore {
   public func reserve(
     kind: String, owner: ResourceOwner, expiresAt: Timestamp, countMaximum: Int
   ) async throws -> String? {
-    let (now, id) = (database.time.now(), UUID().uuidString)
+    let (now, id) = (database.time.now(), Random.uuid())
     return try await database.write { connection in
       guard try Self.count(owner.client, connection) < countMaximum else { return nil }
       try connection.statement(Self.insertOne).bind(

@@ -8,8 +8,9 @@ public protocol SubscriptionStore: Sendable {
   ///
   /// - Parameter secret: SHA-256 of the secret in the address that the backend gets.
   func insert(_ record: SubscriptionRecord, secret: Digest32) async throws
-  /// The backend made it: its name for it, when it ends, and whether it is active yet. Nothing happens to one that has ended.
-  func made(_ id: String, backendID: String, expiresAt: Timestamp?, isActive: Bool) async throws
+  /// The backend made it: its name for it, when it ends, whether it is active yet, and what it said of it. One that has ended by then gets
+  /// its name all the same, and stays ended.
+  func made(_ id: String, backendID: String, expiresAt: Timestamp?, isActive: Bool, document: [UInt8]?) async throws
   /// The backend made nothing.
   func discard(_ id: String) async throws
   func find(secret: Digest32) throws -> SubscriptionRecord?
