@@ -113,8 +113,10 @@ def test_importing_again_shows_what_changed_and_keeps_what_was_edited(lamp, tmp_
     assert {(c["kind"], c["place"].rsplit(".", 1)[1]) for c in out["changes"]} >= {("changed", "pattern"), ("added", "glow"), ("kept", "en")}
     text = path.read_text()
     assert "{4,12}" in text and "// As agreed." in text and "See your lamp" in text
-    assert out["unreviewed"] == ["operations.readLamp.response.fields.glow"]
-    # What was served is served still, without the new field.
+    # A request that holds something else is looked at again; then what was served is served still, without the new field.
+    assert out["unreviewed"] == ["operations.readLamp", "operations.readLamp.response.fields.glow"]
+    assert json.loads(done("policies", "list", str(folder), "--json")) == []
+    path.write_text(text.replace('      "review": true,\n', ""))
     assert len(json.loads(done("policies", "list", str(folder), "--json"))) == 1
 
 

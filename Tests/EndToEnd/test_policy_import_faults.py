@@ -69,7 +69,7 @@ def refused(path, folder):
     ("a: [" + "1," * 400_000 + "1]", 1, "more than 200000 values"), ("", 1, "empty"),
     ("openapi: 3.0.3\ninfo:\n\ttitle: x\n", 3, "not YAML"), ('openapi: 3.0.3\ninfo:\n  title: "x\n', 4, "not YAML"),
     ("openapi: 3.0.3\nopenapi: 3.0.3\n", 2, "stands twice"), ("openapi: 3.0.3\n---\nopenapi: 3.0.3\n", 2, "second document"),
-    ("x: &x {a: 1}\ny:\n  <<: *x\n", 3, "merge keys"), ("x: !!python/object/apply:os.system [ls]\nopenapi: 3.1.0\n", 2, "3.0 is"),
+    ("x: &x {a: 1}\ny:\n  <<: *x\n", 3, "merge keys"), ("openapi: 3.0.3\nx: !!python/object/apply:os.system [ls]\n", 2, "tag"),
     ("x: !local y\n", 1, "tag"), ("x: *nobody\n", 1, "no anchor"), ("x: &x [*x]\n", 1, "no anchor"), ("- a\n- b\n", 1, "no OpenAPI document"),
     ('swagger: "2.0"\n', 1, "Swagger 2.0"), ("openapi: 3.0.3\ninfo: {title: t, version: 1}\npaths: []\n", 1, "no paths"),
     ("openapi: 3.0.3\ninfo: {title: t, version: 1}\npaths:\n  /a: {$ref: 'https://example.com/x.yaml'}\n", 4, "nothing is fetched")])
@@ -126,6 +126,19 @@ def test_nothing_that_a_terminal_obeys_is_printed(tmp_path):
         out = run("policies", "import", str(path), "--output", str(tmp_path / "p"), *words)
         path.write_text(path.read_text().replace('"imei": {', f'"{hostile}2": {{'))
         assert not {character for character in out.stdout + out.stderr if character in "\x1b\u2028\u202e\u2066\u200f\u061c"}, out
+
+
+def test_what_cannot_be_read_where_policies_are_is_named_with_the_reason(tmp_path):
+    path, folder = tmp_path / "lamp.json", tmp_path / "p"
+    path.write_text(DOCUMENT)
+    imported(path, folder)
+    large = folder / "a-large.json"
+    large.write_bytes(b" " * ((16 << 20) + 1))
+    for words, reason in ((("import", str(path), "--output", str(folder)), "larger than 16777216 bytes"), (("check", str(folder)), "File too large")):
+        said = run("policies", *words)
+        assert said.returncode == 1 and said.stderr == f"passerelle: {large}:1:1: cannot be read: {reason}\n", said.stderr
+    said = run("policies", "import", str(path), "--output", str(large))
+    assert said.returncode == 1 and said.stderr == f"passerelle: {large}:1:1: cannot be read: Not a directory\n", said.stderr
 
 
 def test_a_policy_that_a_person_broke_is_named(tmp_path):

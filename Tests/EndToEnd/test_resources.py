@@ -41,12 +41,22 @@ PLAIN = api("plain", {
     "head": operation("GET", "/head", "plain:use", headers={"transactionId": {"maxLength": 40}}),
     "heads": operation("GET", "/heads", "plain:use", headers={"transactionId": {"maxLength": 40, "required": True}}),
 })
+DEVICE = {"type": "object", "properties": {"phoneNumber": {"type": "string"}}}
+PAIR = {"id": ID, "device": {"named": True, "fields": {"phoneNumber": ALWAYS}}}
+PAIRS = api("pairs", {
+    "create": operation("POST", "/pairs", "pairs:use", personalData=False, subject={"rule": "tokenOrBody", "at": "device"},
+                        request={"schema": {"type": "object", "properties": {"device": DEVICE}}},
+                        resource={"name": "pairs", "creates": "id"}, response={"status": [201], "fields": PAIR}),
+    "read": operation("GET", "/pairs/{pairId}", "pairs:use", personalData=False, subject={"rule": "token", "header": "x-number"},
+                      headers={"besideId": {"maxLength": 64}},
+                      resource=[{"name": "pairs", "header": "besideId"}, {"name": "pairs", "parameter": "pairId"}], response={"fields": PAIR}),
+})
 PATH = "/things/v1/things"
 PLACES = 3
 
 
 def started(folder, **configuration):
-    return PolicyGateway(folder, {policy["api"]: policy for policy in (THINGS, PLAIN)}, ["name", "place"], **configuration)
+    return PolicyGateway(folder, {policy["api"]: policy for policy in (THINGS, PAIRS, PLAIN)}, ["name", "place"], **configuration)
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +269,35 @@ def test_one_resource_by_another_spelling_of_its_id_is_the_same_and_any_other_is
     for client in ("app", "other"):
         assert exact(gateway, "GET", f"{PATH}/%ff", gateway.token("things:use", client=client))[0] == 400, client
     assert len(gateway.backend.requests) == calls
+
+
+# Several resources.
+
+def test_a_call_is_about_the_resource_of_its_path(gateway):
+    """Beside it stands one that the subscriber made: whose number the client never named. What is in the path decides what is told."""
+    def made_by(token, body):
+        name = str(uuid.uuid4())
+        gateway.backend.answer = (201, {}, {"id": name, "device": {"phoneNumber": ALICE}})
+        answer = gateway.call("POST", "/pairs/v1/pairs", token, body)
+        assert answer.status_code == 201, answer.text
+        return name
+
+    machine = gateway.token("pairs:use")
+    named, own = made_by(machine, {"device": {"phoneNumber": ALICE}}), made_by(gateway.token("pairs:use", subscriber=ALICE), {})
+    bobs = made_by(machine, {"device": {"phoneNumber": BOB}})
+    for path, beside, device in ((named, own, {"phoneNumber": ALICE}), (own, named, None), (named, None, {"phoneNumber": ALICE})):
+        gateway.backend.answer = (200, {}, {"id": path, "device": {"phoneNumber": ALICE}})
+        answer = gateway.call("GET", f"/pairs/v1/pairs/{path}", machine, **({"besideId": beside} if beside else {}))
+        assert answer.status_code == 200 and answer.json().get("device") == device, answer.text
+        assert gateway.last["headers"]["x-number"] == ALICE and gateway.last["headers"].get("besideId") == beside
+    calls = len(gateway.backend.requests)
+    # All of them have to be the caller's, and of one subscriber; one that is the connection's affair is not named.
+    for path, beside in ((named, bobs), (bobs, named), (named, "gone"), ("gone", named)):
+        refused(gateway.call("GET", f"/pairs/v1/pairs/{path}", machine, besideId=beside), 404, "NOT_FOUND")
+    assert len(gateway.backend.requests) == calls
+    gateway.backend.answer = (200, {}, {"id": named})
+    assert exact(gateway, "GET", f"/pairs/v1/pairs/{named}", machine, ("besideId", bobs), ("Connection", "besideId"))[0] == 200
+    assert "besideId" not in gateway.last["headers"]
 
 
 # What of a request is forwarded.

@@ -112,6 +112,24 @@ import Testing
     #expect(found?["specific"]?.line == #"[{"status":403,"code":"THING.TOO_LATE","message":"Too late."}]"#)
   }
 
+  /// A backend's error is told by the first kind of its status and code: the message must fit what the document means by it.
+  @Test func aRangeThatIsNoErrorOfItsOwnIsAnArgument() throws {
+    func found(_ errors: [String]) throws -> PolicyTree? {
+      let answers = ([#""204": { "description": "-" }"#] + errors).joined(separator: ", ")
+      return try Drafting.draft(Drafting.document(Drafting.body(Self.named) + #", "responses": { \#(answers) }"#))["errors"]
+    }
+    #expect(
+      try found([Drafting.error(400, "INVALID_ARGUMENT")])?["outOfRange"]?.line
+        == #"{"code":"INVALID_ARGUMENT","message":"Client specified an invalid argument, request body or query param."}"#)
+    let both =
+      #""400": { "description": "-", "content": { "application/json": { "examples": { "#
+      + ["INVALID_ARGUMENT", "OUT_OF_RANGE"].map {
+        #""\#($0)": { "value": { "status": 400, "code": "\#($0)", "message": "-" } }"#
+      }
+      .joined(separator: ", ") + " } } } }"
+    #expect(try found([both])?["outOfRange"] == nil)
+  }
+
   private static let refunds = ##"""
     { "type": "object", "required": ["type", "amount"], "discriminator": { "propertyName": "type", "mapping": {
       "total": "#/components/schemas/Total", "partial": "#/components/schemas/Partial" } },

@@ -51,15 +51,22 @@ enum PoliciesImport {
 
   private static func readBytes(_ path: String) throws(DocumentError) -> [UInt8] {
     do throws(CommandFailure) { return try Files.read(path) } catch {
-      throw DocumentError(file: path, line: 1, column: 1, reason: error.message)
+      throw fault(error, path)
     }
+  }
+
+  /// What a failure says of a file names it already, as its place does.
+  private static func fault(_ failure: CommandFailure, _ path: String) -> DocumentError {
+    let named = path + ": "
+    let reason = failure.message.hasPrefix(named) ? String(failure.message.dropFirst(named.count)) : failure.message
+    return DocumentError(file: path, line: 1, column: 1, reason: "cannot be read: " + reason)
   }
 
   /// None where the folder is not there yet.
   private static func names(in folder: String) throws(DocumentError) -> [String] {
     guard Files.exists(folder) else { return [] }
     do throws(CommandFailure) { return try Files.names(in: folder) } catch {
-      throw DocumentError(file: folder, line: 1, column: 1, reason: error.message)
+      throw fault(error, folder)
     }
   }
 
