@@ -8,6 +8,8 @@ struct SchemaReader {
   let isStrict: Bool
   /// The errors that a schema may name.
   let errors: ErrorCodes
+  /// Those of the file.
+  var patterns = Patterns()
   private let known = KnownSchemas()
 
   private static let depthMaximum = 32
@@ -20,7 +22,7 @@ struct SchemaReader {
   /// Of an answer, which may always hold more than is known of it.
   func answerSchema(_ value: JSONValue) throws(DocumentError) -> BodySchema {
     guard isStrict else { return try schema(value) }
-    return try SchemaReader(named: named, isStrict: false, errors: errors).schema(value)
+    return try SchemaReader(named: named, isStrict: false, errors: errors, patterns: patterns).schema(value)
   }
 
   /// - Parameter isBranch: more rules for a value that others describe: what these do not list is not unknown.
@@ -245,7 +247,7 @@ struct SchemaReader {
   private func pattern(_ value: JSONValue?) throws(DocumentError) -> Pattern? {
     guard let value else { return nil }
     guard let text = value.string else { throw value.error("\"pattern\" wants a string") }
-    do throws(Pattern.Fault) { return try Pattern(text) } catch { throw value.error(error.reason) }
+    do throws(Pattern.Fault) { return try patterns.pattern(text) } catch { throw value.error(error.reason) }
   }
 
   private func format(_ value: JSONValue?, _ type: BodySchema.ValueType?) throws(DocumentError) -> BodySchema.Format? {

@@ -16,7 +16,7 @@ public struct HeaderRules: Sendable {
   private init(fields: [Field]) { self.fields = fields }
 
   /// Reads `headers`: an object, name to the rule of its value.
-  init(_ value: JSONValue) throws(DocumentError) {
+  init(_ value: JSONValue, _ patterns: Patterns) throws(DocumentError) {
     guard value.kind == .object, value.keys.count <= PolicySyntax.headerCountMaximum else {
       throw value.error("headers wants an object: name to rule")
     }
@@ -31,7 +31,7 @@ public struct HeaderRules: Sendable {
       }
       var reader = try ObjectReader(member.value)
       let isRequired = try reader.boolean("required", default: false)
-      let rule = try TextRule(&reader, member.value)
+      let rule = try TextRule(&reader, member.value, patterns)
       try reader.finish()
       fields.append(Field(name: Array(member.name.utf8), rule: rule, isRequired: isRequired))
     }

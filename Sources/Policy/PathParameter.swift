@@ -11,13 +11,13 @@ public struct PathParameter: Sendable {
   /// The parameters of a template, in their order.
   ///
   /// - Parameter rules: a policy's `parameters`: name to rule.
-  static func read(_ template: String, rules: JSONValue?) throws(DocumentError) -> [PathParameter] {
+  static func read(_ template: String, rules: JSONValue?, _ patterns: Patterns) throws(DocumentError) -> [PathParameter] {
     var parameters: [PathParameter] = []
     for (index, segment) in template.dropFirst().split(separator: "/").enumerated() where segment.hasPrefix("{") {
       let name = String(segment.dropFirst().dropLast())
       let rule = try rules?[name].map { value throws(DocumentError) -> TextRule in
         var reader = try ObjectReader(value)
-        let rule = try TextRule(&reader, value)
+        let rule = try TextRule(&reader, value, patterns)
         try reader.finish()
         return rule
       }

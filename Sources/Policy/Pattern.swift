@@ -11,8 +11,14 @@ struct Pattern: Sendable {
   private let automaton: PatternAutomaton
 
   init(_ text: String) throws(Fault) {
+    var budget = PatternBudget()
+    try self.init(text, &budget)
+  }
+
+  /// - Parameter budget: what there is for this expression and those behind it; what it takes is gone also when it is refused.
+  init(_ text: String, _ budget: inout PatternBudget) throws(Fault) {
     var parser = PatternParser(text)
-    automaton = try PatternAutomaton(try parser.alternatives())
+    automaton = try PatternAutomaton(try parser.alternatives(), &budget)
   }
 
   func matches(_ bytes: some Sequence<UInt8>) -> Bool {
@@ -35,7 +41,7 @@ struct Pattern: Sendable {
 }
 
 /// A set of bytes.
-struct ByteSet: Sendable, Equatable {
+struct ByteSet: Sendable, Hashable {
   private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
   init() {}
@@ -72,6 +78,13 @@ struct ByteSet: Sendable, Equatable {
     var set = ByteSet()
     set.words = (~words.0, ~words.1, 0, 0)
     return set
+  }
+
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(words.0)
+    hasher.combine(words.1)
+    hasher.combine(words.2)
+    hasher.combine(words.3)
   }
 
   static func == (left: ByteSet, right: ByteSet) -> Bool { left.words == right.words }

@@ -16,18 +16,20 @@ struct PatternAutomaton: Sendable {
 
   func accepts(_ state: UInt16) -> Bool { accepting[Int(state)] }
 
-  init(_ alternatives: [PatternAlternative]) throws(Pattern.Fault) {
-    let graph = try PatternGraph(alternatives)
-    let (columns, samples) = graph.columns()
+  /// - Parameter budget: an automaton of few states may still take minutes to find, where each stands for thousands of the graph's.
+  init(_ alternatives: [PatternAlternative], _ budget: inout PatternBudget) throws(Pattern.Fault) {
+    let graph = try PatternGraph(alternatives, &budget)
+    let (columns, samples) = try graph.columns(&budget)
     var numbers: [[Int32]: UInt16] = [[]: Self.dead]
-    let first = graph.closure([0])
+    let first = try graph.closure([0], &budget)
     numbers[first] = Self.start
     var sets: [[Int32]] = [[], first]
     var table = [UInt16](repeating: Self.dead, count: samples.count)
     var state = 1
     while state < sets.count {
+      try budget.take(cells: samples.count)
       for sample in samples {
-        let set = graph.step(sets[state], sample)
+        let set = try graph.step(sets[state], sample, &budget)
         if let known = numbers[set] { table.append(known); continue }
         guard sets.count < Self.statesMaximum else {
           throw Pattern.Fault(reason: "a pattern is too large: its automaton has more than \(Self.statesMaximum) states")
@@ -56,8 +58,9 @@ private struct PatternGraph {
   /// Without a byte to these.
   private var jumps: [[Int32]] = [[], []]
 
-  init(_ alternatives: [PatternAlternative]) throws(Pattern.Fault) {
+  init(_ alternatives: [PatternAlternative], _ budget: inout PatternBudget) throws(Pattern.Fault) {
     let everything = ByteSet(0...255)
+    defer { budget.spend(edges.count) }
     for alternative in alternatives {
       var from = try add(jumpingFrom: 0)
       if !alternative.isAnchoredAtStart { loop(from, everything) }
@@ -146,9 +149,12 @@ private struct PatternGraph {
   // MARK: Making it deterministic
 
   /// The column of each byte, and one byte of each column.
-  func columns() -> (columns: [UInt8], samples: [UInt8]) {
-    var distinct: [ByteSet] = []
-    for edge in edges { if let edge, !distinct.contains(edge.bytes) { distinct.append(edge.bytes) } }
+  func columns(_ budget: inout PatternBudget) throws(Pattern.Fault) -> (columns: [UInt8], samples: [UInt8]) {
+    // Of a long pattern there may be many.
+    var (seen, distinct): (Set<ByteSet>, [ByteSet]) = ([], [])
+    for edge in edges { if let edge, seen.insert(edge.bytes).inserted { distinct.append(edge.bytes) } }
+    // Each is asked about each byte.
+    try budget.take(steps: distinct.count * 64)
     var numbers: [[Bool]: UInt8] = [:]
     var (columns, samples): ([UInt8], [UInt8]) = ([], [])
     for byte in UInt8.min...UInt8.max {
@@ -162,18 +168,20 @@ private struct PatternGraph {
     return (columns, samples)
   }
 
-  func step(_ states: [Int32], _ byte: UInt8) -> [Int32] {
+  func step(_ states: [Int32], _ byte: UInt8, _ budget: inout PatternBudget) throws(Pattern.Fault) -> [Int32] {
+    try budget.take(steps: states.count)
     var targets: [Int32] = []
     for state in states {
       if let edge = edges[Int(state)], edge.bytes.contains(byte) { targets.append(edge.target) }
     }
-    return targets.isEmpty ? [] : closure(targets)
+    return targets.isEmpty ? [] : try closure(targets, &budget)
   }
 
   /// All that is reached without a byte; of it what takes a byte, and the end, in order.
-  func closure(_ states: [Int32]) -> [Int32] {
+  func closure(_ states: [Int32], _ budget: inout PatternBudget) throws(Pattern.Fault) -> [Int32] {
     var (seen, waiting): (Set<Int32>, [Int32]) = (Set(states), states)
     while let state = waiting.popLast() {
+      try budget.take(steps: 1 + jumps[Int(state)].count)
       for target in jumps[Int(state)] where seen.insert(target).inserted { waiting.append(target) }
     }
     return seen.filter { $0 == Self.end || edges[Int($0)] != nil }.sorted()

@@ -74,9 +74,9 @@ extension PolicyReader {
   }
 
   /// - Throws: also for the field in which the backend gets the subscriber's number: a client must not write it (A28).
-  static func headers(_ value: JSONValue?, _ subject: SubjectPolicy) throws(DocumentError) -> HeaderRules {
+  static func headers(_ value: JSONValue?, _ subject: SubjectPolicy, _ patterns: Patterns) throws(DocumentError) -> HeaderRules {
     guard let value else { return .none }
-    let headers = try HeaderRules(value)
+    let headers = try HeaderRules(value, patterns)
     guard let field = subject.field, let index = headers.index(of: String(decoding: field.dropLast(2), as: UTF8.self)) else {
       return headers
     }
@@ -84,8 +84,8 @@ extension PolicyReader {
   }
 
   /// - Parameter subject: the name of the parameter that names the subscriber.
-  static func query(_ value: JSONValue?, _ subject: JSONValue?) throws(DocumentError) -> QuerySchema {
-    let query = try value.map { value throws(DocumentError) in try QuerySchema(value) } ?? .none
+  static func query(_ value: JSONValue?, _ subject: JSONValue?, _ patterns: Patterns) throws(DocumentError) -> QuerySchema {
+    let query = try value.map { value throws(DocumentError) in try QuerySchema(value, patterns) } ?? .none
     guard let subject else { return query }
     let name = subject.string ?? ""
     guard let naming = query.naming(name) else {

@@ -59,13 +59,13 @@ struct PolicyReader {
     let (bodyRequired, schema) = try Self.request(reader.optionalObject("request"), frame.schemas)
     let subject = try SubjectPolicy(reader.value("subject"))
     let template = frame.basePath + (try Self.path(reader.required("path")))
-    let parameters = try PathParameter.read(template, rules: reader.value("parameters"))
-    let headers = try Self.headers(reader.value("headers"), subject)
+    let parameters = try PathParameter.read(template, rules: reader.value("parameters"), frame.schemas.patterns)
+    let headers = try Self.headers(reader.value("headers"), subject, frame.schemas.patterns)
     let response = try ResponsePolicy(reader.required("response"), categories: categories, schemas: frame.schemas)
     let scopes = try Self.scopes(reader.required("scopes"))
     try Self.check(scopes.flatMap { $0 }, in: frame.scopes, member.value["scopes"] ?? member.value)
     try Self.checkFieldScopes(response, among: scopes)
-    let query = try Self.query(reader.value("query"), subject.parameter)
+    let query = try Self.query(reader.value("query"), subject.parameter, frame.schemas.patterns)
     let eventScopes = try reader.value("eventScopes").map { value throws(DocumentError) in
       try EventScopes(value, among: scopes)
     }

@@ -3,12 +3,6 @@ public enum PolicySyntax {
   /// The largest count that a schema may name.
   public static let countMaximum = 1 << 20
 
-  /// What keeps a regular expression from being used; nil for one that is right.
-  public static func patternFault(_ text: String) -> String? {
-    do throws(Pattern.Fault) { _ = try Pattern(text) } catch { return error.reason }
-    return nil
-  }
-
   /// The name under which `errors` knows one of CAMARA's common errors; nil for another.
   public static func errorName(status: Int, code: String) -> String? {
     ErrorCodes.table.first { $0.answer.status == status && $0.answer.code == code }?.name

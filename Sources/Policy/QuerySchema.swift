@@ -26,7 +26,7 @@ public struct QuerySchema: Sendable {
   private init(parameters: [Parameter]) { self.parameters = parameters }
 
   /// Reads a policy's `query`: an object, name to the rule of its value.
-  init(_ value: JSONValue) throws(DocumentError) {
+  init(_ value: JSONValue, _ patterns: Patterns = Patterns()) throws(DocumentError) {
     guard value.kind == .object, value.keys.count <= PolicySyntax.queryCountMaximum else {
       throw value.error("query wants an object: name to rule")
     }
@@ -38,7 +38,7 @@ public struct QuerySchema: Sendable {
       var reader = try ObjectReader(member.value)
       let isRequired = try reader.boolean("required", default: false)
       let isRepeated = try reader.boolean("repeated", default: false)
-      let rule = try TextRule(&reader, member.value)
+      let rule = try TextRule(&reader, member.value, patterns)
       try reader.finish()
       parameters.append(
         Parameter(name: Array(member.name.utf8), rule: rule, isRequired: isRequired, isRepeated: isRepeated))

@@ -42,7 +42,7 @@ struct ResponsePolicy {
   init(_ value: JSONValue, categories: [CategoryID: FieldMask], schemas: SchemaReader) throws(DocumentError) {
     var reader = try ObjectReader(value)
     namesDevice = try reader.boolean("namesDevice", default: false)
-    headers = try reader.value("headers").map { value throws(DocumentError) in try HeaderRules(value) } ?? .none
+    headers = try reader.value("headers").map { value throws(DocumentError) in try HeaderRules(value, schemas.patterns) } ?? .none
     location = reader.value("location")
     if let name = try reader.optionalString("validate") {
       guard let validation = AnswerValidation(rawValue: name), validation != .none else {

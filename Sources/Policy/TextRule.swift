@@ -8,7 +8,7 @@ struct TextRule: Sendable {
   private let node: BodySchema.Node
 
   /// Reads `pattern`, `format`, `enum`, lengths, and `type` with a range; the other keys are the caller's.
-  init(_ reader: inout ObjectReader, _ value: JSONValue) throws(DocumentError) {
+  init(_ reader: inout ObjectReader, _ value: JSONValue, _ patterns: Patterns) throws(DocumentError) {
     var rules = BodySchema.Rules()
     let name = try reader.optionalString("type") ?? "string"
     guard let type = BodySchema.ValueType(rawValue: name), [.string, .integer, .number, .boolean].contains(type) else {
@@ -18,7 +18,7 @@ struct TextRule: Sendable {
     let least = try reader.optionalInteger("minLength", in: 0...Self.bytesMaximum) ?? 0
     let most = try reader.optionalInteger("maxLength", in: least...Self.bytesMaximum) ?? Self.bytesMaximum
     rules.countRange = least...most
-    try SchemaReader(named: nil, isStrict: false, errors: .common).readValues(&reader, &rules, value)
+    try SchemaReader(named: nil, isStrict: false, errors: .common, patterns: patterns).readValues(&reader, &rules, value)
     node = BodySchema.Node(rules)
   }
 

@@ -110,6 +110,15 @@ def test_names_that_a_policy_cannot_have_are_left_out_and_told_of(tmp_path):
     assert (tmp_path / "p" / "lamp-1.json").read_text().splitlines()[0].startswith('// Lamp?{ "x": 1 } 1.0.0, drafted')
 
 
+@pytest.mark.parametrize("patterns", [["^(.{0,100}){100}$"], [f"^x{n}([a-z]{{0,60}}-){{0,9}}$" for n in range(3000)]])
+def test_patterns_that_take_too_much_are_refused_together(tmp_path, patterns):
+    """One whose automaton takes minutes, and many each of which is good by itself."""
+    path = tmp_path / "api.json"
+    path.write_text(document({"type": "object", "properties": {f"p{n}": {"type": "string", "pattern": p} for n, p in enumerate(patterns)}}, {}))
+    line, reason = refused(path, tmp_path / "p")
+    assert "patterns of the document take too much" in reason
+
+
 @pytest.mark.parametrize("version", ["1\\n2", "1 2", "1\\u001b[2J", "1\\u202e", "1é", "1" * 65, ""])
 def test_a_version_is_visible_ascii(tmp_path, version):
     path = tmp_path / "api.json"

@@ -32,6 +32,26 @@ import Testing
   ])
   func whatItCannotReadIsRefused(_ pattern: String) { #expect(throws: Pattern.Fault.self) { try Pattern(pattern) } }
 
+  /// Few states, each of which stands for thousands: they took minutes to find.
+  @Test(arguments: ["^(.{0,100}){100}$", "^((a?b?){30}){30}$", "^(a{0,60}){60}$"]) func whatWouldTakeMinutesIsRefused(
+    _ pattern: String
+  ) {
+    #expect(throws: Pattern.Fault.self) { try Pattern(pattern) }
+  }
+
+  /// Each is good by itself; all of a document together are bounded, and one that stands twice counts once.
+  @Test func thePatternsOfADocumentHaveOneBudget() throws {
+    let patterns = Patterns()
+    for _ in 0..<10_000 { #expect(patterns.fault("^[a-z]{0,256}$") == nil) }
+    #expect(patterns.fault("^(a$") != nil && !patterns.isExhausted)
+    var count = 0
+    while count < 10_000, patterns.fault("^x\(count)[a-z]{0,256}$") == nil { count += 1 }
+    #expect((100..<10_000).contains(count) && patterns.isExhausted)
+    #expect(patterns.fault("^a$") != nil, "nothing is left for any other")
+    #expect(patterns.fault("^[a-z]{0,256}$") == nil, "what was compiled stays good")
+    #expect(Patterns().fault("^x\(count)[a-z]{0,256}$") == nil)
+  }
+
   /// A36: the classic that makes backtracking matchers hang.
   @Test func hostileTextTakesLinearTime() throws {
     let pattern = try Pattern("^a*a*a*a*a*a*a*a*b$")

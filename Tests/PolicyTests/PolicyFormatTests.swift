@@ -168,6 +168,10 @@ import Testing
     ),
     (#""version": "1.0.0""#, #""version": "1.0.0\u202e""#, "visible ASCII"),
     (#""version": "1.0.0""#, #""version": """#, "visible ASCII"),
+    (
+      #""query": {"page": {"type": "integer", "minimum": 1}"#,
+      #""query": {"page": {"pattern": "^(.{0,100}){100}$"}"#, "takes too much to compile"
+    ),
     (#"{"rule": "token"}"#, #"{"rule": "compared"}"#, "header"),
     (#"{"rule": "token"}"#, #"{"rule": "tokn"}"#, #"did you mean "token""#),
     (#""header": "x-number"}, "parameters""#, #""query": "page"}, "parameters""#, "instead of at"),

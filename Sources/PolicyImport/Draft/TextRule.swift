@@ -25,7 +25,7 @@ enum TextRule {
       if let value = schema.bound(name).flatMap({ Int($0) }), (0...1024).contains(value) { tree[name] = .number(String(value)) }
     }
     if let pattern = schema.pattern {
-      if let fault = PolicySyntax.patternFault(pattern) {
+      if let fault = schema.patternFault {
         notes.add(schema.node, "the pattern is left out: \(fault)")
       } else {
         tree["pattern"] = .string(pattern)

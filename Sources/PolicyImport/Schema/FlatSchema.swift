@@ -36,6 +36,8 @@ final class FlatSchema {
   /// `minLength`, `maximum`, … as JSON writes them.
   var bounds: [(name: String, value: String)] = []
   var pattern: String?
+  /// What keeps it from being used.
+  var patternFault: String?
   var format: String?
   /// The property that chooses among the variants.
   var discriminator: String?
@@ -79,7 +81,7 @@ final class FlatSchema {
       options = options.map { mine in mine.filter { option in theirs.contains { $0.text == option.text } } } ?? theirs
     }
     for bound in other.bounds { narrow(bound.name, bound.value) }
-    pattern = pattern ?? other.pattern
+    if pattern == nil { (pattern, patternFault) = (other.pattern, other.patternFault) }
     format = format ?? other.format
     if !other.variants.isEmpty, variants.isEmpty { (variants, discriminator) = (other.variants, other.discriminator) }
     if alternatives.isEmpty { alternatives = other.alternatives }

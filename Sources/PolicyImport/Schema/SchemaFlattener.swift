@@ -6,6 +6,8 @@ struct SchemaFlattener {
   private let library: SourceLibrary
   private let notes: DraftNotes
   private let unfolding = Unfolding()
+  /// Of all that the document names.
+  private let patterns = Patterns()
 
   init(library: SourceLibrary, notes: DraftNotes) {
     self.library = library
@@ -93,7 +95,7 @@ struct SchemaFlattener {
       flat.bounds.append((exclusive, bound))
     }
     flat.isUnique = node["uniqueItems"]?.boolean ?? false
-    if let text = node["pattern"]?.string { readPattern(text, node, flat) }
+    if let text = node["pattern"]?.string { try readPattern(text, node, flat) }
   }
 
   private static func type(_ node: SourceNode) throws(DocumentError) -> String {
@@ -102,7 +104,7 @@ struct SchemaFlattener {
     return name
   }
 
-  private func readPattern(_ text: String, _ node: SourceNode, _ flat: FlatSchema) {
+  private func readPattern(_ text: String, _ node: SourceNode, _ flat: FlatSchema) throws(DocumentError) {
     // A format that was written as a pattern: no value of the format would match.
     if PolicySyntax.isFormat(text, of: node["type"]?.string ?? "string") {
       notes.add(node, "the pattern is the name of a format, and is taken as one")
@@ -110,6 +112,9 @@ struct SchemaFlattener {
       return
     }
     flat.pattern = text
+    flat.patternFault = patterns.fault(text)
+    // One that is too large is left out and told of; where there is nothing left for any other, somebody meant it so.
+    guard !patterns.isExhausted else { throw node.error("the patterns of the document take too much to compile") }
   }
 
   private func readProperties(_ node: SourceNode, _ flat: FlatSchema, _ path: [SourceNode]) throws(DocumentError) {

@@ -171,7 +171,7 @@ final class SchemaText {
   }
 
   private func pattern(_ pattern: String, _ flat: FlatSchema, _ tree: inout PolicyTree) {
-    if let fault = PolicySyntax.patternFault(pattern) {
+    if let fault = flat.patternFault {
       notes.add(flat.node, "the pattern is left out: \(fault)")
     } else {
       tree["pattern"] = .string(pattern)
