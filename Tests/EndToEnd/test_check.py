@@ -82,3 +82,20 @@ def test_health(gateway):
     gateway.stop()
     result = gateway.command("health", check=False)
     assert result.returncode == 1 and "does not answer" in result.stderr
+
+
+def test_answers_that_no_schema_describes_are_remarked_where_they_are_to_be_checked(gateway):
+    device = {"url": gateway.backend.url}
+    gateway.write(upstreams={"device-identifier": device | {"validateAnswers": "refuse"}, "*": device})
+    remark, = (line for line in check(gateway).stdout.splitlines() if "validateAnswers" in line)
+    assert "upstreams.device-identifier.validateAnswers: answers of " in remark and "are not checked" in remark
+
+    def describe(policy):
+        for operation in policy["operations"].values():
+            operation["response"]["schema"] = {"type": "object"}
+
+    for name in ("0.1.0", "0.3", "0.4"):
+        gateway.policy(describe, f"device-identifier-{name}.json")
+    assert "validateAnswers" not in check(gateway).stdout
+    gateway.write(upstreams={"device-identifier": device | {"validateAnswers": "off"}, "*": device | {"validateAnswers": "report"}})
+    assert "upstreams.*.validateAnswers: " in check(gateway).stdout

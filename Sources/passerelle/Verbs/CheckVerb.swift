@@ -163,6 +163,7 @@ enum CheckVerb: Verb {
     where configuration.upstreams[name] == nil && configuration.upstreams["*"] == nil {
       remarks.append("no upstream for \(name): its calls are answered 503")
     }
+    remarks += validationRemarks(configuration, catalogue)
     let kinds = try Installation(configuration).readStores { stores, _ in try stores.resources.kinds() }
     if let remark = catalogue.remark(resourceKinds: kinds ?? []) { remarks.append(remark) }
     remarks += try billingRemarks(configuration, catalogue)
@@ -175,6 +176,24 @@ enum CheckVerb: Verb {
     }
     for (name, hook) in configuration.hooks where !hook.address.isSecure && !hook.address.isLoopback {
       remarks.append("\(name): http carries personal data in the clear; https is safer")
+    }
+    return remarks
+  }
+
+  /// `validateAnswers` does nothing where a policy does not say what answers are.
+  private static func validationRemarks(_ configuration: Configuration, _ catalogue: Catalogue) -> [String] {
+    var remarks: [String] = []
+    for (name, upstream) in configuration.upstreams.sorted(by: { $0.key < $1.key }) {
+      guard let validation = upstream.answerValidation, validation != .none else { continue }
+      let served = catalogue.operationsByIndex.filter { operation in
+        guard !operation.isServedHere, operation.answers.contains(where: { $0.projection != nil }) else { return false }
+        return operation.api.rawValue == name || name == "*" && configuration.upstreams[operation.api.rawValue] == nil
+      }
+      let unknown = served.filter { operation in operation.answers.contains { $0.projection != nil && $0.schema == nil } }
+      guard !unknown.isEmpty else { continue }
+      remarks.append(
+        "upstreams.\(name).validateAnswers: answers of \(unknown.count) of \(served.count) operations are not checked, for their "
+          + "policies have no schema of them (\"schema\" in \"response\")")
     }
     return remarks
   }
