@@ -1,6 +1,6 @@
 /// What Passerelle keeps on disk beside its ledger: clients, subscribers' pseudonyms, consents, grants, codes, refresh
 /// tokens, used assertions, pushed and backchannel requests, waiting interactions, one-time codes, capture URLs, what a consent
-/// master has to learn, whose the resources are that calls made, and usage, in one SQLite file.
+/// master has to learn, whose the resources are that calls made, subscriptions and their events, and usage, in one SQLite file.
 ///
 /// Each table has one file in `Tables/`: a protocol (so that another database can stand in), its SQLite implementation, and
 /// every statement that touches the table. What the stores take and give back is in `Records/`. `SQLite/` holds the little
@@ -33,10 +33,12 @@ public struct Stores: Sendable {
   public let oneTimeCodes: any OneTimeCodeStore
   public let captures: any CaptureStore
   public let resources: any ResourceStore
+  public let subscriptions: any SubscriptionStore
+  public let events: any EventQueue
 
   /// - Parameters:
   ///   - lookup: the key under which a subscriber's number is looked up without being stored.
-  ///   - sealing: the key that seals what must be readable again: numbers and interactions.
+  ///   - sealing: the key that seals what must be readable again: numbers, interactions, sinks and events.
   ///   - hasConsentMaster: each change of a consent is put into the outbox for it.
   public init(database: Database, lookup: HMACKey, sealing: SealingKey, hasConsentMaster: Bool = false) {
     self.database = database
@@ -55,5 +57,7 @@ public struct Stores: Sendable {
     oneTimeCodes = SQLiteOneTimeCodeStore(database: database, lookup: lookup, sealing: sealing)
     captures = SQLiteCaptureStore(database: database)
     resources = SQLiteResourceStore(database: database)
+    subscriptions = SQLiteSubscriptionStore(database: database, sealing: sealing)
+    events = SQLiteEventQueue(database: database, sealing: sealing)
   }
 }

@@ -15,7 +15,8 @@ final class Sweeper {
     SQLiteAssertionMemory.sweepStatement, SQLiteCodeStore.sweepStatement, SQLiteInteractionStore.sweepStatement,
     SQLitePushedRequestStore.sweepStatement, SQLiteBackchannelStore.sweepStatement, SQLiteRefreshTokenStore.sweepStatement,
     SQLiteGrantStore.sweepStatement, SQLiteOneTimeCodeStore.sweepStatement, SQLiteCaptureStore.sweepStatement,
-    SQLiteResourceStore.sweepStatement,
+    SQLiteResourceStore.sweepStatement, SQLiteEventQueue.sweepIDs, SQLiteEventQueue.sweepDead,
+    SQLiteSubscriptionStore.sweepStatement,
   ]
 
   private let time: any TimeSource
