@@ -36,7 +36,8 @@ import Testing
     let owner = ResourceOwner(client: client, subject: nil, isNamedByClient: false)
     for kind in ["zeta:payments", "alpha:sessions"] {
       #expect(
-        try await resources.keep(kind: kind, id: "s1", owner: owner, expiresAt: fixture.now(plus: 60), countMaximum: 100, reservation: nil) == .kept
+        try await resources.keep(
+          kind: kind, id: "s1", owner: owner, expiresAt: fixture.now(plus: 60), countMaximum: 100, reservation: nil) == .kept
       )
     }
     #expect(try resources.kinds() == ["alpha:sessions", "api:sessions", "zeta:payments"])

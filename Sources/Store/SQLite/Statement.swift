@@ -79,6 +79,8 @@ extension Statement {
   /// A text column, an owned copy; NULL reads as the empty text.
   public func text(_ column: Int32) -> String { optionalText(column) ?? "" }
 
+  public func optionalBlob(_ column: Int32) -> [UInt8]? { isNull(column) ? nil : blob(column) }
+
   public func optionalText(_ column: Int32) -> String? {
     // Order matters: the pointer first, then the count of what it points to (sqlite3_column_bytes).
     guard let base = sqlite3_column_text(handle, column) else { return nil }

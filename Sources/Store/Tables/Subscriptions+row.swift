@@ -6,6 +6,16 @@ import JOSE
 extension SQLiteSubscriptionStore {
   private static func context(_ id: String) -> String { "subscriptions \(id)" }
 
+  static func seal(document: [UInt8], _ id: String, _ sealing: SealingKey) -> [UInt8] {
+    sealing.seal(fields: [document], context: context(id) + " document")
+  }
+
+  private static func document(_ row: Statement, _ id: String, _ sealing: SealingKey) throws -> [UInt8]? {
+    guard let sealed = row.optionalBlob(23) else { return nil }
+    guard let fields = sealing.openFields(sealed, count: 1, context: context(id) + " document") else { throw row.malformed(23) }
+    return fields[0]
+  }
+
   static func seal(_ record: SubscriptionRecord, _ sealing: SealingKey) -> [UInt8] {
     let credential =
       switch record.credential {
@@ -26,6 +36,7 @@ extension SQLiteSubscriptionStore {
       operation: try row.identifier(5), client: try row.identifier(6), subject: try row.optionalIdentifier(7),
       isNamedByClient: row.boolean(8), grantedAt: row.optionalTimestamp(9), purpose: try row.optionalIdentifier(10),
       scopes: try row.scopes(11), types: row.words(12), sink: sink, credential: credential, status: status,
+      document: try document(row, id, sealing),
       createdAt: row.timestamp(14), expiresAt: row.optionalTimestamp(15), eventsMaximum: row.optionalInteger(17),
       eventCount: row.integer(18), endReason: row.optionalText(19), endedAt: row.optionalTimestamp(20))
   }

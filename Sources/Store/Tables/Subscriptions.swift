@@ -67,6 +67,7 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
       end_reason            TEXT,
       ended_at              INTEGER,
       sealed                BLOB NOT NULL,  -- AES-GCM(sealing key, sink and its credential), bound to the id
+      document              BLOB,           -- AES-GCM(sealing key, what the backend said of it), bound to the id
       runs_out_at           INTEGER GENERATED ALWAYS AS
         (min(coalesce(expires_at, credential_expires_at), coalesce(credential_expires_at, expires_at))) VIRTUAL
     ) STRICT;
@@ -109,9 +110,9 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
     """
   static let activate: StaticString = """
-    UPDATE subscriptions SET backend_id = ?2, expires_at = coalesce(?3, expires_at),
-      status = CASE WHEN ?4 THEN 'active' ELSE status END
-    WHERE id = ?1 AND status IN ('requested', 'active')
+    UPDATE subscriptions SET backend_id = ?2, expires_at = coalesce(?3, expires_at), document = ?5,
+      status = CASE WHEN ?4 AND status = 'requested' THEN 'active' ELSE status END
+    WHERE id = ?1
     """
   static let deleteOne: StaticString = "DELETE FROM subscriptions WHERE id = ?1 RETURNING number"
   static let endOne: StaticString = """
@@ -120,24 +121,24 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     """
   static let bySecret: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE secret = ?1
     """
   static let byID: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE id = ?1
     """
   /// A backend may give the name of one that is long over to another: the newer one it is.
   static let byBackend: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE backend_id = ?2 AND kind = ?1 ORDER BY number DESC LIMIT 1
     """
   /// The index is named: SQLite knows no numbers, and would rather sort all live ones.
   static let byEnd: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions INDEXED BY subscriptions_by_end WHERE runs_out_at < ?1 AND status IN ('requested', 'active') ORDER BY runs_out_at LIMIT ?2
     """
   /// The clients are leapt through in the index, one look for each: those of a million subscriptions are few.
@@ -149,7 +150,7 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
         WHERE owners.client_id IS NOT NULL)
     SELECT s.id, s.kind, s.backend_id, s.api, s.version, s.operation, s.client_id, s.subject, s.is_named, s.granted_at, s.purpose,
       s.scopes, s.types, s.status, s.created_at, s.expires_at, s.credential_expires_at, s.events_maximum, s.event_count,
-      s.end_reason, s.ended_at, s.sealed, s.number
+      s.end_reason, s.ended_at, s.sealed, s.number, s.document
     FROM owners CROSS JOIN subscriptions s ON s.client_id = owners.client_id AND s.status IN ('requested', 'active')
     WHERE NOT EXISTS (SELECT 1 FROM clients WHERE clients.client_id = owners.client_id AND enabled = 1) LIMIT ?1
     """
@@ -157,25 +158,25 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
   // subject, kind, limit.
   static let searchSubject: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE status = ?1 AND (?2 IS NULL OR client_id = ?2) AND subject = ?3 AND (?4 IS NULL OR kind = ?4)
     ORDER BY number DESC LIMIT ?5
     """
   static let searchClient: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE status = ?1 AND client_id = ?2 AND (?3 IS NULL OR subject = ?3) AND (?4 IS NULL OR kind = ?4)
     ORDER BY number DESC LIMIT ?5
     """
   static let searchKind: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE status = ?1 AND (?2 IS NULL OR client_id = ?2) AND (?3 IS NULL OR subject = ?3) AND kind = ?4
     ORDER BY number DESC LIMIT ?5
     """
   static let searchAll: StaticString = """
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
-      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions WHERE status = ?1 AND (?2 IS NULL OR client_id = ?2) AND (?3 IS NULL OR subject = ?3)
       AND (?4 IS NULL OR kind = ?4)
     ORDER BY number DESC LIMIT ?5
@@ -219,8 +220,11 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     }
   }
 
-  public func made(_ id: String, backendID: String, expiresAt: Timestamp?, isActive: Bool) async throws {
-    try await database.write { try $0.statement(Self.activate).bind(id, backendID, expiresAt, isActive).run() }
+  public func made(
+    _ id: String, backendID: String, expiresAt: Timestamp?, isActive: Bool, document: [UInt8]?
+  ) async throws {
+    let sealed = document.map { Self.seal(document: $0, id, sealing) }
+    try await database.write { try $0.statement(Self.activate).bind(id, backendID, expiresAt, isActive, sealed).run() }
   }
 
   public func discard(_ id: String) async throws {
