@@ -95,7 +95,7 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry", "Bytes"]),
     tests("JOSETests", ["JOSE", "Bytes"]),
     tests("WireTests", ["Wire", "Bytes", "COpenSSL", "COpenSSLSystem"]),
-    tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes"]),
+    tests("StoreTests", ["Store", "JOSE", "Identifiers", "Bytes", "CSQLite"]),
     tests("AccountingTests", ["Accounting", "Store", "Identifiers", "Bytes"]),
     tests("PolicyTests", ["Policy", "Identifiers", "Bytes"]),
     tests("PolicyImportTests", ["PolicyImport", "Policy", "Bytes"]),
