@@ -123,11 +123,14 @@ struct JSONParser {
   }
 
   @inline(__always)
-  private mutating func leaf(_ start: Int, _ kind: JSONTape.Kind, hasEscapes: Bool = false) throws(JSONSyntaxError) {
+  private mutating func leaf(
+    _ start: Int, _ kind: JSONTape.Kind, hasEscapes: Bool = false, isPlain: Bool = false
+  ) throws(JSONSyntaxError) {
     var node = JSONTape.Node(start: UInt32(truncatingIfNeeded: start), kind: kind)
     node.end = UInt32(truncatingIfNeeded: position)
     node.next = UInt32(truncatingIfNeeded: nodeCount + 1)
     node.hasEscapes = hasEscapes
+    node.isPlain = isPlain
     try append(node)
   }
 
@@ -149,7 +152,7 @@ struct JSONParser {
     let reason = scanner.end()
     position = scanner.position
     if let reason { throw fault(reason) }
-    try leaf(start, .string, hasEscapes: scanner.hasEscapes)
+    try leaf(start, .string, hasEscapes: scanner.hasEscapes, isPlain: scanner.isPlain)
   }
 
   /// RFC 8259 §6: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`

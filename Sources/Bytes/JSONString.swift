@@ -46,6 +46,8 @@ struct JSONStringScanner {
   /// At first behind the opening quote; in the end behind the closing one, or at the fault.
   private(set) var position: Int
   private(set) var hasEscapes = false
+  /// Nothing but ASCII was there, and no backslash.
+  private(set) var isPlain = true
 
   init(base: UnsafePointer<UInt8>, count: Int, position: Int) {
     unsafe self.base = base
@@ -64,6 +66,7 @@ struct JSONStringScanner {
 
   @inline(never)
   private mutating func endWithSpecials() -> JSONSyntaxError.Reason? {
+    isPlain = false
     while true {
       guard position < count else { return .unexpectedEnd }
       let byte = unsafe base[position]

@@ -6,17 +6,19 @@
 public struct JSONTape: Sendable {
   public enum Kind: UInt8, Sendable { case object, array, string, number, `true`, `false`, null }
 
-  struct Node: Sendable {
-    var start: UInt32
+  @usableFromInline struct Node: Sendable {
+    @usableFromInline var start: UInt32
     /// One past the last byte.
-    var end: UInt32 = 0
+    @usableFromInline var end: UInt32 = 0
     /// The node after this value and all that is in it.
-    var next: UInt32 = 0
+    @usableFromInline var next: UInt32 = 0
     /// Members of an object, elements of an array; of a key its fingerprint; 0 for anything else.
-    var detail: UInt32 = 0
-    var kind: Kind
+    @usableFromInline var detail: UInt32 = 0
+    @usableFromInline var kind: Kind
     /// A string that holds a backslash: its bytes are not its text.
-    var hasEscapes = false
+    @usableFromInline var hasEscapes = false
+    /// A string that has nothing but ASCII between its quotes, and no backslash.
+    @usableFromInline var isPlain = false
 
     init(start: UInt32, kind: Kind) {
       self.start = start
@@ -27,8 +29,8 @@ public struct JSONTape: Sendable {
   }
 
   /// The values of the text, and behind them room that earlier, longer texts needed.
-  private(set) var nodes: [Node] = []
-  private var count = 0
+  @usableFromInline private(set) var nodes: [Node] = []
+  @usableFromInline private(set) var count = 0
 
   public init() {}
 

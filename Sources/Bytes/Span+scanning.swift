@@ -25,6 +25,34 @@ extension Span where Element == UInt8 {
     }
   }
 
+  /// The same, for names: they are short, and a call costs more than the comparison.
+  @inlinable
+  @inline(__always)
+  public func equals(name other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    // Sound: both sides have `count` bytes, each load ends within them, and neither is kept beyond the call.
+    return unsafe withUnsafeBytes { left in
+      unsafe other.withUnsafeBytes { right in
+        guard left.count >= 8 else {
+          for place in 0..<left.count where unsafe left[place] != right[place] { return false }
+          return true
+        }
+        let last = left.count - 8
+        var place = 0
+        while place < last {
+          if unsafe left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            != right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+          {
+            return false
+          }
+          place += 8
+        }
+        return unsafe left.loadUnaligned(fromByteOffset: last, as: UInt64.self)
+          == right.loadUnaligned(fromByteOffset: last, as: UInt64.self)
+      }
+    }
+  }
+
   /// True when the bytes are those of a literal in lower case, ASCII letters compared without case (RFC 9110 §5.1).
   @inlinable
   public func equalsIgnoringASCIICase(_ lowercased: StaticString) -> Bool {
@@ -33,6 +61,17 @@ extension Span where Element == UInt8 {
       let byte = self[index]
       let folded = byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
       guard unsafe folded == lowercased.utf8Start[index] else { return false }
+    }
+    return true
+  }
+
+  /// True when the bytes are those of a text in lower case, ASCII letters compared without case.
+  @inlinable
+  public func equalsIgnoringASCIICase(_ lowercased: Span<UInt8>) -> Bool {
+    guard count == lowercased.count else { return false }
+    for index in indices {
+      let byte = self[index]
+      guard (byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte) == lowercased[index] else { return false }
     }
     return true
   }

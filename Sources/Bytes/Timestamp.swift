@@ -73,17 +73,23 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
   /// Reads RFC 3339 §5.6: date, `T`, time, optional fraction, and a zone, which must be there. Digits beyond microseconds are
   /// dropped; a leap second is the last of its minute.
-  public init?(rfc3339 text: String) {
+  public init?(rfc3339 text: Span<UInt8>) {
     var reader = DateReader(text)
-    guard let year = reader.digits(4), reader.take(0x2D), let month = reader.digits(2), reader.take(0x2D),
-      let day = reader.digits(2), reader.take(0x54) || reader.take(0x74), let hour = reader.digits(2), reader.take(0x3A),
+    guard let days = reader.date(), reader.take(0x54) || reader.take(0x74), let hour = reader.digits(2), reader.take(0x3A),
       let minute = reader.digits(2), reader.take(0x3A), let second = reader.digits(2), let fraction = reader.fraction(),
-      let zoneMinutes = reader.zone(), reader.isAtEnd,
-      (1...12).contains(month), day >= 1, day <= Self.daysInMonth(year, month), hour < 24, minute < 60, second <= 60
+      let zoneMinutes = reader.zone(), reader.isAtEnd, hour < 24, minute < 60, second <= 60
     else { return nil }
-    let days = Self.days(year: year, month: month, day: day)
     let seconds = Int64(days) * 86_400 + Int64(hour * 3600 + minute * 60 + min(second, 59)) - Int64(zoneMinutes) * 60
     microseconds = seconds * 1_000_000 + Int64(fraction)
+  }
+
+  public init?(rfc3339 text: String) { self.init(rfc3339: text.utf8.span) }
+
+  /// Reads a date alone (`full-date` of RFC 3339 §5.6): the moment at which it begins in UTC.
+  public init?(fullDate text: Span<UInt8>) {
+    var reader = DateReader(text)
+    guard let days = reader.date(), reader.isAtEnd else { return nil }
+    microseconds = Int64(days) * 86_400_000_000
   }
 
   // Howard Hinnant's "chrono-compatible low-level date algorithms": exact for the proleptic Gregorian calendar.
@@ -107,9 +113,13 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 
-  private static func daysInMonth(_ year: Int, _ month: Int) -> Int {
+  fileprivate static func daysInMonth(_ year: Int, _ month: Int) -> Int {
     let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-    return [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+    switch month {
+    case 2: return isLeap ? 29 : 28
+    case 4, 6, 9, 11: return 30
+    default: return 31
+    }
   }
 
   private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
@@ -123,26 +133,45 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 /// Reads the fixed fields of a date from left to right.
-private struct DateReader {
-  private var rest: ArraySlice<UInt8>
+private struct DateReader: ~Escapable {
+  private let text: Span<UInt8>
+  private var place = 0
 
-  init(_ text: String) { rest = Array(text.utf8)[...] }
+  @_lifetime(copy text)
+  init(_ text: Span<UInt8>) { self.text = text }
 
-  var isAtEnd: Bool { rest.isEmpty }
+  var isAtEnd: Bool { place == text.count }
 
+  @_lifetime(self: copy self)
   mutating func take(_ byte: UInt8) -> Bool {
-    guard rest.first == byte else { return false }
-    rest.removeFirst()
+    guard place < text.count, text[place] == byte else { return false }
+    place += 1
     return true
   }
 
+  @_lifetime(self: copy self)
   mutating func digits(_ count: Int) -> Int? {
-    guard rest.count >= count, rest.prefix(count).allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
-    defer { rest.removeFirst(count) }
-    return rest.prefix(count).reduce(0) { $0 * 10 + Int($1 - 0x30) }
+    guard text.count - place >= count else { return nil }
+    var value = 0
+    for index in place..<place + count {
+      guard text[index] >= 0x30, text[index] <= 0x39 else { return nil }
+      value = value * 10 + Int(text[index] - 0x30)
+    }
+    place += count
+    return value
+  }
+
+  /// Days since 1970, of a day that there is.
+  @_lifetime(self: copy self)
+  mutating func date() -> Int? {
+    guard let year = digits(4), take(0x2D), let month = digits(2), take(0x2D), let day = digits(2),
+      (1...12).contains(month), day >= 1, day <= Timestamp.daysInMonth(year, month)
+    else { return nil }
+    return Timestamp.days(year: year, month: month, day: day)
   }
 
   /// Microseconds; 0 when there is no fraction, nil when it has no digit.
+  @_lifetime(self: copy self)
   mutating func fraction() -> Int? {
     guard take(0x2E) else { return 0 }
     var (value, count) = (0, 0)
@@ -159,6 +188,7 @@ private struct DateReader {
   }
 
   /// Minutes east of UTC.
+  @_lifetime(self: copy self)
   mutating func zone() -> Int? {
     if take(0x5A) || take(0x7A) { return 0 }
     let sign: Int

@@ -8,8 +8,9 @@ extension BodySchema {
   /// `phoneNumber`, of whom nobody here has asked whether they agree (A22, A30).
   ///
   /// - Parameter tape: of these bytes, found right by `check`.
-  public func copy(_ bytes: Span<UInt8>, tape: JSONTape, to output: inout [UInt8]) {
-    BodyCopy(tape: tape, isOmitting: false).value(0, root, nil, bytes, { _ in }, &output)
+  public func copy(_ bytes: Span<UInt8>, tape: borrowing JSONTape, to output: inout [UInt8]) {
+    let plan = compiled.plan
+    BodyCopy(SchemaWalk(compiled, plan, JSONView(bytes, tape)), isOmitting: false).value(0, plan.root, nil, { _ in }, &output)
   }
 
   /// The same, with a value of the gateway's own at a place: instead of what stands there, or where nothing does.
@@ -19,17 +20,20 @@ extension BodySchema {
   ///     but what leads to the place.
   ///   - write: appends the value.
   public func copy(
-    _ bytes: Span<UInt8>, tape: JSONTape, placingAt path: ArraySlice<String>, to output: inout [UInt8],
+    _ bytes: Span<UInt8>, tape: borrowing JSONTape, placingAt path: ArraySlice<String>, to output: inout [UInt8],
     write: (inout [UInt8]) -> Void
   ) {
-    BodyCopy(tape: tape, isOmitting: false).value(0, root, path, bytes, write, &output)
+    let plan = compiled.plan
+    BodyCopy(SchemaWalk(compiled, plan, JSONView(bytes, tape)), isOmitting: false).value(0, plan.root, path, write, &output)
   }
 
   /// The same as the first, without what stands at a place.
   ///
   /// - Parameter path: at least one name.
-  public func copy(_ bytes: Span<UInt8>, tape: JSONTape, omittingAt path: ArraySlice<String>, to output: inout [UInt8]) {
-    BodyCopy(tape: tape, isOmitting: true).value(0, root, path, bytes, { _ in }, &output)
+  public func copy(_ bytes: Span<UInt8>, tape: borrowing JSONTape, omittingAt path: ArraySlice<String>, to output: inout [UInt8])
+  {
+    let plan = compiled.plan
+    BodyCopy(SchemaWalk(compiled, plan, JSONView(bytes, tape)), isOmitting: true).value(0, plan.root, path, { _ in }, &output)
   }
 
   /// Appends an object that holds nothing but what leads to a place, and the value there.
@@ -51,71 +55,87 @@ extension BodySchema {
 }
 
 /// One pass over a body. Its depth is that of the schema.
-private struct BodyCopy {
-  let tape: JSONTape
+private struct BodyCopy: ~Escapable {
+  private let walk: SchemaWalk
   /// What stands at the place is left out.
-  let isOmitting: Bool
+  private let isOmitting: Bool
 
-  /// - Parameter path: what is left of the way to the place; nil beside it.
+  @_lifetime(copy walk)
+  init(_ walk: SchemaWalk, isOmitting: Bool) {
+    self.walk = walk
+    self.isOmitting = isOmitting
+  }
+
+  /// - Parameters:
+  ///   - rule: nil where the schema says nothing.
+  ///   - path: what is left of the way to the place; nil beside it.
   func value(
-    _ node: Int, _ schema: BodySchema.Node?, _ path: ArraySlice<String>?, _ bytes: Span<UInt8>,
-    _ write: (inout [UInt8]) -> Void, _ output: inout [UInt8]
+    _ node: Int, _ rule: Int?, _ path: ArraySlice<String>?, _ write: (inout [UInt8]) -> Void, _ output: inout [UInt8]
   ) {
-    if let path, !isOmitting || tape.kind(node) == .object {
-      guard !path.isEmpty, tape.kind(node) == .object else { BodySchema.wrap(path, to: &output, write: write); return }
-      object(node, schema, path, bytes, write, &output)
-    } else if let schema, schema.describesObject, tape.kind(node) == .object {
-      object(node, schema, nil, bytes, write, &output)
-    } else if let items = schema?.rules.items, tape.kind(node) == .array {
-      array(node, items, bytes, &output)
+    let kind = walk.json.kind(node)
+    if let path, !isOmitting || kind == .object {
+      guard !path.isEmpty, kind == .object else { BodySchema.wrap(path, to: &output, write: write); return }
+      object(node, rule, path, write, &output)
+    } else if let rule, kind == .object, walk.rules[rule].describesObject {
+      object(node, rule, nil, write, &output)
+    } else if let rule, kind == .array, let items = walk.rules[rule].items {
+      array(node, Int(items), &output)
     } else {
-      copy(node, bytes, &output)
+      copy(node, &output)
     }
   }
 
   private func object(
-    _ node: Int, _ schema: BodySchema.Node?, _ path: ArraySlice<String>?, _ bytes: Span<UInt8>,
-    _ write: (inout [UInt8]) -> Void, _ output: inout [UInt8]
+    _ node: Int, _ rule: Int?, _ path: ArraySlice<String>?, _ write: (inout [UInt8]) -> Void, _ output: inout [UInt8]
   ) {
     output.append(0x7B)
     let start = output.count
-    let place = path?.first.flatMap { tape.member($0, of: node, in: bytes) }
+    let place = path?.first.flatMap { value(of: JSONName($0), in: node) }
     if place == nil, let path, !isOmitting { missing(path, &output, write) }
-    let branches = schema.map { $0.hasBranches ? SchemaCheck.branches(of: $0, fitting: node, tape, bytes) : [] } ?? []
+    let branches = branches(rule, node)
     var key = node + 1
-    for _ in 0..<tape.childCount(node) {
-      defer { key = tape.next(key + 1) }
+    for _ in 0..<walk.json.childCount(node) {
+      defer { key = walk.json.next(key + 1) }
       let isOnPath = key + 1 == place
       if isOnPath, isOmitting, path?.count == 1 { continue }
-      let property = property(key, schema, branches, bytes)
-      let additional = property == nil ? additional(schema) : (isKept: true, node: nil)
+      let property = property(key, rule, branches)
+      let additional = property == nil ? additional(rule) : (isKept: true, rule: nil)
       guard additional.isKept || isOnPath else { continue }
       if output.count > start { output.append(0x2C) }
       if let property {
-        output.append(contentsOf: property.key)
+        append(walk.names.slice(property.key), &output)
       } else {
-        copy(key, bytes, &output)
+        copy(key, &output)
         output.append(0x3A)
       }
-      value(key + 1, property?.node ?? additional.node, isOnPath ? path?.dropFirst() : nil, bytes, write, &output)
+      value(key + 1, property.map { Int($0.rule) } ?? additional.rule, isOnPath ? path?.dropFirst() : nil, write, &output)
     }
     output.append(0x7D)
   }
 
-  private func property(
-    _ key: Int, _ schema: BodySchema.Node?, _ branches: [BodySchema.Node], _ bytes: Span<UInt8>
-  ) -> BodySchema.Property? {
-    if let property = schema?.property(key, tape, bytes) { return property }
-    for branch in branches { if let property = branch.property(key, tape, bytes) { return property } }
+  private func value(of name: JSONName, in object: Int) -> Int? {
+    walk.json.key(name.bytes.span, name.fingerprint, of: object, from: object + 1).map { $0 + 1 }
+  }
+
+  private func branches(_ rule: Int?, _ node: Int) -> BranchStack {
+    rule.map { walk.branches(of: $0, fitting: node) } ?? BranchStack()
+  }
+
+  private func property(_ key: Int, _ rule: Int?, _ branches: BranchStack) -> SchemaPlan.Property? {
+    if let rule, let index = walk.property(key, walk.rules[rule].properties) { return walk.properties[index] }
+    for place in 0..<branches.count {
+      if let index = walk.property(key, walk.rules[Int(branches[place])].properties) { return walk.properties[index] }
+    }
     return nil
   }
 
   /// Whether what is not listed is handed on.
-  private func additional(_ schema: BodySchema.Node?) -> (isKept: Bool, node: BodySchema.Node?) {
-    switch schema?.rules.additional {
-    case .handedOn: (true, nil)
-    case .each(let node): (true, node)
-    case .leftOut, .refused, nil: (false, nil)
+  private func additional(_ rule: Int?) -> (isKept: Bool, rule: Int?) {
+    guard let rule else { return (false, nil) }
+    switch walk.rules[rule].additional {
+    case .handedOn: return (true, nil)
+    case .each(let each): return (true, Int(each))
+    case .leftOut, .refused: return (false, nil)
     }
   }
 
@@ -125,18 +145,20 @@ private struct BodyCopy {
     BodySchema.wrap(path.dropFirst(), to: &output, write: write)
   }
 
-  private func array(_ node: Int, _ items: BodySchema.Node, _ bytes: Span<UInt8>, _ output: inout [UInt8]) {
+  private func array(_ node: Int, _ items: Int, _ output: inout [UInt8]) {
     output.append(0x5B)
     var child = node + 1
-    for index in 0..<tape.childCount(node) {
+    for index in 0..<walk.json.childCount(node) {
       if index > 0 { output.append(0x2C) }
-      value(child, items, nil, bytes, { _ in }, &output)
-      child = tape.next(child)
+      value(child, items, nil, { _ in }, &output)
+      child = walk.json.next(child)
     }
     output.append(0x5D)
   }
 
-  private func copy(_ node: Int, _ bytes: Span<UInt8>, _ output: inout [UInt8]) {
-    bytes.slice(tape.range(node)).withUnsafeBufferPointer { output.append(contentsOf: $0) }
+  private func copy(_ node: Int, _ output: inout [UInt8]) { append(walk.json.raw(node), &output) }
+
+  private func append(_ bytes: Span<UInt8>, _ output: inout [UInt8]) {
+    bytes.withUnsafeBufferPointer { output.append(contentsOf: $0) }
   }
 }

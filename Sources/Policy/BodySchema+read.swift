@@ -16,7 +16,7 @@ struct SchemaReader {
   private static let countMaximum = 1 << 20
 
   func schema(_ value: JSONValue) throws(DocumentError) -> BodySchema {
-    BodySchema(root: try node(value, depth: 0, isBranch: false))
+    BodySchema(try node(value, depth: 0, isBranch: false))
   }
 
   /// Of an answer, which may always hold more than is known of it.
@@ -123,7 +123,7 @@ struct SchemaReader {
   ) throws(DocumentError) {
     for member in reader.value("properties")?.keys ?? [] {
       let node = try node(member.value, depth: depth + 1, isBranch: false)
-      rules.properties.append(BodySchema.Property(name: member.name, node: node))
+      rules.properties.append(BodySchema.Property(name: JSONName(member.name), node: node))
     }
     rules.required = try (reader.optionalStrings("required") ?? []).map { JSONName($0) }
     rules.anyRequired = try anyRequired(reader.optionalArray("anyRequired") ?? [])
@@ -196,7 +196,7 @@ struct SchemaReader {
     rules.format = try format(reader.value("format"), rules.type)
     rules.numberRange = try numberRange(&reader, value)
     if let step = reader.value("multipleOf") {
-      guard step.kind == .number, let decimal = Decimal(String(decoding: step.raw, as: UTF8.self)), step.double ?? 0 > 0 else {
+      guard step.kind == .number, let decimal = Decimal(step.raw.span), step.double ?? 0 > 0 else {
         throw step.error("multipleOf wants a number above 0, with 18 digits at most")
       }
       rules.step = decimal

@@ -11,21 +11,20 @@ public struct SchemaViolation: Error, Equatable, Sendable {
 /// length.
 public struct BodySchema: Sendable {
   let root: Node
+  /// The same, for the walk over a body.
+  let compiled: CompiledSchema
+
+  init(_ root: Node) {
+    self.root = root
+    compiled = CompiledSchema(root)
+  }
 
   enum ValueType: String, Sendable { case object, array, string, integer, number, boolean }
 
   /// A property that an object may have.
   struct Property: Sendable {
     let name: JSONName
-    /// `"name":`, as it is written.
-    let key: [UInt8]
     let node: Node
-
-    init(name: String, node: Node) {
-      self.name = JSONName(name)
-      key = self.name.key
-      self.node = node
-    }
   }
 
   /// What becomes of properties that are not listed.
@@ -41,12 +40,6 @@ public struct BodySchema: Sendable {
   struct Cases: Sendable {
     let property: JSONName
     let nodes: [(value: [UInt8], node: Node)]
-
-    /// The rules that hold for an object, by its value of the property.
-    func matching(_ object: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Node? {
-      guard let value = tape.member(property, of: object, in: bytes) else { return nil }
-      return nodes.first { tape.stringEquals(value, $0.value, in: bytes) }?.node
-    }
   }
 
   /// The values that there are; nil for a kind that has none.
@@ -96,43 +89,10 @@ public struct BodySchema: Sendable {
     var error: ErrorKind?
   }
 
+  /// Several may name the same one.
   final class Node: Sendable {
     let rules: Rules
-    /// More rules than these may hold, depending on the value.
-    let hasBranches: Bool
-    /// Of the properties, in their order: most are passed by without a look at more.
-    private let fingerprints: [UInt32]
-    /// The names of the properties without case.
-    let foldedNames: Set<String>
-
-    init(_ rules: Rules) {
-      self.rules = rules
-      fingerprints = rules.properties.map(\.name.fingerprint)
-      foldedNames = Set(rules.properties.map { $0.name.text.lowercased() })
-      hasBranches = !rules.anyOf.isEmpty || !rules.oneOf.isEmpty || rules.cases != nil
-    }
-
-    /// It says what an object's properties are.
-    var describesObject: Bool {
-      if case .each = rules.additional { return true }
-      return !rules.properties.isEmpty || rules.anyOf.contains(where: \.describesObject)
-        || rules.oneOf.contains(where: \.describesObject)
-        || (rules.cases?.nodes.contains { $0.node.describesObject } ?? false)
-    }
-
-    /// The index of the property that a key names.
-    func propertyIndex(_ key: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Int? {
-      let fingerprint = tape.fingerprint(ofKey: key)
-      for index in fingerprints.indices where fingerprints[index] == fingerprint {
-        if tape.isKey(key, rules.properties[index].name, in: bytes) { return index }
-      }
-      return nil
-    }
-
-    /// The property that a key names.
-    func property(_ key: Int, _ tape: JSONTape, _ bytes: Span<UInt8>) -> Property? {
-      propertyIndex(key, tape, bytes).map { rules.properties[$0] }
-    }
+    init(_ rules: Rules) { self.rules = rules }
   }
 
   enum Format: String, Sendable, CaseIterable {

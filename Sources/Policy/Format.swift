@@ -1,5 +1,4 @@
 import Bytes
-import Glibc
 
 extension BodySchema.Format {
   /// Speaks of numbers, not of texts.
@@ -10,42 +9,70 @@ extension BodySchema.Format {
     }
   }
 
-  /// True when the text is of the format; formats of numbers say nothing of texts.
-  func admits(_ text: String) -> Bool {
-    // What ends a text for C must not end it here.
-    guard !text.utf8.contains(0) else { return false }
+  /// Nothing more than its pattern.
+  var isPattern: Bool {
     switch self {
-    case .ipv4:
-      var address = in_addr()
-      // inet_pton takes dotted decimals alone: no octal, no short forms.
-      return inet_pton(AF_INET, text, &address) == 1
-    case .ipv6:
-      var address = in6_addr()
-      return inet_pton(AF_INET6, text, &address) == 1
-    case .dateTime: return Timestamp(rfc3339: text) != nil
-    case .date: return text.utf8.count == 10 && Timestamp(rfc3339: text + "T00:00:00Z") != nil
-    case .duration: return Self.durationPattern.matches(text.utf8)
-    case .uuid: return Self.uuidPattern.matches(text.utf8)
-    case .uri: return Self.uriPattern.matches(text.utf8)
-    case .uriReference: return Self.uriReferencePattern.matches(text.utf8)
-    case .email: return text.utf8.count <= 320 && Self.emailPattern.matches(text.utf8)
-    case .hostname: return text.utf8.count <= 253 && Self.hostnamePattern.matches(text.utf8)
-    case .byte: return text.utf8.count % 4 == 0 && Self.bytePattern.matches(text.utf8)
-    case .int32, .int64, .float, .double: return true
+    case .ipv4, .ipv6, .duration, .uuid, .uri, .uriReference: true
+    default: false
+    }
+  }
+
+  /// What each text of the format matches; nil where an expression does not say it, and for formats of numbers.
+  var pattern: Pattern? {
+    switch self {
+    case .ipv4: Self.ipv4Pattern
+    case .ipv6: Self.ipv6Pattern
+    case .duration: Self.durationPattern
+    case .uuid: Self.uuidPattern
+    case .uri: Self.uriPattern
+    case .uriReference: Self.uriReferencePattern
+    case .email: Self.emailPattern
+    case .hostname: Self.hostnamePattern
+    case .byte: Self.bytePattern
+    case .dateTime, .date, .int32, .int64, .float, .double: nil
+    }
+  }
+
+  /// True when a text is of the format, whose pattern it matches; formats of numbers say nothing of texts.
+  func admitsMatching(_ text: Span<UInt8>) -> Bool {
+    switch self {
+    case .dateTime: Timestamp(rfc3339: text) != nil
+    case .date: Timestamp(fullDate: text) != nil
+    case .email: text.count <= 320
+    case .hostname: text.count <= 253
+    case .byte: text.count % 4 == 0
+    default: true
     }
   }
 
   /// True when a number fits the format; formats of texts say nothing of numbers.
-  func admits(number: Double, _ literal: String) -> Bool {
+  func admits(number: Double, _ literal: Span<UInt8>) -> Bool {
     switch self {
     case .int32: number >= -2_147_483_648 && number <= 2_147_483_647
-    case .int64: Int(literal) != nil || abs(number) < 9_007_199_254_740_992
+    // Beyond that a double is no longer the number that was written.
+    case .int64: abs(number) < 9_007_199_254_740_992 || Int(literal.string()) != nil
     case .float: abs(number) <= Double(Float.greatestFiniteMagnitude)
     default: true
     }
   }
 
   // All are right: a test reads them.
+  /// Dotted decimals alone: no octal, no short form.
+  private static let ipv4Pattern = try! Pattern("^\(dottedDecimals)$")
+  private static let dottedDecimals = "\(octet)(\\.\(octet)){3}"
+  private static let octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+  /// RFC 4291 §2.2: eight groups, of which the last two may be an IPv4 address; `::` stands once, for at least one of them.
+  private static let ipv6Pattern: Pattern = {
+    let group = "[0-9a-fA-F]{1,4}"
+    let whole = "^(\(group):){6}(\(group):\(group)|\(dottedDecimals))$"
+    let withGap = (0...7).map { before in
+      let left = before == 0 ? "" : "\(group)(:\(group)){\(before - 1)}"
+      let after = 7 - before
+      let right = after == 0 ? "" : "((\(group):){0,\(after - 1)}\(group))?"
+      return "^\(left)::\(right)$" + (after < 2 ? "" : "|^\(left)::(\(group):){0,\(after - 2)}\(dottedDecimals)$")
+    }
+    return try! Pattern(([whole] + withGap).joined(separator: "|"))
+  }()
   private static let uuidPattern = try! Pattern("^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$")
   private static let uriPattern = try! Pattern("^[a-zA-Z][a-zA-Z0-9+.\\-]*:[!#-;=?-Z_a-z~\\[\\]]+$")
   private static let uriReferencePattern = try! Pattern("^[!#-;=?-Z_a-z~\\[\\]]+$")

@@ -21,23 +21,7 @@ struct Pattern: Sendable {
     automaton = try PatternAutomaton(try parser.alternatives(), &budget)
   }
 
-  func matches(_ bytes: some Sequence<UInt8>) -> Bool {
-    var state = PatternAutomaton.start
-    for byte in bytes {
-      state = automaton.next(state, byte)
-      guard state != PatternAutomaton.dead else { return false }
-    }
-    return automaton.accepts(state)
-  }
-
-  func matches(_ bytes: Span<UInt8>) -> Bool {
-    var state = PatternAutomaton.start
-    for index in bytes.indices {
-      state = automaton.next(state, bytes[index])
-      guard state != PatternAutomaton.dead else { return false }
-    }
-    return automaton.accepts(state)
-  }
+  func matches(_ text: Span<UInt8>) -> Bool { automaton.accepts(text) }
 }
 
 /// A set of bytes.

@@ -1,49 +1,40 @@
-/// A deterministic automaton over bytes: one look-up for each byte, whatever the expression.
+import Bytes
+
+/// An expression as a deterministic automaton.
 struct PatternAutomaton: Sendable {
   static let statesMaximum = 16_384
-  static let dead: UInt16 = 0
-  static let start: UInt16 = 1
+  private static let dead: UInt32 = 0
+  private static let start: UInt32 = 1
 
-  /// Bytes that no state tells apart share a column.
-  private let columns: [UInt8]
-  private let columnCount: Int
-  /// By state and column, the next state.
-  private let table: [UInt16]
-  private let accepting: [Bool]
+  private let automaton: ByteAutomaton
 
-  @inline(__always)
-  func next(_ state: UInt16, _ byte: UInt8) -> UInt16 { table[Int(state) * columnCount + Int(columns[Int(byte)])] }
-
-  func accepts(_ state: UInt16) -> Bool { accepting[Int(state)] }
+  func accepts(_ text: Span<UInt8>) -> Bool { automaton.accepts(text) }
 
   /// - Parameter budget: an automaton of few states may still take minutes to find, where each stands for thousands of the graph's.
   init(_ alternatives: [PatternAlternative], _ budget: inout PatternBudget) throws(Pattern.Fault) {
     let graph = try PatternGraph(alternatives, &budget)
     let (columns, samples) = try graph.columns(&budget)
-    var numbers: [[Int32]: UInt16] = [[]: Self.dead]
+    var numbers: [[Int32]: UInt32] = [[]: Self.dead]
     let first = try graph.closure([0], &budget)
     numbers[first] = Self.start
     var sets: [[Int32]] = [[], first]
-    var table = [UInt16](repeating: Self.dead, count: samples.count)
-    var state = 1
-    while state < sets.count {
+    var next = [[UInt32](repeating: Self.dead, count: samples.count)]
+    while next.count < sets.count {
       try budget.take(cells: samples.count)
+      var row: [UInt32] = []
       for sample in samples {
-        let set = try graph.step(sets[state], sample, &budget)
-        if let known = numbers[set] { table.append(known); continue }
+        let set = try graph.step(sets[next.count], sample, &budget)
+        if let known = numbers[set] { row.append(known); continue }
         guard sets.count < Self.statesMaximum else {
           throw Pattern.Fault(reason: "a pattern is too large: its automaton has more than \(Self.statesMaximum) states")
         }
-        numbers[set] = UInt16(sets.count)
-        table.append(UInt16(sets.count))
+        numbers[set] = UInt32(sets.count)
+        row.append(UInt32(sets.count))
         sets.append(set)
       }
-      state += 1
+      next.append(row)
     }
-    self.columns = columns
-    columnCount = samples.count
-    self.table = table
-    accepting = sets.map { $0.contains(PatternGraph.end) }
+    automaton = ByteAutomaton(columns: columns, next: next, accepts: sets.map { $0.contains(PatternGraph.end) })
   }
 }
 

@@ -5,7 +5,8 @@ struct TextRule: Sendable {
   /// A value, after its escapes are read.
   static let bytesMaximum = 1024
 
-  private let node: BodySchema.Node
+  private let type: BodySchema.ValueType
+  private let compiled: CompiledSchema
 
   /// Reads `pattern`, `format`, `enum`, lengths, and `type` with a range; the other keys are the caller's.
   init(_ reader: inout ObjectReader, _ value: JSONValue, _ patterns: Patterns) throws(DocumentError) {
@@ -19,16 +20,21 @@ struct TextRule: Sendable {
     let most = try reader.optionalInteger("maxLength", in: least...Self.bytesMaximum) ?? Self.bytesMaximum
     rules.countRange = least...most
     try SchemaReader(named: nil, isStrict: false, errors: .common, patterns: patterns).readValues(&reader, &rules, value)
-    node = BodySchema.Node(rules)
+    self.type = type
+    compiled = CompiledSchema(BodySchema.Node(rules))
   }
 
   func fault(_ text: Span<UInt8>) -> ValueFault? {
     guard text.count <= Self.bytesMaximum, Self.isText(text) else { return ValueFault(what: "has a wrong format") }
-    switch node.rules.type {
-    case .integer, .number: return Self.isNumber(text) ? node.fault(number: text) : ValueFault(what: "is not a number")
+    let plan = compiled.plan
+    let walk = SchemaWalk(compiled, plan, JSONView(text))
+    switch type {
+    case .integer, .number:
+      return Self.isNumber(text)
+        ? walk.fault(number: text, Int(plan.rules[plan.root].number)) : ValueFault(what: "is not a number")
     case .boolean:
       return text.equals("true") || text.equals("false") ? nil : ValueFault(what: "is not true or false")
-    case .string, .object, .array, nil: return node.fault(text: text)
+    case .string, .object, .array: return plan.rules[plan.root].text.flatMap { walk.fault(text: text, Int($0)) }
     }
   }
 

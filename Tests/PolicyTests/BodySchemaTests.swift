@@ -72,6 +72,32 @@ import Testing
     #expect(missing == SchemaViolation(kind: .invalidArgument, message: "area.points[0] lacks latitude."))
   }
 
+  /// What is missing is said first, then how many there are, then what is wrong with one of them.
+  @Test func theFirstViolationIsTheOneThatIsSaid() throws {
+    let schema = """
+      {"type": "object", "maxProperties": 2, "required": ["a", "b"], "anyRequired": [["c"], ["d", "a"]],
+       "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}, "c": {"type": "integer"}, "d": {"type": "integer"}}}
+      """
+    func message(_ body: String) throws -> String? { try Self.violation(schema, body)?.message }
+    #expect(try message(#"{"c": "x", "a": 1}"#) == "The body lacks b.")
+    #expect(try message(#"{"b": "x", "a": 1}"#) == "The body lacks a property of which one must be there.")
+    #expect(try message(#"{"b": "x", "a": 1, "c": 1}"#) == "The body has too few or too many properties.")
+    #expect(try Self.violation(schema.replacing("2", with: "3"), #"{"c": 1, "b": "x", "a": 1}"#)?.message == "b is not a number.")
+  }
+
+  /// Properties beyond the 64th are met in another way.
+  @Test func requiredPropertiesMayBeMany() throws {
+    let names = (0..<70).map { "p\($0)" }
+    let properties = names.map { #""\#($0)": {"type": "integer"}"# }.joined(separator: ", ")
+    let schema = """
+      {"type": "object", "required": ["p3", "p69"], "anyRequired": [["p4", "p68"], ["p67"]], "properties": {\(properties)}}
+      """
+    #expect(try Self.violation(schema, #"{"p69": 1, "p3": 1, "p68": 1, "p4": 1}"#) == nil)
+    #expect(try Self.violation(schema, #"{"p3": 1, "p67": 1, "p69": 1}"#) == nil)
+    #expect(try Self.violation(schema, #"{"p3": 1, "p67": 1}"#)?.message == "The body lacks p69.")
+    #expect(try Self.violation(schema, #"{"p3": 1, "p69": 1, "p68": 1}"#) != nil)
+  }
+
   /// `sink`, `protocol` and credentials of subscriptions have codes of their own.
   @Test func aFieldCanHaveAnErrorOfItsOwn() throws {
     let schema = """
@@ -194,5 +220,13 @@ import Testing
     #expect((try Self.violation(schema, body) != nil) == isRefused)
     // Without properties there is nothing to spell otherwise.
     #expect(try Self.violation(#"{"type": "object", "additionalProperties": true}"#, body) == nil)
+  }
+
+  @Test(arguments: [
+    "0", "-0", "12", "-1.5", "48.8566", "0.1", "1e22", "1e23", "9007199254740992", "9007199254740993", "123456789012345678",
+    "1e-22",
+    "1e-23", "2.2250738585072011e-308", "0.30000000000000004", "100000000000000000000000", "1E+2", "5e-1",
+  ]) func decimalsBecomeTheNearestDouble(_ number: String) throws {
+    #expect(try #require(Decimal(number)).double ?? Double(number) == Double(number))
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Policy
@@ -23,7 +24,8 @@ import Testing
     (#"^[\x41-\x43\d]+$"#, "ABC1", true), (#"^\u00e9$"#, "é", true), ("^a{2,3}?$", "aaa", true), ("^.$", "\n", false),
     ("", "anything", true), (#"^a\$"#, "a$b", true), (#"^a\$"#, "ab", false), ("^|x$", "y", true),
   ]) func itMatchesTheWhole(_ pattern: String, _ text: String, _ expected: Bool) throws {
-    #expect(try Pattern(pattern).matches(text.utf8) == expected)
+    let matches = try Pattern(pattern).matches(text.utf8.span)
+    #expect(matches == expected)
   }
 
   @Test(arguments: [
@@ -55,11 +57,17 @@ import Testing
   /// A36: the classic that makes backtracking matchers hang.
   @Test func hostileTextTakesLinearTime() throws {
     let pattern = try Pattern("^a*a*a*a*a*a*a*a*b$")
-    #expect(!pattern.matches([UInt8](repeating: 0x61, count: 65_536)))
+    let text = [UInt8](repeating: 0x61, count: 65_536)
+    let matches = pattern.matches(text.span)
+    #expect(!matches)
   }
 }
 
 @Suite struct FormatTests {
+  private static func admits(_ format: BodySchema.Format, _ text: String) -> Bool {
+    (format.pattern?.matches(text.utf8.span) ?? true) && format.admitsMatching(text.utf8.span)
+  }
+
   @Test(arguments: [
     (BodySchema.Format.ipv4, "192.0.2.1", true), (.ipv4, "192.0.2.256", false), (.ipv6, "::1\u{0}x", false),
     (.ipv4, "192.0.2.1\u{0}", false), (.ipv4, "192.0.2", false),
@@ -70,6 +78,35 @@ import Testing
     (.date, "2024-02-29", true), (.date, "2023-02-29", false), (.uuid, "b4333c46-49c0-4f62-80d7-f0ef930f1c46", true),
     (.uuid, "b4333c46", false), (.uri, "https://example.com/a?b", true), (.uri, "no uri", false),
   ]) func textsAreOfAFormatOrNot(_ format: BodySchema.Format, _ text: String, _ expected: Bool) {
-    #expect(format.admits(text) == expected)
+    let admits = Self.admits(format, text)
+    #expect(admits == expected)
+  }
+  /// Most are an address with a few characters changed, so that many are just right or just wrong.
+  @Test func addressesAreWhatTheSystemTakesForOne() {
+    let seeds = [
+      "192.0.2.1", "0.10.255.99", "::", "2001:db8::1", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::7:192.0.2.1",
+      "1:2:3:4:5:6:192.0.2.1", "::ffff:255.255.255.255", "fe80:0:0:0:aAfF::", "1:2:3::5:6:7:8",
+    ].map { Array($0.utf8) }
+    let alphabet = Array("0123456789afF::::...g ".utf8)
+    var state: UInt64 = 5
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    for _ in 0..<20_000 {
+      var text = seeds[random(seeds.count)]
+      for _ in 0..<random(4) where !text.isEmpty {
+        let place = random(text.count)
+        switch random(3) {
+        case 0: text[place] = alphabet[random(alphabet.count)]
+        case 1: text.remove(at: place)
+        default: text.insert(alphabet[random(alphabet.count)], at: place)
+        }
+      }
+      let address = String(decoding: text, as: UTF8.self)
+      var bytes = in6_addr()
+      #expect(Self.admits(.ipv4, address) == (inet_pton(AF_INET, address, &bytes) == 1), "\(address)")
+      #expect(Self.admits(.ipv6, address) == (inet_pton(AF_INET6, address, &bytes) == 1), "\(address)")
+    }
   }
 }

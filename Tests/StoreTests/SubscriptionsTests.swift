@@ -26,7 +26,7 @@ extension Fixture {
   /// One that its backend has made.
   func active(_ id: String, client: ClientID = client, subject: SubjectPseudonym? = subject) async throws {
     try await insert(subscription(id, client: client, subject: subject))
-    try await stores.subscriptions.made(id, backendID: "backend-\(id)", expiresAt: nil, isActive: true)
+    try await stores.subscriptions.made(id, backendID: "backend-\(id)", expiresAt: nil, isActive: true, document: nil)
   }
 
   func end(_ id: String, _ status: SubscriptionRecord.Status = .deleted, farewell: QueuedEvent? = nil) async throws -> Bool {
@@ -55,7 +55,7 @@ struct SubscriptionsTests {
       #expect(try stores.subscriptions.find(id: "s1") == record)
       #expect(try stores.subscriptions.find(secret: digest("secret of s1")) == record)
     }
-    try await subscriptions.made("s1", backendID: "b1", expiresAt: fixture.now(plus: 300), isActive: true)
+    try await subscriptions.made("s1", backendID: "b1", expiresAt: fixture.now(plus: 300), isActive: true, document: nil)
     (record.backendID, record.expiresAt, record.status) = ("b1", fixture.now(plus: 300), .active)
     let names = ["b2", "b1"]
     #expect(try subscriptions.find(kind: "sim-swap:subscriptions", backendIDs: names) == [nil, record])
@@ -67,12 +67,12 @@ struct SubscriptionsTests {
   @Test("an answer that is late or says less takes nothing away")
   func made() async throws {
     try await fixture.insert(fixture.subscription("s1", expiresIn: 600))
-    try await subscriptions.made("s1", backendID: "b1", expiresAt: nil, isActive: true)
-    try await subscriptions.made("s1", backendID: "b1", expiresAt: nil, isActive: false)
+    try await subscriptions.made("s1", backendID: "b1", expiresAt: nil, isActive: true, document: nil)
+    try await subscriptions.made("s1", backendID: "b1", expiresAt: nil, isActive: false, document: nil)
     #expect(try subscriptions.find(id: "s1")?.status == .active)
     #expect(try subscriptions.find(id: "s1")?.expiresAt == fixture.now(plus: 600))
     #expect(try await fixture.end("s1"))
-    try await subscriptions.made("s1", backendID: "b2", expiresAt: nil, isActive: true)
+    try await subscriptions.made("s1", backendID: "b2", expiresAt: nil, isActive: true, document: nil)
     #expect(try subscriptions.find(id: "s1")?.status == .deleted)
     #expect(try subscriptions.find(id: "s1")?.backendID == "b1")
   }
@@ -81,7 +81,7 @@ struct SubscriptionsTests {
   func named() async throws {
     for id in ["s1", "s2"] {
       try await fixture.insert(fixture.subscription(id))
-      try await subscriptions.made(id, backendID: "b", expiresAt: nil, isActive: true)
+      try await subscriptions.made(id, backendID: "b", expiresAt: nil, isActive: true, document: nil)
       #expect(try subscriptions.find(kind: "sim-swap:subscriptions", backendIDs: ["b"]).map(\.?.id) == [id])
       _ = try await fixture.end(id)
     }
@@ -202,7 +202,9 @@ struct SubscriptionsTests {
       try await fixture.insert(
         fixture.subscription("s\(number)", client: owner, subject: number == 8 ? nil : subject, kind: kind))
     }
-    for number in [2, 3] { try await subscriptions.made("s\(number)", backendID: "b\(number)", expiresAt: nil, isActive: true) }
+    for number in [2, 3] {
+      try await subscriptions.made("s\(number)", backendID: "b\(number)", expiresAt: nil, isActive: true, document: nil)
+    }
     _ = try await fixture.end("s4")
     _ = try await fixture.end("s5", .expired)
     func found(_ filter: SubscriptionFilter) throws -> String {

@@ -110,7 +110,8 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
     """
   static let activate: StaticString = """
-    UPDATE subscriptions SET backend_id = ?2, expires_at = coalesce(?3, expires_at), document = ?5,
+    UPDATE subscriptions SET backend_id = coalesce(backend_id, ?2), expires_at = coalesce(?3, expires_at),
+      document = coalesce(document, ?5),
       status = CASE WHEN ?4 AND status = 'requested' THEN 'active' ELSE status END
     WHERE id = ?1
     """
