@@ -38,7 +38,7 @@ let fuzzTargets: [Target] =
 
 let commandDependencies: [Target.Dependency] = [
   "Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Accounting", "Policy", "Consent", "Ledger", "ConsentMaster",
-  "Authorization", "Gateway", "Pages", "Administration", "ConsentInfo", "Simulator", "PolicyImport", "CLinux",
+  "Events", "Authorization", "Gateway", "Pages", "Administration", "ConsentInfo", "Simulator", "PolicyImport", "CLinux",
 ]
 /// The program `passerelle`.
 let command: Target =
@@ -68,6 +68,7 @@ let package = Package(
     library("PolicyImport", ["Bytes", "Policy", .target(name: "CYAML", condition: .when(traits: ["YAML"]))]),
     library("Consent", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Store", "Policy"]),
     library("Ledger", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Store", "CLinux"]),
+    library("Events", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library("ConsentMaster", ["Bytes", "Identifiers", "JOSE", "Wire", "Store", "Consent", "Ledger"]),
     library("Authorization", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
     library("Gateway", ["Bytes", "Identifiers", "Telemetry", "JOSE", "Wire", "Store", "Policy", "Consent", "Ledger"]),
@@ -101,6 +102,9 @@ let package = Package(
     tests("PolicyImportTests", ["PolicyImport", "Policy", "Bytes"]),
     tests("ConsentTests", ["Consent", "Policy", "Store", "JOSE", "Identifiers", "Bytes"]),
     tests("LedgerTests", ["Ledger", "Store", "JOSE", "Identifiers", "Bytes"]),
+    tests(
+      "EventsTests",
+      ["Events", "Telemetry", "Ledger", "Consent", "Policy", "Store", "Wire", "JOSE", "Identifiers", "Bytes", "ReferenceReaders"]),
     tests(
       "ConsentMasterTests", ["ConsentMaster", "Ledger", "Consent", "Policy", "Store", "Wire", "JOSE", "Identifiers", "Bytes"]),
     tests(

@@ -10,6 +10,8 @@ final class NameLookup: Sendable {
   static let forBackends = NameLookup(countMaximum: 256)
   /// For names that others gave; whatever becomes of these, the others are looked up.
   static let forOthers = NameLookup(countMaximum: 32)
+  /// For those to which events go: whoever names many that no name server answers for holds up no key set.
+  static let forSinks = NameLookup(countMaximum: 128)
 
   private let countMaximum: Int
   private let count = Mutex(0)

@@ -12,6 +12,8 @@ public enum WebFailure: Error, Sendable, Hashable, CustomStringConvertible {
   case timedOut
   /// The answer is larger than it may be.
   case tooLarge
+  /// What was to be sent was no longer wanted when its turn came. Nothing was sent.
+  case unwanted
   /// The answer is not HTTP, the connection broke before it was complete, or the request could not be written safely.
   case broken
 
@@ -33,6 +35,7 @@ public enum WebFailure: Error, Sendable, Hashable, CustomStringConvertible {
     case .untrusted(let fault): fault.description
     case .timedOut: "no answer in time"
     case .tooLarge: "the answer is too large"
+    case .unwanted: "it was no longer to be sent"
     case .broken: "the exchange broke off or was not HTTP"
     }
   }

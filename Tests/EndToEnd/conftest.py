@@ -2,8 +2,10 @@
 import pytest
 
 from operator_server import Operator
+from harness import sinks_authority
 from real_gateway import Gateway
 from simulator import Document, Simulator
+from sinks import Sink
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +21,14 @@ def gateway(tmp_path_factory, operator):
     gateway = Gateway(tmp_path_factory.mktemp("codes"), operator).serve()
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def sink():
+    """An application's own sink of events, which every demo trusts."""
+    running = Sink(authority=sinks_authority())
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")

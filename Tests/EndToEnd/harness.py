@@ -1,5 +1,5 @@
 """Runs the demo, and acts as its subscribers, its applications and its operator do: over HTTP and by commands."""
-import base64, hashlib, html, json, os, re, secrets, select, signal, socket, subprocess, time
+import atexit, base64, functools, hashlib, html, json, os, re, secrets, select, shutil, signal, socket, subprocess, tempfile, time
 from urllib.parse import parse_qs, urlparse
 
 import requests
@@ -44,6 +44,15 @@ def wait_ready(process, seconds=20):
     return line
 
 
+@functools.cache
+def sinks_authority():
+    """Signs the certificates of the sinks of events: every demo trusts it."""
+    from tls_gateway import Authority
+    folder = tempfile.mkdtemp(prefix="passerelle-sinks-")
+    atexit.register(shutil.rmtree, folder, True)
+    return Authority(folder, "Sinks")
+
+
 class Demo:
     """One `passerelle demo` on ports of its own."""
 
@@ -57,7 +66,8 @@ class Demo:
         log = open(os.path.join(self.folder, "demo.stderr"), "a")
         self.process = subprocess.Popen(
             [BINARY, "demo", "--data", self.data, "--port", str(self.port), "--admin-port", str(self.admin_port),
-             "--backend-port", str(self.backend_port), *options], stdout=subprocess.PIPE, stderr=log, text=True)
+             "--backend-port", str(self.backend_port), *options], stdout=subprocess.PIPE, stderr=log, text=True,
+            env=os.environ | {"SSL_CERT_FILE": sinks_authority().file})
         self.output += wait_ready(self.process)
         self.description = json.load(open(os.path.join(self.data, "demo.json")))
         self.clients = {client["client_id"]: client for client in self.description["clients"]}

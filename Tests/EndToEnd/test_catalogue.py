@@ -47,6 +47,12 @@ class Published(Document):
         assert not self.uncalled, self.uncalled
 
 
+@pytest.fixture(scope="module", autouse=True)
+def application(sink):
+    """Where all events of this file go."""
+    Published.sink = sink
+
+
 @pytest.fixture(params=[3, 2], ids=["subscriber's token", "application's token"])
 def legs(request):
     return request.param
@@ -118,7 +124,7 @@ def nameless(resource):
 def test_quality_on_demand(demo, legs):
     call = Published(demo, "quality-on-demand.yaml", legs)
     body = {"applicationServer": {"ipv4Address": f"198.51.100.{legs}"}, "qosProfile": "QOS_E", "duration": 600}
-    made = call("createSession", body | call.named() | SINK, status=201)
+    made = call("createSession", body | call.named() | call.sink.request(), status=201)
     assert "sinkCredential" not in made and nameless(made) == made
     read = call("getSession", sessionId=made["sessionId"])
     assert nameless(read) == made and ("device" in read) == (legs == 2), "a device is named to who named it"
@@ -155,7 +161,7 @@ def bought(call, amount=9.99):
 
 def test_carrier_billing(demo, legs):
     call = Published(demo, "carrier-billing.yaml", legs)
-    made = call("createPayment", bought(call) | SINK, status=201)["paymentId"]
+    made = call("createPayment", bought(call) | call.sink.request(), status=201)["paymentId"]
     assert call("retrievePayment", paymentId=made)["paymentStatus"] == "succeeded"
     who = call.named("phoneNumber")
     held = call("preparePayment", bought(call), status=201)["paymentId"]
@@ -216,7 +222,7 @@ def subscribed(call, event, detail):
     name = call.base.split("/")[1]
     create, everything, read, delete = (next(o for o, (method, path, _) in call.operations.items() if method == m and ("{" in path) == single)
                                         for m, single in (("post", False), ("get", False), ("get", True), ("delete", True)))
-    made = call(create, {"protocol": "HTTP", "types": [f"org.camaraproject.{name}.v0.{event}"], "config": {"subscriptionDetail": detail}} | SINK, status=201)
+    made = call(create, {"protocol": "HTTP", "types": [f"org.camaraproject.{name}.v0.{event}"], "config": {"subscriptionDetail": detail}} | call.sink.request(), status=201)
     assert made["status"] == "ACTIVE" and "sinkCredential" not in made
     assert call(read, subscriptionId=made["id"]) == made and call(everything) == [made]
     call(delete, status=204, subscriptionId=made["id"])

@@ -89,7 +89,7 @@ public struct OperatorServiceFailure: Error, Sendable, Equatable {
       case .timedOut: "does not answer in time"
       case .untrusted: "cannot be trusted"
       case .tooLarge, .broken: "answers what cannot be read"
-      case .unresolvable, .forbiddenAddress, .unreachable: "cannot be reached"
+      case .unresolvable, .forbiddenAddress, .unreachable, .unwanted: "cannot be reached"
       }
     self.init(title, predicate, cause: failure.description)
   }

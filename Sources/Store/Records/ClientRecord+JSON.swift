@@ -84,6 +84,11 @@ extension ClientRecord {
     }
     certificateBoundAccessTokens = try reader.boolean("tls_client_certificate_bound_access_tokens", default: false)
     introspectsAllTokens = try reader.boolean("introspects_all_tokens", default: false)
+    eventSinks = try Self.sinks(&reader, json)
+    guard let proof = EventSinkProof(rawValue: try reader.optionalString("event_sink_proof") ?? "handshake") else {
+      throw value("event_sink_proof").error("event_sink_proof must be \"handshake\" or \"registered\"")
+    }
+    eventSinkProof = proof
     plans = try reader.value("plans").map { value throws(DocumentError) in try PlanAssignment.list(value) } ?? []
     try reader.finish()
   }
@@ -120,6 +125,8 @@ extension ClientRecord {
     writer.endArray()
     writer.field("jwt_bearer_tel", isTrustedWithNumbers)
     writer.field("introspects_all_tokens", introspectsAllTokens)
+    if !eventSinks.isEmpty { writer.field("event_sinks", eventSinks) }
+    writer.field("event_sink_proof", eventSinkProof.rawValue)
     writer.field("id_token_signed_response_alg", idTokenAlgorithm.rawValue)
     if let requestsPerMinute { writer.field("requests_per_minute", requestsPerMinute) }
     if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
@@ -148,6 +155,16 @@ extension ClientRecord {
       if let fault = RedirectURI.fault(in: address) { throw (value.array?[index] ?? json).error("\(name) \(fault)") }
     }
     return addresses
+  }
+
+  private static func sinks(_ reader: inout ObjectReader, _ json: JSONValue) throws(DocumentError) -> [String] {
+    let value = json["event_sinks"] ?? json
+    let sinks = try reader.optionalStrings("event_sinks") ?? []
+    guard sinks.count <= eventSinksMaximum else { throw value.error("more than \(eventSinksMaximum) event_sinks") }
+    for (index, sink) in sinks.enumerated() {
+      if let fault = RedirectURI.webFault(in: sink) { throw (value.array?[index] ?? json).error("event_sinks \(fault)") }
+    }
+    return sinks
   }
 
   private static func webAddress(

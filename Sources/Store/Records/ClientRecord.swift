@@ -10,11 +10,20 @@ public struct ClientRecord: Sendable, Hashable {
     case optional
   }
 
+  /// How a sink that is not among `eventSinks` shows that it takes the client's events.
+  public enum EventSinkProof: String, Sendable, CaseIterable {
+    /// By the handshake of CloudEvents' web hooks.
+    case handshake
+    /// Not at all: a sink must be among `eventSinks`.
+    case registered
+  }
+
   public static let accessTokenLifetimeSecondsRange = 60...3600
   public static let accessTokenLifetimeSecondsDefault = 300
   public static let refreshTokenLifetimeSecondsRange = 3600...31_536_000
   public static let refreshTokenLifetimeSecondsDefault = 2_592_000
   public static let redirectURIsMaximum = 32
+  public static let eventSinksMaximum = 256
   public static let grantTypeRulesMaximum = 256
   /// The grant types that a registration may name; which of them work depends on what is built in.
   public static let knownGrantTypes = [
@@ -66,6 +75,9 @@ public struct ClientRecord: Sendable, Hashable {
   public var certificateBoundAccessTokens = false
   /// A resource server of the operator: it may introspect tokens that are not its own.
   public var introspectsAllTokens = false
+  /// Where its events may be sent without a handshake: addresses, and with a slash at the end all below them.
+  public var eventSinks: [String] = []
+  public var eventSinkProof = EventSinkProof.handshake
   /// By which plans it is charged, the earliest first; empty: by what the configuration says, or by the policies' prices.
   public var plans: [PlanAssignment] = []
 

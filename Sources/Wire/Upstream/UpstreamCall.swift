@@ -27,9 +27,18 @@ public protocol UpstreamCall: AnyObject {
   ///
   /// - Parameter authority: the value of `Host`, of the target that it goes to.
   func appendRequest(to output: inout [UInt8], authority: [UInt8])
-  /// The answer is complete. Its spans hold during this call. Exactly one of `answered` and `failed` comes, once.
+  /// Asked right before the request is written, also when it is sent again: a call may wait for a connection for as long as its whole time,
+  /// and what made it right may have ended meanwhile. When this is false nothing is written, and `dismissed` comes.
+  var isStillWanted: Bool { get }
+  /// The answer is complete. Its spans hold during this call. Exactly one of `answered`, `failed` and `dismissed` comes, once.
   func answered(_ answer: borrowing UpstreamAnswer)
   func failed(_ failure: UpstreamFailure)
+  func dismissed()
+}
+
+extension UpstreamCall {
+  public var isStillWanted: Bool { true }
+  public func dismissed() {}
 }
 
 /// A backend's complete answer, lent for the length of one call.

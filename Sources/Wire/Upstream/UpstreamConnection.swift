@@ -102,6 +102,7 @@ final class UpstreamConnection: Pollable, TimerTarget {
     // The loop may not have come yet to bytes that are there already; the next answer would begin with them. It costs a system call
     // for each call, also where the socket was read from in the same turn: a backend that sends too much sends it right then.
     guard !isReused || transport.isSilent else { close(nil); return false }
+    guard call.isStillWanted else { dismiss(call); return true }
     self.call = call
     self.attempt = attempt
     phase = .head
@@ -114,6 +115,13 @@ final class UpstreamConnection: Pollable, TimerTarget {
     loop.timers.set(timer, at: call.deadlineNanoseconds)
     write()
     return true
+  }
+
+  /// The connection is as good as before.
+  private func dismiss(_ call: any UpstreamCall) {
+    loop.timers.set(timer, at: loop.nowNanoseconds + UInt64(pool.limits.idleSecondsMaximum) * 1_000_000_000)
+    pool.dismissed(call)
+    if phase == .idle { pool.freed(self) }
   }
 
   private func write() {

@@ -72,6 +72,8 @@ public final class UpstreamPool: @unchecked Sendable {
   /// A call would not have to wait.
   var hasRoom: Bool { !idle.isEmpty || connections.count < limits.connectionsMaximum }
   var isEmpty: Bool { connections.isEmpty }
+  /// Nobody waits for anything here.
+  var isQuiet: Bool { connections.isEmpty && line.isEmpty }
 
   /// Sends a call over a kept connection, a new one, or the next that becomes free. On the loop.
   public func send(_ call: any UpstreamCall) { send(call, UpstreamAttempt()) }
@@ -158,6 +160,12 @@ public final class UpstreamPool: @unchecked Sendable {
     guard let seat else { call.failed(failure); return }
     seat.counts.countFailure()
     seat.group.failed(call, failure, stage, attempt, in: self)
+  }
+
+  /// A call was no longer wanted when its turn came.
+  func dismissed(_ call: any UpstreamCall) {
+    ended()
+    call.dismissed()
   }
 
   /// A call that may be sent again met a kept connection that was dead. That says nothing about the backend.

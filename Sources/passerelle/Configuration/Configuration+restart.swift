@@ -17,7 +17,7 @@ extension Configuration {
       ("metrics", differ(\.metrics)), ("tracing", differ(\.tracing)),
       ("consent.master", differ(\.consent.master)),
       ("outbound.caFile, with which consent.master began", readsAuthoritiesOnce && differ(\.outbound.caFile)),
-      ("ledger", differ(\.ledger)),
+      ("events", differ(\.events)), ("ledger", differ(\.ledger)),
     ]
     return rows.filter(\.isDifferent).map(\.name)
   }

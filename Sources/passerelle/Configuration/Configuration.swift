@@ -35,6 +35,7 @@ struct Configuration: Sendable {
   /// Other authorization servers whose access tokens are accepted at the gateway.
   var trustedIssuers: [TrustedIssuer]
   var consent: Consent
+  var events: Events
   /// A folder with the applications' logos; nil shows none.
   var logos: String?
   var dpop: DPoPSettings

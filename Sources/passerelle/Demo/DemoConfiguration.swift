@@ -16,6 +16,8 @@ enum DemoConfiguration {
       "dpop": { "mode": "supported" },
       // Clients of the demo may publish their keys on this machine.
       "outbound": { "allowedRanges": ["127.0.0.0/8", "::1/128"] },
+      // Sinks of events may be programs on this machine.
+      "events": { "allowedSinkAddresses": ["127.0.0.0/8", "::1/128"], "allowPlainHttp": true },
       // Header enrichment: whoever calls from this machine is believed to be the operator's network. The look-ups are the simulated
       // operator's.
       "recognition": {

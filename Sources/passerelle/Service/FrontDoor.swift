@@ -1,4 +1,5 @@
 import Authorization
+import Events
 import Gateway
 import Pages
 import Synchronization
@@ -16,6 +17,7 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
   /// By the index of the loop; each is touched on its own loop only.
   private let seen: UnsafeMutableBufferPointer<Seen>
   private let loops: [EventLoop]
+  private let events: EventLink
 
   /// What a loop saw last. An object for each: counting references to one that all share would take its cache line from loop to loop.
   private final class Seen {
@@ -24,7 +26,8 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
   }
 
   /// Before the loops run.
-  init(_ generation: Generation, loops: [EventLoop]) {
+  init(_ generation: Generation, events: EventLink, loops: [EventLoop]) {
+    self.events = events
     number = Atomic(generation.number)
     newest = Mutex(generation)
     self.loops = loops
@@ -61,6 +64,7 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
 
   func bodyBytesMaximum(_ exchange: Exchange) -> Int? {
     current(on: exchange.loop).generation.gateway.bodyBytesMaximum(exchange)
+      ?? (EventLink.handles(path: exchange.path.string()) ? EventIntake.bodyBytesMaximum : nil)
   }
 
   func handle(_ exchange: Exchange) {
@@ -73,6 +77,8 @@ final class FrontDoor: RequestHandler, @unchecked Sendable {
       exchange.answer { await authorization.respond(to: $0) }
     } else if site.handles(path: path) {
       exchange.answer { await site.respond(to: $0) }
+    } else if EventLink.handles(path: path) {
+      exchange.answer { [events] in await events.respond(to: $0) }
     } else {
       generation.gateway.handle(exchange)
     }

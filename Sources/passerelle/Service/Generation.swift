@@ -41,6 +41,7 @@ final class Generation: Sendable {
 /// Makes generations over one backbone, each the successor of the one before.
 struct GenerationMaker: Sendable {
   let backbone: Backbone
+  let events: EventLink
   let outbound: Outbound
   let simulatedSubscribers: [SimulatedSIM]
   /// The demo's; nil outside it.
@@ -99,6 +100,7 @@ struct GenerationMaker: Sendable {
   ) -> GatewayDependencies {
     var dependencies = ruled.gatewayDependencies(server, quotaUsed: quotaUsed)
     dependencies.tracing = tracing
+    dependencies.subscriptions = events
     return dependencies
   }
 }

@@ -143,6 +143,7 @@ final class Reloader: ReloadControl, CertificateControl, Sendable {
     tls.take(next.certificates)
     let before = door.generation
     door.open(to: next.generation)
+    makers.events.use(makers.backbone.under(next.generation.ruleset))
     before.gateway.retireUpstreams(keptBy: next.generation.gateway)
     Log.process.configure(level: configuration.log.level, format: configuration.log.format)
     let share = configuration.overload.share(ofLoops: makers.loops.count)

@@ -25,6 +25,7 @@ final class Service {
   private let counting: LedgerPasses.Named
   private let draining = Draining()
   private let streams: LedgerStreams
+  private let events: EventLink
   /// Nil: nothing is traced.
   private let spans: SpanExporter?
   let adminToken: String
@@ -55,10 +56,11 @@ final class Service {
     passes = try LedgerPasses.all(backbone, outbound)
     streams = try LedgerStreams(backbone, outbound)
     spans = try configuration.tracing.map { [adminLoop] in try SpanExporter($0, outbound, loop: adminLoop.loops[0]) }
+    events = try EventLink(backbone.under(backbone.ruleset), outbound)
     let makers = GenerationMaker(
-      backbone: backbone, outbound: outbound, simulatedSubscribers: simulatedSubscribers,
+      backbone: backbone, events: events, outbound: outbound, simulatedSubscribers: simulatedSubscribers,
       phone: simulatedSubscribers.isEmpty ? nil : SimulatedPhone(), loops: loops.loops, tracing: spans?.tracing)
-    door = FrontDoor(try makers.first(), loops: loops.loops)
+    door = FrontDoor(try makers.first(), events: events, loops: loops.loops)
     publicListener = try Service.listen(.front, &sockets, configuration.listen, loops, door, tls.front)
     mutualListener = try configuration.mutualTLS.map { [loops, tls, door] in
       try Service.listen(.mutual, &sockets, $0.listen, loops, door, tls.mutual)
@@ -103,6 +105,7 @@ final class Service {
     let connections = ListenerMetrics(listeners: listeners, tls: tls)
     backbone.meters.registry.set("listeners") { connections.families() }
     backbone.meters.registry.set("upstreams") { [door] in UpstreamMetrics.families(door.generation.gateway.upstreamStates()) }
+    backbone.meters.registry.set("events") { [events] in events.service.metrics() }
     backbone.meters.registry.set("streams") { [streams] in streams.metrics() }
     if let spans { backbone.meters.registry.set("spans") { spans.metrics() } }
     backbone.registerMetrics()
@@ -127,6 +130,7 @@ final class Service {
     rotation.start()
     for named in passes { named.pass.start() }
     streams.start()
+    events.start { [door] in door.generation.gateway }
     spans?.start()
   }
 
@@ -139,6 +143,7 @@ final class Service {
       for listener in listeners { group.addTask { await listener.drain(deadlineSeconds: seconds) } }
     }
     await adminListener.drain(deadlineSeconds: 1)
+    await events.stop()
     await door.generation.gateway.finish()
     // Before the loop that seals are published by.
     for named in passes { named.pass.stop() }

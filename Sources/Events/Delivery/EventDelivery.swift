@@ -1,0 +1,211 @@
+import Bytes
+import Store
+import Synchronization
+import Wire
+
+/// Gives the first events of the queues their turns (`EventPassage`), each subscription's in order, as many subscriptions at once as are
+/// allowed.
+///
+/// What is new is told by who queued it; what was put off, and what was there when the process began, is found by looking at the queue
+/// when something is due. Works on one loop.
+final class EventDelivery: TimerTarget, @unchecked Sendable {
+  private static let tickNanoseconds: UInt64 = 200_000_000
+  /// Of one subscription before others have their turn.
+  private static let portion = 16
+  /// Subscriptions that wait for a turn in memory; the others are found again in the queue.
+  private static let waitingMaximum = 10_000
+  private static let restNanoseconds: UInt64 = 1_000_000_000
+
+  private let subscriptions: any SubscriptionStore
+  private let events: any EventQueue
+  private let passage: EventPassage
+  private let turnsMaximum: Int
+  private let time: any TimeSource
+  private let loop: EventLoop
+  private let meter: EventMeter
+  private let complain: @Sendable (String) -> Void
+  private let isStopped = Atomic<Bool>(false)
+
+  // Confined to the loop.
+  /// In the order in which they came.
+  private var ready = Line()
+  /// By who they wait for: a server or a client that has as many turns as it may.
+  private var parked: [SinkServers.Party: Line] = [:]
+  /// All that are ready or parked.
+  private var waiting: Set<String> = []
+  /// True: something new came during its turn.
+  private var underWay: [String: Bool] = [:]
+  /// Something failed that is not theirs, or the sink's: not before this time of the loop.
+  private var resting: [String: UInt64] = [:]
+  private var servers: SinkServers
+  private var problem: String?
+  private lazy var timer = LoopTimer(self)
+
+  init(
+    subscriptions: any SubscriptionStore, events: any EventQueue, passage: EventPassage, settings: EventSettings,
+    time: any TimeSource, loop: EventLoop, meter: EventMeter, complain: @escaping @Sendable (String) -> Void
+  ) {
+    self.subscriptions = subscriptions
+    self.events = events
+    self.passage = passage
+    turnsMaximum = settings.deliveriesAtOnce
+    self.time = time
+    self.loop = loop
+    self.meter = meter
+    self.complain = complain
+    servers = SinkServers(turnsMaximum: settings.deliveriesAtOnce)
+  }
+
+  func start() { loop.execute { self.timerFired(self.timer) } }
+
+  /// Begins no more turns. Those that have begun end by themselves.
+  func stop() { isStopped.store(true, ordering: .releasing) }
+
+  /// Turns under way. On the loop.
+  var turnCount: Int { underWay.count }
+
+  /// A subscription has a new event. Any thread.
+  func queued(_ subscription: String) {
+    loop.execute { [self] in
+      if underWay[subscription] != nil {
+        underWay[subscription] = true
+      } else if resting[subscription] == nil {
+        enlist(subscription)
+      }
+      pump()
+    }
+  }
+
+  func timerFired(_ timer: LoopTimer) {
+    guard !isStopped.load(ordering: .acquiring) else { return }
+    loop.setTimer(timer, afterNanoseconds: Self.tickNanoseconds)
+    let now = loop.nowNanoseconds
+    resting = resting.filter { $0.value > now }
+    do {
+      try look()
+      problem = nil
+    } catch { complainOnce("the queue of events cannot be read: \(error)") }
+    for line in parked.keys where servers.hasRoom(line) { release(line) }
+    pump()
+  }
+
+  // MARK: Who is next
+
+  /// What is due and not known here.
+  private func look() throws {
+    let now = time.now()
+    let room = Self.waitingMaximum - waiting.count
+    guard room > 0, let next = try events.nextDue(), next <= now else { return }
+    let known = waiting.union(underWay.keys).union(resting.keys)
+    for subscription in try events.due(at: now, excluding: known, limit: min(room, 1000)) { enlist(subscription) }
+  }
+
+  private func enlist(_ subscription: String) {
+    guard waiting.count < Self.waitingMaximum, waiting.insert(subscription).inserted else { return }
+    ready.append(subscription)
+  }
+
+  private func pump() {
+    while underWay.count < turnsMaximum, !isStopped.load(ordering: .acquiring), let subscription = ready.popFirst() {
+      do { try begin(subscription) } catch {
+        waiting.remove(subscription)
+        rest(subscription, "a subscription cannot be read: \(error)")
+      }
+    }
+    meter.setUnderWay(underWay.count)
+  }
+
+  private func begin(_ subscription: String) throws {
+    // Of one that is not known any more the events are dropped: no server hears of that.
+    let record = try subscriptions.find(id: subscription)
+    let party = record.map { SinkServers.Party(sink: $0.sink, client: $0.client) }
+    if let party, !servers.hasRoom(party) {
+      parked[party, default: Line()].append(subscription)
+      return
+    }
+    waiting.remove(subscription)
+    underWay[subscription] = false
+    if let party { servers.began(party) }
+    loop.spawn { [self] in
+      let isMore = await turn(subscription, party)
+      ended(subscription, party, isMore: isMore)
+    }
+  }
+
+  /// Some that waited for a server or a client that has room now.
+  private func release(_ party: SinkServers.Party) {
+    guard var line = parked[party] else { return }
+    if let subscription = line.popFirst() { ready.append(subscription) }
+    parked[party] = line.isEmpty ? nil : line
+  }
+
+  private func ended(_ subscription: String, _ party: SinkServers.Party?, isMore: Bool) {
+    let isNew = underWay.removeValue(forKey: subscription) ?? false
+    if let party {
+      servers.ended(party)
+      release(party)
+    }
+    if isMore || isNew, resting[subscription] == nil { enlist(subscription) }
+    pump()
+  }
+
+  private func rest(_ subscription: String, _ reason: String) {
+    resting[subscription] = loop.nowNanoseconds + Self.restNanoseconds
+    complainOnce(reason)
+  }
+
+  private func complainOnce(_ reason: String) {
+    guard problem != reason else { return }
+    problem = reason
+    complain(reason)
+  }
+
+  // MARK: A turn
+
+  /// - Returns: true when there may be more that is due.
+  private func turn(_ subscription: String, _ party: SinkServers.Party?) async -> Bool {
+    do {
+      let first = try events.first(subscription, limit: Self.portion)
+      for event in first {
+        guard event.dueAt <= time.now(), !isStopped.load(ordering: .acquiring) else { return false }
+        if let party, servers.isPaused(party, now: loop.nowNanoseconds) {
+          try await passage.putOff(event, "sink_paused")
+          return false
+        }
+        let (turn, sign) = try await passage.take(event)
+        if let party { servers.note(party, sign, now: loop.nowNanoseconds) }
+        switch turn {
+        case .done: continue
+        case .putOff: return false
+        case .stalled:
+          resting[subscription] = loop.nowNanoseconds + Self.restNanoseconds
+          return false
+        }
+      }
+      return first.count == Self.portion
+    } catch {
+      rest(subscription, "an event could not have its turn: \(error)")
+      return false
+    }
+  }
+}
+
+/// A line of people: who came first goes first.
+private struct Line {
+  private var items: [String] = []
+  private var head = 0
+
+  var isEmpty: Bool { head == items.count }
+
+  mutating func append(_ item: String) { items.append(item) }
+
+  mutating func popFirst() -> String? {
+    guard head < items.count else { return nil }
+    defer { head += 1 }
+    if head > 1024, head * 2 > items.count {
+      items.removeFirst(head)
+      head = 0
+    }
+    return items[head]
+  }
+}
