@@ -53,7 +53,9 @@ struct SubjectReport: Sendable {
     var categories: [String: Int] = [:]
   }
 
-  private static func isRelease(_ entry: LedgerEntry) -> Bool { entry.event == "api.call" && entry.decision == "allowed" }
+  private static func isRelease(_ entry: LedgerEntry) -> Bool {
+    LedgerEvents.uses.contains(entry.event) && entry.decision == "allowed"
+  }
 
   private func recipients() -> [Recipient] {
     var order: [[String]] = []

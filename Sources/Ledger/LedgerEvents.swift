@@ -2,11 +2,15 @@ import Store
 
 /// The events that entries are about.
 public enum LedgerEvents {
+  /// By which an application gets to know something of a subscriber, or is refused it.
+  public static let uses = ["api.call", "event.delivered", "event.withheld"]
+
   public static let known: [String] =
     [
       "api.call", "api.refused_overload", "api.refused_unauthenticated", "token.issued", "token.refused", "token.revoked",
       "backchannel.accepted",
       "capture.issued", "code.sent", "key.rotated", "subject.erased", "subject.reported",
+      "event.delivered", "event.failed", "event.withheld", "subscription.ended",
     ] + (ConsentEventRow.kinds + ["changed", "imported"]).map { "consent." + $0 }
     + ["damaged", "lost", "recovered", "repaired", "retained", "sealed"].map { "ledger." + $0 }
     + [

@@ -33,10 +33,10 @@ import Testing
   @Test func connectionsAreKeptAndNamesAskedForOnce() throws {
     let peers = Mutex<Set<Int>>([])
     let server = try TestServer(
-      TestHandler { exchange in
+      TestHandler(onRequest: { exchange in
         peers.withLock { _ = $0.insert(exchange.makeRequest().remoteAddress?.port ?? 0) }
         TestHandler.echo(exchange)
-      })
+      }))
     let names = Names(["sink.test": ["127.0.0.1"]])
     let port = server.listener.port
     let bodies = try onLoop {
@@ -176,11 +176,11 @@ import Testing
 
   @Test func redirectsAreAnswers() throws {
     let server = try TestServer(
-      TestHandler { exchange in
+      TestHandler(onRequest: { exchange in
         exchange.beginResponse(status: 302)
         exchange.addField("Location", "http://169.254.169.254/")
         exchange.endResponse(body: [UInt8]().span)
-      })
+      }))
     let port = server.listener.port
     let status = try onLoop {
       try await Self.client(Names([:])).send("POST", to: WebAddress("http://127.0.0.1:\(port)/")!, timeoutMilliseconds: 5000)

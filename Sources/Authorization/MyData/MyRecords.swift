@@ -123,7 +123,8 @@ extension MyData {
   }
 
   private func uses(of subject: SubjectPseudonym, _ bounds: MyLookback) async -> MyUses {
-    let filter = LedgerFilter(subject: subject.rawValue, event: "api.call", limit: bounds.usesMaximum)
+    var filter = LedgerFilter(subject: subject.rawValue, limit: bounds.usesMaximum)
+    filter.events = LedgerEvents.uses
     let lookback = LedgerLookback(
       directory: dependencies.ledger.directory, filter: filter, bytesMaximum: bounds.bytesMaximum,
       secondsMaximum: bounds.secondsMaximum,

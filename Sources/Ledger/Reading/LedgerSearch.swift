@@ -9,6 +9,8 @@ public struct LedgerFilter: Sendable {
   public var api: String?
   public var operation: String?
   public var event: String?
+  /// One of these, where some are named.
+  public var events: [String] = []
   public var decision: String?
   public var correlator: String?
   /// From this moment on, and before the other.
@@ -38,7 +40,8 @@ public struct LedgerFilter: Sendable {
     func agrees(_ wanted: String?, _ found: String?) -> Bool { wanted == nil || wanted == found }
     let entry = row.entry
     return agrees(client, entry.clientID) && agrees(subject, entry.subject) && agrees(api, entry.api)
-      && agrees(operation, entry.operation) && agrees(event, entry.event) && agrees(decision, entry.decision)
+      && agrees(operation, entry.operation) && agrees(event, entry.event) && (events.isEmpty || events.contains(entry.event))
+      && agrees(decision, entry.decision)
       && agrees(correlator, entry.correlator) && from.map { row.time >= $0 } ?? true && to.map { row.time < $0 } ?? true
   }
 
