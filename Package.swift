@@ -83,7 +83,7 @@ let package = Package(
         "Pages",
       ], resources: [.embedInCode("Resources")]),
     library("ConsentInfo", ["Bytes", "Identifiers", "Store", "Policy", "Consent", "Authorization", "Gateway"]),
-    library("Simulator", ["Bytes", "Identifiers", "JOSE", "Wire"], resources: [.embedInCode("Resources/operator.json")]),
+    library("Simulator", ["Bytes", "Identifiers", "JOSE", "Wire"], resources: [.embedInCode("Resources")]),
     command,
     .executableTarget(
       name: "measure-parsers", dependencies: ["Bytes", "Policy", "Wire"], path: "Benchmarks/Parsers", swiftSettings: settings),

@@ -9,6 +9,8 @@ public final class OperatorBackend: RequestHandler {
   private let data: SimulatedOperator
   private let router = Router(Routes.all)
   private let kept: KeptResources
+  private let events: OperatorEvents
+  private let loop: EventLoop
   private let faults: FaultBoard
   private let calls = Mutex<[String: Int]>([:])
   private let time: any TimeSource
@@ -17,12 +19,30 @@ public final class OperatorBackend: RequestHandler {
   /// - Parameters:
   ///   - faults: in force from the start.
   ///   - slowSeconds: how long the slow subscriber's answer takes.
-  public init(data: SimulatedOperator, faults: [Fault] = [], time: any TimeSource = SystemTime(), slowSeconds: Int = 5) {
+  ///   - loop: from which events are sent, once `startEvents` was called.
+  ///   - tls: knows whom to believe that they are a sink.
+  public init(
+    data: SimulatedOperator, faults: [Fault] = [], time: any TimeSource = SystemTime(), slowSeconds: Int = 5, loop: EventLoop,
+    tls: TLSClientContext
+  ) {
     self.data = data
     self.faults = FaultBoard(faults)
     self.time = time
     self.slowSeconds = slowSeconds
+    self.loop = loop
     kept = KeptResources(maximum: data.settings.resourcesMaximum)
+    events = OperatorEvents(data: data, kept: kept, carrier: WebCarrier(loop: loop, tls: tls), time: time) { work in
+      loop.spawn(work)
+    }
+  }
+
+  /// Sends events to the sinks of what calls make, from now until the loop stops. The loop runs.
+  ///
+  /// - Parameter runsScript: whether the script of the data file runs; nil asks the file.
+  public func startEvents(runsScript: Bool? = nil) {
+    let clock = EventClock(data: data, kept: kept, events: events, time: time)
+    loop.spawn { await clock.run() }
+    if runsScript ?? data.script?.isEnabled ?? false { loop.spawn { await clock.runScript() } }
   }
 
   public func bodyBytesMaximum(_ exchange: Exchange) -> Int? { nil }
@@ -39,8 +59,9 @@ public final class OperatorBackend: RequestHandler {
 
   private func answer(_ request: HTTPRequest, _ connection: BackendConnection) async -> HTTPResponse {
     let path = request.path
-    let control = SimulatorControl(data: data, router: router, kept: kept, faults: faults, now: time.now())
-    if let answer = control.answer(request, path, calls) { return answer.response(correlator: nil) }
+    let control = SimulatorControl(
+      data: data, router: router, kept: kept, events: events, faults: faults, now: time.now())
+    if let answer = control.answer(request, path, calls) { return answer }
     // Not counted: no personal data of a call's is asked for.
     if let found = SubscriberLookup(data: data).answer(request, path) { return found }
     calls.withLock { calls in

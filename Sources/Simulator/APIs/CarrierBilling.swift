@@ -45,8 +45,7 @@ enum CarrierBilling {
     let reference = try transaction.string("referenceCode")
     let correlator = try transaction.optionalString("clientCorrelator")
     let merchant = try amount.optionalObject("chargingMetaData")?.optionalString("merchantIdentifier")
-    let sink = try body.optionalSink()
-    try body.checkSinkCredential()
+    let sink = try body.eventSink()
     let subscriber = try call.phoneNumber(in: transaction)
     guard !subscriber.account.isBarred else { throw denied }
     guard charge.amount.count <= call.data.settings.chargeThousandthsMaximum else {

@@ -30,8 +30,7 @@ enum CarrierBillingRefund {
     let amount = try transaction.object("refundAmount")
     _ = try transaction.string("referenceCode")
     let correlator = try transaction.optionalString("clientCorrelator")
-    let (reason, sink) = try (body.optionalString("reason"), body.optionalSink())
-    try body.checkSinkCredential()
+    let (reason, sink) = try (body.optionalString("reason"), body.eventSink())
     let part = type == "partial" ? try CarrierBilling.charge(amount, "refundDetails", id: "paymentItemId") : nil
     let payment = try payment(call)
     guard payment.progress.status == "succeeded" else {
@@ -40,7 +39,7 @@ enum CarrierBillingRefund {
     if let part { try check(part, of: payment.charge) }
     let merchant = try amount.optionalObject("chargingMetaData")?.optionalString("merchantIdentifier")
     let refund = Refund(
-      payment: payment.id, client: call.client, correlator: correlator, merchant: merchant, type: type,
+      payment: payment.id, number: payment.number, client: call.client, correlator: correlator, merchant: merchant, type: type,
       amount: part?.amount ?? payment.charge.amount, reason: reason, transaction: shown(transaction), sink: sink,
       created: call.now,
       progress: progress(payment, call))

@@ -22,8 +22,7 @@ enum Population {
     let polygon = try invalidAreaIs("POPULATION_DENSITY_DATA.INVALID_AREA", of: body.object("area"))
     let (start, end) = try (body.time("startTime"), body.time("endTime"))
     let precision = try body.optionalInteger("precision", in: 1...12, beyond: BackendError.invalidArgument) ?? 7
-    let sink = try body.optionalSink()
-    try body.checkSinkCredential()
+    let sink = try body.eventSink()
     try checkTimes(start, end, call.now)
     guard precisions.contains(precision) else {
       throw problem(422, "UNSUPPORTED_PRECISION", "Indicated cell precision (Geohash level) is not supported")

@@ -54,7 +54,8 @@ enum Quality {
       throw .invalidArgument("applicationServer wants ipv4Address or ipv6Address.")
     }
     let seconds = try body.integer("duration", in: 1...Int(Int32.max), beyond: BackendError.invalidArgument)
-    let request = try echo(body, ["applicationServer", "devicePorts", "applicationServerPorts", "qosProfile", "sink"])
+    let sink = try body.eventSink()
+    let request = echo(body, ["applicationServer", "devicePorts", "applicationServerPorts", "qosProfile", "sink"])
     let subscriber = try call.device(in: body)
     let profile = try profile(body, "QUALITY_ON_DEMAND", call)
     guard seconds <= profile.durationSecondsMaximum else {
@@ -64,7 +65,7 @@ enum Quality {
     }
     let session = QoSSession(
       subscriber.phoneNumber.e164, profile, durationSeconds: seconds, request: device(call).adding(request),
-      flow: ["applicationServer", "devicePorts", "applicationServerPorts"].map { body.echo($0) },
+      sink: sink, flow: ["applicationServer", "devicePorts", "applicationServerPorts"].map { body.echo($0) },
       fails: profile.fails || !isOnline(subscriber, call), at: call.now)
     try call.kept.sessions.add(session, at: call.now) { others throws(BackendError) in
       guard !others.contains(where: { $0.number == session.number && $0.flow == session.flow }) else {
@@ -85,11 +86,12 @@ enum Quality {
 
   private static func assign(_ call: Call) throws(BackendError) -> Answer {
     let body = try call.body()
-    let request = try echo(body, ["qosProfile", "sink"])
+    let sink = try body.eventSink()
+    let request = echo(body, ["qosProfile", "sink"])
     let subscriber = try call.device(in: body)
     let profile = try profile(body, "QOS_PROVISIONING", call)
     let assignment = QoSAssignment(
-      subscriber.phoneNumber.e164, profile, request: device(call).adding(request),
+      subscriber.phoneNumber.e164, profile, request: device(call).adding(request), sink: sink,
       fails: profile.fails || !isOnline(subscriber, call),
       at: call.now)
     try call.kept.assignments.add(assignment, at: call.now) { others throws(BackendError) in
@@ -120,10 +122,8 @@ enum Quality {
   }
 
   /// The members of the request that the answer repeats; never the credential of the sink.
-  private static func echo(_ body: RequestBody, _ names: [String]) throws(BackendError) -> JSON {
-    _ = try body.optionalSink()
-    try body.checkSinkCredential()
-    return .object(names.compactMap { name in body.echo(name).map { JSON.Member(name: name, value: $0) } })
+  private static func echo(_ body: RequestBody, _ names: [String]) -> JSON {
+    .object(names.compactMap { name in body.echo(name).map { JSON.Member(name: name, value: $0) } })
   }
 
   private static func device(_ call: Call) -> JSON { ["device": call.namedDevice] }

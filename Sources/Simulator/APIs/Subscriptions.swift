@@ -52,6 +52,11 @@ struct Subscriptions: Sendable {
       operations: named("NotificationChannelSubscription"), subject: .registration),
   ]
 
+  /// The type of an event that one of these APIs has, by its last word; another text as it is.
+  static func fullType(_ word: String) -> String {
+    table.first { $0.events.contains(word) }.map { "org.camaraproject.\($0.name).v0.\(word)" } ?? word
+  }
+
   private static func named(_ name: String) -> (String, String, String, String) {
     ("create" + name, "retrieve" + name + "List", "retrieve" + name, "delete" + name)
   }
@@ -62,7 +67,7 @@ struct Subscriptions: Sendable {
       [
         .post("/subscriptions", operations.create) { call throws(BackendError) in try create(call) },
         .get("/subscriptions", operations.list) { call in
-          .ok(.array(call.kept.subscriptions.all(at: call.now).filter { $0.api == name }.map(\.json)))
+          .ok(.array(call.kept.subscriptions.all(at: call.now).filter { $0.request.api == name }.map(\.json)))
         },
         .get("/subscriptions/{subscriptionId}", operations.read) { call throws(BackendError) in .ok(try find(call).json) },
         .delete("/subscriptions/{subscriptionId}", operations.delete) { call throws(BackendError) in
@@ -74,15 +79,14 @@ struct Subscriptions: Sendable {
 
   private func find(_ call: Call) throws(BackendError) -> Subscription {
     let subscription = try call.kept.subscriptions.find(call.parameter("subscriptionId"), at: call.now)
-    guard subscription.api == name else { throw .notFound }
+    guard subscription.request.api == name else { throw .notFound }
     return subscription
   }
 
   private func create(_ call: Call) throws(BackendError) -> Answer {
     let body = try call.body()
     guard try body.string("protocol") == "HTTP" else { throw BackendError(400, "INVALID_PROTOCOL", "Only HTTP is supported") }
-    guard let sink = try body.optionalSink() else { throw .invalidArgument("sink is missing.") }
-    try body.checkSinkCredential()
+    guard let sink = try body.eventSink() else { throw .invalidArgument("sink is missing.") }
     let types = try types(body)
     let config = try body.object("config")
     let expires = try config.optionalTime("subscriptionExpireTime")
@@ -90,18 +94,25 @@ struct Subscriptions: Sendable {
       let message = "subscriptionExpireTime is in the past."
       throw hasOutOfRange ? .outOfRange(message) : .invalidArgument(message)
     }
-    _ = try config.optionalInteger(
+    let eventsMaximum = try config.optionalInteger(
       "subscriptionMaxEvents", in: 1...1_000_000, beyond: hasOutOfRange ? BackendError.outOfRange : BackendError.invalidArgument)
-    _ = try config.boolean("initialEvent")
-    let (number, detail) = try detail(config.object("subscriptionDetail"), call)
+    let wantsInitialEvent = try config.boolean("initialEvent")
+    let subject = try config.object("subscriptionDetail")
+    let (number, detail) = try detail(subject, call)
     let settings = ["subscriptionExpireTime", "subscriptionMaxEvents", "initialEvent"].compactMap { name in
       config.echo(name).map { JSON.Member(name: name, value: $0) }
     }
     let activation = call.data.settings.activationSeconds
-    let subscription = Subscription(
-      name, number: number, sink: sink, types: types,
+    let request = Subscription.Request(
+      api: name, number: number, sink: sink, types: types,
       config: .object([JSON.Member(name: "subscriptionDetail", value: detail)] + settings),
-      expires: expires, activationSeconds: activation, at: call.now)
+      about: self.subject == .registration ? [:] : detail,
+      area: self.subject == .deviceAndArea ? try subject.object("area").circle() : nil,
+      registration: self.subject == .registration ? try subject.string("registrationId") : nil,
+      session: self.subject == .registration ? try subject.optionalString("sessionId") : nil,
+      expires: expires, eventsMaximum: eventsMaximum, wantsInitialEvent: wantsInitialEvent)
+    let subscription = Subscription(
+      request, seen: call.subject.map { PhoneView($0, at: call.now) }, activationSeconds: activation, at: call.now)
     try call.kept.subscriptions.add(subscription, at: call.now)
     return activation > 0 ? Answer(202, ["id": .string(subscription.id)]) : Answer(201, subscription.json)
   }
@@ -144,8 +155,10 @@ struct Subscriptions: Sendable {
       return (subscriber.phoneNumber.e164, ["phoneNumber": detail.echo("phoneNumber")])
     case .registration:
       _ = try detail.string("registrationId")
+      // The number is for the simulator's own use: whose phone rings.
+      let registered = try? call.kept.registrations.find(detail.string("registrationId"), at: call.now)
       return (
-        nil,
+        registered?.number,
         [
           "registrationId": detail.echo("registrationId"), "deviceId": detail.echo("deviceId"),
           "sessionId": detail.echo("sessionId"),

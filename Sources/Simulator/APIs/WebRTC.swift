@@ -73,7 +73,8 @@ enum WebRTC {
     for name in ["originatorAddress", "receiverAddress"] where body[name] != nil { try checkAddress(body.string(name)) }
     let hasOffer = body["offer"] != nil
     let session = MediaSession(
-      members: members, answer: hasOffer ? ["sdp": .string("v=0\r\no=- 0 0 IN IP4 192.0.2.200\r\ns=-\r\nt=0 0\r\n")] : nil,
+      registration: registration, members: members,
+      answer: hasOffer ? ["sdp": .string("v=0\r\no=- 0 0 IN IP4 192.0.2.200\r\ns=-\r\nt=0 0\r\n")] : nil,
       progress: progress(to: body["receiverAddress"]?.string, call))
     try call.kept.calls.add(session, at: call.now)
     return Answer(201, session.json)
@@ -82,7 +83,7 @@ enum WebRTC {
   /// It rings after a second and is taken after three more; who is switched off is not reached.
   private static func progress(to receiver: String?, _ call: Call) -> Progress {
     let callee = receiver.flatMap { $0.hasPrefix("tel:") ? call.data.subscriber(String($0.dropFirst(4))) : nil }
-    let isReached = callee.map { $0.network.state(at: call.now).state.isReachable } ?? true
+    let isReached = callee.map { call.kept.phones.current($0).network.state(at: call.now).state.isReachable } ?? true
     func step(_ seconds: Int64, _ status: String) -> Progress.Step {
       .init(time: call.now.adding(seconds: seconds), status: status)
     }

@@ -95,7 +95,7 @@ final class Call {
 
   /// Whom the call is about, however its API found them; throws what the subscriber's data say of them.
   func served(_ found: SimulatedSubscriber?, _ errors: SubjectErrors) throws(BackendError) -> SimulatedSubscriber {
-    guard let found, found.behaviour != .unknown else { throw errors.unknown }
+    guard let found = found.map(kept.phones.current), found.behaviour != .unknown else { throw errors.unknown }
     subject = found
     switch found.behaviour {
     case .notApplicable: throw errors.notApplicable

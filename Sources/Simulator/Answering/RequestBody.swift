@@ -98,27 +98,6 @@ struct RequestBody {
     return array
   }
 
-  /// The address to which events go.
-  func optionalSink() throws(BackendError) -> String? {
-    guard let sink = try optionalString("sink") else { return nil }
-    guard sink.hasPrefix("https://"), sink.utf8.count > 8 else {
-      throw BackendError(400, "INVALID_SINK", "sink not valid for the specified protocol")
-    }
-    return sink
-  }
-
-  /// The credential for it is looked at and never repeated.
-  func checkSinkCredential() throws(BackendError) {
-    guard let credential = try optionalObject("sinkCredential") else { return }
-    guard try credential.string("credentialType") == "ACCESSTOKEN" else {
-      throw BackendError(400, "INVALID_CREDENTIAL", "Only Access token is supported")
-    }
-    guard try credential.string("accessTokenType") == "bearer" else {
-      throw BackendError(400, "INVALID_TOKEN", "Only bearer token is supported")
-    }
-    _ = try (credential.string("accessToken"), credential.time("accessTokenExpiresUtc"))
-  }
-
   private func there<Value>(_ value: Value?, _ name: String) throws(BackendError) -> Value {
     guard let value else { throw .invalidArgument("\(path)\(name) is missing.") }
     return value

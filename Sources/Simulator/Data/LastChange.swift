@@ -7,6 +7,11 @@ struct LastChange: Sendable {
   /// Changes before that many days are not told; nil where there is no such rule.
   let monitoredDays: Int?
 
+  init(at time: Timestamp) {
+    self.time = time
+    monitoredDays = nil
+  }
+
   /// Reads a time, or `{ "monitoredDays": 120 }` alone: nothing in that time.
   init(_ value: JSONValue, now: Timestamp) throws(DocumentError) {
     guard value.kind == .object else {

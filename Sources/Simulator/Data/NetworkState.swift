@@ -6,7 +6,22 @@ struct NetworkState: Sendable, Equatable {
   struct Country: Sendable, Equatable {
     let code: Int
     let names: [String]
+
+    init(code: Int, names: [String]) {
+      self.code = code
+      self.names = names
+    }
+
+    /// Reads `{ "countryCode": 214, "countryName": ["ES"] }`.
+    init(_ value: JSONValue) throws(DocumentError) {
+      var reader = try ObjectReader(value)
+      code = try reader.integer("countryCode", in: 200...799)
+      names = try reader.strings("countryName")
+      try reader.finish()
+    }
   }
+
+  static let types = ["2G", "3G", "4G", "5G", "UNKNOWN"]
 
   /// CAMARA's `ConnectedNetworkType`.
   let type: String
@@ -19,20 +34,26 @@ struct NetworkState: Sendable, Equatable {
 
   var isReachable: Bool { !connectivity.isEmpty }
 
+  init(type: String, connectivity: [String], roaming: Country?, ageSeconds: Int) {
+    self.type = type
+    self.connectivity = connectivity
+    self.roaming = roaming
+    self.ageSeconds = ageSeconds
+  }
+
   init(_ reader: inout ObjectReader) throws(DocumentError) {
-    type = try reader.choice("type", of: ["2G", "3G", "4G", "5G", "UNKNOWN"])
-    let connectivity = try reader.strings("connectivity")
-    guard Set(connectivity).isSubset(of: ["DATA", "SMS"]), Set(connectivity).count == connectivity.count else {
+    type = try reader.choice("type", of: Self.types)
+    connectivity = try Self.connectivity(&reader)
+    roaming = try reader.value("roaming").map { value throws(DocumentError) in try Country(value) }
+    ageSeconds = try reader.duration("age", in: 0...86_400, default: 0)
+  }
+
+  static func connectivity(_ reader: inout ObjectReader) throws(DocumentError) -> [String] {
+    let words = try reader.strings("connectivity")
+    guard Set(words).isSubset(of: ["DATA", "SMS"]), Set(words).count == words.count else {
       throw reader.error("\"connectivity\" wants DATA, SMS, both or none")
     }
-    self.connectivity = connectivity
-    if var country = try reader.optionalObject("roaming") {
-      roaming = Country(code: try country.integer("countryCode", in: 200...799), names: try country.strings("countryName"))
-      try country.finish()
-    } else {
-      roaming = nil
-    }
-    ageSeconds = try reader.duration("age", in: 0...86_400, default: 0)
+    return words
   }
 }
 
@@ -41,18 +62,33 @@ struct NetworkState: Sendable, Equatable {
 struct Schedule<State: Sendable & Equatable>: Sendable {
   private let phases: [(seconds: Int, state: State)]
   private let totalSeconds: Int
+  /// When somebody last changed them; nil for never.
+  private var changed: Timestamp?
+
+  private init(_ phases: [(seconds: Int, state: State)], _ totalSeconds: Int, changed: Timestamp?) {
+    self.phases = phases
+    self.totalSeconds = totalSeconds
+    self.changed = changed
+  }
+
+  /// The same times with other states.
+  func changed(since time: Timestamp, _ change: (State) -> State) -> Schedule {
+    Schedule(phases.map { ($0.seconds, change($0.state)) }, totalSeconds, changed: time)
+  }
 
   /// The state at a moment, and since when it is so: never, when there is no other.
   func state(at now: Timestamp) -> (state: State, since: Timestamp?) {
-    guard phases.count > 1 else { return (phases[0].state, nil) }
+    guard phases.count > 1 else { return (phases[0].state, changed) }
     let lap = Int64(totalSeconds)
     var rest = ((now.seconds % lap) + lap) % lap
     for phase in phases.dropLast() {
-      guard rest >= Int64(phase.seconds) else { return (phase.state, Timestamp(seconds: now.seconds - rest)) }
+      guard rest >= Int64(phase.seconds) else { return (phase.state, since(Timestamp(seconds: now.seconds - rest))) }
       rest -= Int64(phase.seconds)
     }
-    return (phases[phases.count - 1].state, Timestamp(seconds: now.seconds - rest))
+    return (phases[phases.count - 1].state, since(Timestamp(seconds: now.seconds - rest)))
   }
+
+  private func since(_ phase: Timestamp) -> Timestamp { changed.map { max($0, phase) } ?? phase }
 }
 
 extension Schedule<NetworkState> {

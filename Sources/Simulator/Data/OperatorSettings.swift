@@ -23,6 +23,10 @@ struct OperatorSettings: Sendable {
   let codeSeconds: Int
   /// How long a registration for calls holds.
   let registrationSeconds: Int
+  /// The operator's own.
+  let country: NetworkState.Country
+  /// How often an event is sent until its sink takes it.
+  let eventAttemptsMaximum: Int
 
   init(_ value: JSONValue) throws(DocumentError) {
     var reader = try ObjectReader(value)
@@ -41,6 +45,10 @@ struct OperatorSettings: Sendable {
     reservationSeconds = try reader.duration("reservation", in: 1...86_400, default: 900)
     codeSeconds = try reader.duration("code", in: 1...86_400, default: 300)
     registrationSeconds = try reader.duration("registration", in: 1...864_000, default: 3600)
+    country =
+      try reader.value("country").map { value throws(DocumentError) in try NetworkState.Country(value) }
+      ?? NetworkState.Country(code: 208, names: ["FR"])
+    eventAttemptsMaximum = try reader.optionalInteger("eventAttempts", in: 1...20) ?? 6
     try reader.finish()
   }
 }

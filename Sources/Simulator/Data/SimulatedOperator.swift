@@ -2,12 +2,15 @@ import Bytes
 import Identifiers
 
 /// All that the simulated operator knows, of one data file: what holds for all (`operator`), what it sells (`qosProfiles`,
-/// `edgeCloudZones`), and who its subscribers are.
+/// `edgeCloudZones`), who its subscribers are, and what happens
+/// by itself (`script`).
 public struct SimulatedOperator: Sendable {
   public let subscribers: [SimulatedSubscriber]
   let settings: OperatorSettings
   let qosProfiles: [QoSProfile]
   let edgeCloudZones: [EdgeCloudZone]
+  /// Nil without one.
+  let script: EventScript?
   private let byNumber: [String: SimulatedSubscriber]
   private let byIPv4: [String: SimulatedSubscriber]
   private let byIPv6: [String: SimulatedSubscriber]
@@ -30,6 +33,7 @@ public struct SimulatedOperator: Sendable {
     byNumber = try Self.index(subscribers, reader.array("subscribers"), "phoneNumber") { $0.phoneNumber.e164 }
     byIPv4 = try Self.index(subscribers, reader.array("subscribers"), "ipv4") { $0.ipv4 }
     byIPv6 = try Self.index(subscribers, reader.array("subscribers"), "ipv6") { $0.ipv6 }
+    script = try reader.value("script").map { value throws(DocumentError) in try EventScript(value, now: now) }
     try reader.finish()
   }
 

@@ -47,10 +47,10 @@ public struct SimulatedSubscriber: Sendable {
   public let device: Device
   public let lastChecked: Timestamp
   public let behaviour: Behaviour
-  let network: Schedule<NetworkState>
-  let place: Place
-  let simChange: LastChange
-  let deviceChange: LastChange
+  var network: Schedule<NetworkState>
+  var place: Place
+  var simChange: LastChange
+  var deviceChange: LastChange
   let person: Person
   let account: Account
   let messages: MessageReception

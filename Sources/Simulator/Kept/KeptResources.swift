@@ -10,6 +10,7 @@ final class KeptResources: Sendable {
   let registrations: Shelf<CallRegistration>
   let calls: Shelf<MediaSession>
   let messages: Shelf<ShortMessage>
+  let phones = PhoneStates()
 
   /// - Parameter maximum: of each kind.
   init(maximum: Int) {
@@ -34,5 +35,6 @@ final class KeptResources: Sendable {
     registrations.removeAll()
     calls.removeAll()
     messages.removeAll()
+    phones.forget()
   }
 }

@@ -30,6 +30,8 @@ struct CallRegistration: Resource {
 /// A call between two (webrtc-call-handling).
 struct MediaSession: Resource {
   let id = Random.uuid()
+  /// Of who calls.
+  let registration: String
   /// What was said of it last, without what the session itself knows.
   var members: [String: JSON]
   /// What the other side answers when it takes the call; nil when nothing was offered.
@@ -51,9 +53,14 @@ struct MediaSession: Resource {
   ]
 
   var json: JSON {
+    shown(as: progress.status)
+  }
+
+  /// As it was in one of its states.
+  func shown(as status: String) -> JSON {
     var shown = members
-    if progress.status == "Connected", shown["answer"] == nil { shown["answer"] = answer }
+    if status == "Connected", shown["answer"] == nil { shown["answer"] = answer }
     let said = Self.names.compactMap { name in shown[name].map { JSON.Member(name: name, value: $0) } }
-    return .object(said).adding(["status": .string(progress.status), "mediaSessionId": .string(id)])
+    return .object(said).adding(["status": .string(status), "mediaSessionId": .string(id)])
   }
 }

@@ -41,7 +41,7 @@ struct Payment: Resource {
   let charge: Charge
   /// `amountTransaction` as the answers show it.
   let transaction: JSON
-  let sink: String?
+  let sink: EventSink?
   let created: Timestamp
   /// The code that a reservation waits for, and the id under which it is said.
   let authorization: (id: String, code: String)?
@@ -57,7 +57,7 @@ struct Payment: Resource {
     [
       "paymentId": .string(id), "amountTransaction": transaction, "paymentStatus": .string(progress.status),
       "paymentCreationDate": .time(created), "paymentDate": progress.status == "succeeded" ? .time(progress.since) : nil,
-      "sink": sink.map(JSON.string),
+      "sink": sink.map { .string($0.text) },
     ]
   }
 
@@ -66,7 +66,7 @@ struct Payment: Resource {
     let validation: JSON? = authorization.map { ["action": .string("validate"), "authorizationId": .string($0.id)] }
     return [
       "paymentId": .string(id), "amountTransaction": transaction, "paymentStatus": .string(progress.status),
-      "paymentCreationDate": .time(created), "validationInfo": validation, "sink": sink.map(JSON.string),
+      "paymentCreationDate": .time(created), "validationInfo": validation, "sink": sink.map { .string($0.text) },
     ]
   }
 }
@@ -75,6 +75,8 @@ struct Payment: Resource {
 struct Refund: Resource {
   let id = Random.uuid()
   let payment: String
+  /// Of the subscriber who gets the money.
+  let number: String
   let client: String
   let correlator: String?
   let merchant: String?
@@ -83,7 +85,7 @@ struct Refund: Resource {
   let amount: Thousandths
   let reason: String?
   let transaction: JSON
-  let sink: String?
+  let sink: EventSink?
   let created: Timestamp
   var progress: Progress
 
@@ -95,7 +97,7 @@ struct Refund: Resource {
       "refundId": .string(id), "refundStatus": .string(progress.status), "type": .string(type),
       "refundCreationDate": .time(created),
       "refundDate": progress.status == "succeeded" ? .time(progress.since) : nil, "reason": reason.map(JSON.string),
-      "sink": sink.map(JSON.string), "amountTransaction": transaction,
+      "sink": sink.map { .string($0.text) }, "amountTransaction": transaction,
     ]
   }
 }

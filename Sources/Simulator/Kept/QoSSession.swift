@@ -7,6 +7,7 @@ struct QoSSession: Resource {
   let number: String
   /// What the request said of flow, profile and sink, as it said it.
   let request: JSON
+  let sink: EventSink?
   /// Server and ports: two sessions of a phone may not have the same.
   let flow: [JSON?]
   let profile: QoSProfile
@@ -15,12 +16,14 @@ struct QoSSession: Resource {
   var progress: Progress
 
   init(
-    _ number: String, _ profile: QoSProfile, durationSeconds: Int, request: JSON, flow: [JSON?], fails: Bool, at now: Timestamp
+    _ number: String, _ profile: QoSProfile, durationSeconds: Int, request: JSON, sink: EventSink? = nil, flow: [JSON?],
+    fails: Bool, at now: Timestamp
   ) {
     self.number = number
     self.profile = profile
     self.durationSeconds = durationSeconds
     self.request = request
+    self.sink = sink
     self.flow = flow
     let ready = now.adding(seconds: Int64(fails ? max(1, profile.provisioningSeconds) : profile.provisioningSeconds))
     if fails {
@@ -73,11 +76,15 @@ struct QoSAssignment: Resource {
   let id = Random.uuid()
   let number: String
   let request: JSON
+  let sink: EventSink?
   var progress: Progress
 
-  init(_ number: String, _ profile: QoSProfile, request: JSON, fails: Bool, at now: Timestamp) {
+  init(
+    _ number: String, _ profile: QoSProfile, request: JSON, sink: EventSink? = nil, fails: Bool, at now: Timestamp
+  ) {
     self.number = number
     self.request = request
+    self.sink = sink
     let ready = now.adding(seconds: Int64(fails ? max(1, profile.provisioningSeconds) : profile.provisioningSeconds))
     progress = Progress(
       "REQUESTED", since: now,

@@ -25,6 +25,10 @@ struct Progress: Sendable {
   private(set) var reason: String?
   /// In the order of their times.
   private(set) var plan: [Step]
+  /// The steps since somebody last took them: what events tell of. The newest of them only.
+  private(set) var news: [Step] = []
+
+  private static let newsMaximum = 16
 
   init(_ status: String, since: Timestamp, plan: [Step] = []) {
     self.status = status
@@ -38,14 +42,27 @@ struct Progress: Sendable {
     while let step = plan.first, step.time <= now {
       (status, since, reason) = (step.status, step.time, step.reason)
       plan.removeFirst()
+      note(step)
     }
   }
 
   /// A call leads to another state, and to what follows from it.
-  mutating func move(to status: String, at now: Timestamp, plan: [Step] = []) {
-    self = Progress(status, since: now, plan: plan)
+  mutating func move(to status: String, at now: Timestamp, reason: String? = nil, plan: [Step] = []) {
+    (self.status, since, self.reason, self.plan) = (status, now, reason, plan)
+    note(Step(time: now, status: status, reason: reason))
+    settle(at: now)
   }
 
   /// Other times for what is to come.
   mutating func replan(_ plan: [Step]) { self.plan = plan }
+
+  mutating func takeNews() -> [Step] {
+    defer { news = [] }
+    return news
+  }
+
+  private mutating func note(_ step: Step) {
+    if news.count >= Self.newsMaximum { news.removeFirst() }
+    news.append(step)
+  }
 }

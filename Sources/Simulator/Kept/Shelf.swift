@@ -7,8 +7,13 @@ final class Shelf<Kind: Resource>: Sendable {
     var byID: [String: Kind] = [:]
     /// In the order in which they came; may name some that are gone.
     var order: [String] = []
+    /// Gone since somebody last asked for news.
+    var gone: [Kind] = []
 
-    mutating func remove(_ id: String) { byID[id] = nil }
+    mutating func remove(_ resource: Kind, maximum: Int) {
+      byID[resource.id] = nil
+      if gone.count < maximum { gone.append(resource) }
+    }
 
     mutating func insert(_ resource: Kind, maximum: Int) {
       byID[resource.id] = resource
@@ -27,7 +32,7 @@ final class Shelf<Kind: Resource>: Sendable {
       guard var resource = byID[id] else { return nil }
       resource.progress.settle(at: now)
       guard !resource.isOver || now - resource.progress.since < Int64(Kind.keptSeconds) * 1_000_000 else {
-        byID[id] = nil
+        if resource.progress.news.isEmpty { byID[id] = nil } else { remove(resource, maximum: .max) }
         return nil
       }
       byID[id] = resource
@@ -86,8 +91,31 @@ final class Shelf<Kind: Resource>: Sendable {
   @discardableResult func remove(_ id: String, at now: Timestamp) throws(BackendError) -> Kind {
     try contents.withLock { contents throws(BackendError) in
       guard let resource = contents.settled(id, at: now) else { throw .notFound }
-      contents.remove(id)
+      contents.remove(resource, maximum: maximum)
       return resource
+    }
+  }
+
+  /// One that changed since somebody last asked, and how. What is there no more may have ended before (`isOver`), or a call took it away.
+  struct News: Sendable {
+    let resource: Kind
+    let steps: [Progress.Step]
+    let isGone: Bool
+  }
+
+  func takeNews(at now: Timestamp) -> [News] {
+    contents.withLock { contents in
+      guard !contents.byID.isEmpty || !contents.gone.isEmpty else { return [] }
+      var news: [News] = []
+      for id in contents.order {
+        guard var resource = contents.settled(id, at: now), !resource.progress.news.isEmpty else { continue }
+        let steps = resource.progress.takeNews()
+        contents.byID[id] = resource
+        news.append(News(resource: resource, steps: steps, isGone: false))
+      }
+      for resource in contents.gone { news.append(News(resource: resource, steps: resource.progress.news, isGone: true)) }
+      contents.gone = []
+      return news
     }
   }
 

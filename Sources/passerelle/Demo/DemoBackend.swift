@@ -11,12 +11,13 @@ final class DemoBackend {
   private let data: SimulatedOperator
   private let loops: EventLoopGroup
   private let listener: Listener
+  private let backend: OperatorBackend
 
   /// - Parameter port: nil takes the usual port when it is free, and any other otherwise.
   init(port: Int?) throws {
     data = try SimulatedOperator.shipped()
     loops = try EventLoopGroup(count: 1, time: SystemTime())
-    let backend = OperatorBackend(data: data)
+    backend = OperatorBackend(data: data, loop: loops.loops[0], tls: try TLSClientContext())
     do {
       listener = try DemoBackend.listen(port ?? Self.usualPort, loops, backend)
     } catch {
@@ -33,6 +34,7 @@ final class DemoBackend {
   func start() {
     loops.start()
     listener.start()
+    backend.startEvents()
   }
 
   func stop() async {

@@ -15,35 +15,45 @@ import Wire
 /// | `GET /simulator/faults` | the faults in force, each with the calls that it concerns and those that it met |
 /// | `PUT /simulator/faults` | `{"faults": ["sim-swap:error=503@25%"]}`: these and no others from now on |
 /// | `DELETE /simulator/faults` | none |
-/// | `POST /simulator/reset` | forgets resources, messages and the count |
+/// | `POST /simulator/reset` | forgets resources, messages, changes of phones, events and the count |
+/// | `GET /simulator/` | the page of the simulated phones (`SimulatorPage`) |
+///
+/// Phones and events: `EventControl`.
 struct SimulatorControl {
   let data: SimulatedOperator
   let router: Router
   let kept: KeptResources
+  let events: OperatorEvents
   let faults: FaultBoard
   let now: Timestamp
 
   /// Nil when it is none of these.
-  func answer(_ request: HTTPRequest, _ path: String, _ calls: borrowing Mutex<[String: Int]>) -> Answer? {
+  func answer(_ request: HTTPRequest, _ path: String, _ calls: borrowing Mutex<[String: Int]>) -> HTTPResponse? {
     guard path == "/simulator" || path.hasPrefix("/simulator/"), Self.isFromHere(request) else { return nil }
-    do throws(BackendError) {
-      switch (request.method, path) {
-      case ("GET", "/simulator"): return .ok(description)
-      case ("GET", "/simulator/statistics"): return .ok(Self.statistics(calls.withLock { $0 }))
-      case ("GET", "/simulator/messages"): return .ok(try messages(Query(request.query)))
-      case ("GET", "/simulator/faults"): return .ok(faults.json)
-      case ("PUT", "/simulator/faults"): return .ok(try setFaults(request))
-      case ("DELETE", "/simulator/faults"):
-        faults.replace(with: [])
-        return .noContent
-      case ("POST", "/simulator/reset"):
-        kept.forget()
-        calls.withLock { $0 = [:] }
-        return .noContent
-      default: return nil
-      }
-    } catch {
-      return error.answer
+    if request.method == "GET", let page = SimulatorPage.file(path) { return page }
+    do throws(BackendError) { return try command(request, path, calls)?.response(correlator: nil) } catch {
+      return error.answer.response(correlator: nil)
+    }
+  }
+
+  private func command(
+    _ request: HTTPRequest, _ path: String, _ calls: borrowing Mutex<[String: Int]>
+  ) throws(BackendError) -> Answer? {
+    switch (request.method, path) {
+    case ("GET", "/simulator"): return .ok(description)
+    case ("GET", "/simulator/statistics"): return .ok(Self.statistics(calls.withLock { $0 }))
+    case ("GET", "/simulator/messages"): return .ok(try messages(Query(request.query)))
+    case ("GET", "/simulator/faults"): return .ok(faults.json)
+    case ("PUT", "/simulator/faults"): return .ok(try setFaults(request))
+    case ("DELETE", "/simulator/faults"):
+      faults.replace(with: [])
+      return .noContent
+    case ("POST", "/simulator/reset"):
+      kept.forget()
+      events.outbox.forget()
+      calls.withLock { $0 = [:] }
+      return .noContent
+    default: return try EventControl(data: data, kept: kept, events: events, now: now).answer(request, path)
     }
   }
 
