@@ -162,6 +162,11 @@ struct EventQueueTests {
     let head = try events.first("s1", limit: 1)[0]
     try await events.putOff(head, dueAt: fixture.now(plus: 60), failure: "503")
     #expect(try due() == [] && events.nextDue() == fixture.now(plus: 60))
+    #expect(
+      try events.depth("s1")
+        == EventDepths(
+          waiting: 2, dead: 0, oldest: fixture.now(),
+          head: EventDepths.Head(attempts: 1, dueAt: fixture.now(plus: 60), failure: "503")))
     for stores in [fixture.stores, try fixture.reopened()] {
       let head = try stores.events.first("s1", limit: 1)[0]
       #expect(head.attempts == 1 && head.failure == "503" && head.dueAt == fixture.now(plus: 60))
@@ -211,6 +216,7 @@ struct EventQueueTests {
           buriedAt: fixture.now(plus: 5), attempts: 1, failure: "410")
       ])
     #expect(try events.depths() == EventDepths(waiting: 1, dead: 3, oldest: fixture.now()))
+    #expect(try events.longest(limit: 9) == ["s1", "s2"] && events.longest(limit: 1) == ["s1"])
     fixture.time.advance(seconds: 60)
     #expect(try await events.replay(.of(subscription: "s1"), at: fixture.now()) == 2)
     #expect(try ids("s1") == ["3", "1", "2"])

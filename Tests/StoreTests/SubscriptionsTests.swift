@@ -77,6 +77,30 @@ struct SubscriptionsTests {
     #expect(try subscriptions.find(id: "s1")?.backendID == "b1")
   }
 
+  @Test("one that has ended before its backend answers gets its name, and stays ended")
+  func late() async throws {
+    try await fixture.insert(fixture.subscription("s1"))
+    #expect(try await fixture.end("s1"))
+    try await subscriptions.made("s1", backendID: "b1", expiresAt: nil, isActive: true, document: Array("{}".utf8))
+    let record = try #require(try subscriptions.find(id: "s1"))
+    #expect(record.status == .deleted && record.backendID == "b1" && record.document == Array("{}".utf8))
+  }
+
+  @Test("what backends said of subscriptions about a subscriber can be forgotten, and that of others stays")
+  func forgotten() async throws {
+    let another = SubjectPseudonym(rawValue: "pseudonym-2")!
+    try await fixture.active("s1")
+    try await fixture.active("s2")
+    try await fixture.active("s3", subject: another)
+    for id in ["s1", "s2", "s3"] {
+      try await subscriptions.made(id, backendID: id, expiresAt: nil, isActive: true, document: Array(id.utf8))
+    }
+    #expect(try await fixture.end("s2"))
+    try await subscriptions.forgetDocuments(of: subject)
+    #expect(try ["s1", "s2", "s3"].map { try subscriptions.find(id: $0)?.document } == [nil, nil, Array("s3".utf8)])
+    #expect(try subscriptions.find(id: "s1")?.status == .active)
+  }
+
   @Test("of two that a backend named alike, one after the other, the newer one is meant")
   func named() async throws {
     for id in ["s1", "s2"] {

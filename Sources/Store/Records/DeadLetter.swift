@@ -40,10 +40,26 @@ public struct EventDepths: Sendable, Equatable {
   public var dead: Int
   /// Since when the oldest that waits does.
   public var oldest: Timestamp?
+  /// Of one subscription alone: how it stands with the first that waits.
+  public var head: Head?
 
-  public init(waiting: Int, dead: Int, oldest: Timestamp?) {
+  /// The event that is tried next. What it says is not shown.
+  public struct Head: Sendable, Equatable {
+    public var attempts: Int
+    public var dueAt: Timestamp
+    public var failure: String?
+
+    public init(attempts: Int, dueAt: Timestamp, failure: String?) {
+      self.attempts = attempts
+      self.dueAt = dueAt
+      self.failure = failure
+    }
+  }
+
+  public init(waiting: Int, dead: Int, oldest: Timestamp?, head: Head? = nil) {
     self.waiting = waiting
     self.dead = dead
     self.oldest = oldest
+    self.head = head
   }
 }

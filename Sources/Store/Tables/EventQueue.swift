@@ -35,6 +35,8 @@ public protocol EventQueue: Sendable {
   func depths() throws -> EventDepths
   /// Of one subscription.
   func depth(_ subscription: String) throws -> EventDepths
+  /// Subscriptions of which events wait or were given up, those with most first. For operators: it looks at all of them.
+  func longest(limit: Int) throws -> [String]
 }
 
 public final class SQLiteEventQueue: EventQueue {
@@ -171,9 +173,15 @@ public final class SQLiteEventQueue: EventQueue {
     SELECT waiting, dead, (SELECT accepted_at FROM queued_events ORDER BY number LIMIT 1) FROM event_totals
     """
   static let totalOf: StaticString = """
-    SELECT q.waiting, q.dead,
-      (SELECT accepted_at FROM queued_events e WHERE e.subscription = q.subscription ORDER BY number LIMIT 1)
-    FROM event_queues q WHERE q.subscription = (SELECT number FROM subscriptions WHERE id = ?1)
+    SELECT q.waiting, q.dead, e.accepted_at, e.attempts, e.due_at, e.failure
+    FROM event_queues q LEFT JOIN queued_events e ON e.number =
+      (SELECT number FROM queued_events f WHERE f.subscription = q.subscription ORDER BY number LIMIT 1)
+    WHERE q.subscription = (SELECT number FROM subscriptions WHERE id = ?1)
+    """
+  /// All that have events are looked at, for a person only.
+  private static let longestQueues: StaticString = """
+    SELECT s.id FROM event_queues q CROSS JOIN subscriptions s ON s.number = q.subscription
+    ORDER BY q.waiting + q.dead DESC, q.subscription LIMIT ?1
     """
   static let sweepIDs: StaticString = """
     DELETE FROM event_ids WHERE digest IN
@@ -283,14 +291,31 @@ public final class SQLiteEventQueue: EventQueue {
     try connection.statement(dropDead).bind(subscription).run()
   }
 
-  public func depths() throws -> EventDepths { try database.read { try Self.depths($0.statement(Self.total)) } }
-
-  public func depth(_ subscription: String) throws -> EventDepths {
-    try database.read { try Self.depths($0.statement(Self.totalOf).bind(subscription)) }
+  public func depths() throws -> EventDepths {
+    try database.read { connection in
+      let row = try connection.statement(Self.total)
+      guard try row.step() else { return EventDepths(waiting: 0, dead: 0, oldest: nil) }
+      return EventDepths(waiting: row.integer(0), dead: row.integer(1), oldest: row.optionalTimestamp(2))
+    }
   }
 
-  private static func depths(_ row: Statement) throws -> EventDepths {
-    guard try row.step() else { return EventDepths(waiting: 0, dead: 0, oldest: nil) }
-    return EventDepths(waiting: row.integer(0), dead: row.integer(1), oldest: row.optionalTimestamp(2))
+  public func depth(_ subscription: String) throws -> EventDepths {
+    try database.read { connection in
+      let row = try connection.statement(Self.totalOf).bind(subscription)
+      guard try row.step() else { return EventDepths(waiting: 0, dead: 0, oldest: nil) }
+      let head = row.optionalTimestamp(4).map {
+        EventDepths.Head(attempts: row.integer(3), dueAt: $0, failure: row.optionalText(5))
+      }
+      return EventDepths(waiting: row.integer(0), dead: row.integer(1), oldest: row.optionalTimestamp(2), head: head)
+    }
+  }
+
+  public func longest(limit: Int) throws -> [String] {
+    try database.read { connection in
+      let row = try connection.statement(Self.longestQueues).bind(max(0, limit))
+      var ids: [String] = []
+      while try row.step() { ids.append(row.text(0)) }
+      return ids
+    }
   }
 }

@@ -35,6 +35,8 @@ public protocol SubscriptionStore: Sendable {
   func withdrawals(limit: Int) throws -> (of: [(subject: SubjectPseudonym, client: ClientID)], place: Int)
   /// The withdrawals up to this place have been dealt with.
   func seen(_ place: Int) async throws
+  /// What backends said of subscriptions about a subscriber is gone, of those that live and those that ended.
+  func forgetDocuments(of subject: SubjectPseudonym) async throws
   /// For operators, newest first.
   func search(_ filter: SubscriptionFilter) throws -> [SubscriptionRecord]
   func counts() throws -> [SubscriptionRecord.Status: Int]
@@ -191,6 +193,7 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     FROM consent_events e WHERE e.number > (SELECT number FROM subscription_place) ORDER BY e.number LIMIT ?1
     """
   static let keptPlace: StaticString = "SELECT number FROM subscription_place"
+  static let dropDocuments: StaticString = "UPDATE subscriptions SET document = NULL WHERE subject = ?1 AND document IS NOT NULL"
   static let movePlace: StaticString = "UPDATE subscription_place SET number = max(number, ?1)"
   static let allCounts: StaticString = "SELECT status, count FROM subscription_counts WHERE count > 0"
   /// 30 days after the end; one of which an event is still there, waiting or given up, stays with it.
@@ -299,6 +302,10 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
 
   public func seen(_ place: Int) async throws {
     try await database.write { try $0.statement(Self.movePlace).bind(place).run() }
+  }
+
+  public func forgetDocuments(of subject: SubjectPseudonym) async throws {
+    try await database.write { try $0.statement(Self.dropDocuments).bind(subject).run() }
   }
 
   public func search(_ filter: SubscriptionFilter) throws -> [SubscriptionRecord] {
