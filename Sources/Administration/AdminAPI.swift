@@ -31,6 +31,10 @@ public struct AdminDependencies: Sendable {
   public var certificates: (any CertificateControl)?
   /// How it stands with the backends of a running gateway; nil where none runs.
   public var upstreams: (@Sendable () -> [UpstreamState])?
+  /// Of a running gateway that delivers events; nil where none runs.
+  public var subscriptionEnding: (any SubscriptionEnding)?
+  /// Told that the queues of events have more than before, so that delivery looks; nil where none runs. Any thread, and it returns at once.
+  public var eventsQueued: (@Sendable () -> Void)?
   /// Of a running gateway; nil where none runs.
   public var reload: (any ReloadControl)?
 
@@ -86,6 +90,12 @@ public struct AdminAPI: Sendable {
     ("GET", ["subjects"], { try await $0.showSubject($1) }),
     ("GET", ["subjects", "report"], { try await $0.reportSubject($1) }),
     ("POST", ["subjects", "erase"], { try await $0.eraseSubject($1) }),
+    ("GET", ["subscriptions"], { try await $0.listSubscriptions($1) }),
+    ("GET", ["subscriptions", "*"], { try $0.showSubscription($1) }),
+    ("POST", ["subscriptions", "*", "end"], { try await $0.endSubscription($1) }),
+    ("GET", ["events", "dead"], { try await $0.listDeadLetters($1) }),
+    ("POST", ["events", "dead", "replay"], { try await $0.replayDeadLetters($1) }),
+    ("POST", ["events", "dead", "discard"], { try await $0.discardDeadLetters($1) }),
     ("GET", ["clients"], { api, _ in try api.listClients() }),
     ("POST", ["clients"], { try await $0.addClient($1) }),
     ("GET", ["clients", "*"], { try $0.showClient($1) }),

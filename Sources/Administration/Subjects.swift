@@ -25,8 +25,8 @@ extension AdminAPI {
     return HTTPResponse.json(200, writer.bytes)
   }
 
-  /// `POST /admin/v1/subjects/erase` with `{"subject", "reason"}` (GDPR article 17): ends every grant and refresh token about the
-  /// subscriber, withdraws their consents, and destroys the row that links number and pseudonym. What is left, in ledger and
+  /// `POST /admin/v1/subjects/erase` with `{"subject", "reason"}` (GDPR article 17): ends every grant, refresh token and subscription about
+  /// the subscriber, withdraws their consents, and destroys the row that links number and pseudonym. What is left, in ledger and
   /// histories, is about nobody; the same number is a new subscriber afterwards.
   ///
   /// The entry is first. Every step may be done again: one that fails in between is repeated whole.
@@ -43,6 +43,7 @@ extension AdminAPI {
       // Before the consents: nothing new comes of what is under way.
       try await stores.backchannel.end(subject: subject)
       try await stores.refreshTokens.end(subject: subject)
+      try await endSubscriptions(of: subject)
       ended = try await stores.grants.end(subject: subject, reason: "subject_erased").count
       let standing = try await dependencies.consents.records(of: subject).filter { ["granted", "pending"].contains($0.status) }
       withdrawn = standing.count
