@@ -123,7 +123,9 @@ struct BarChartTests {
     let files: [[UInt8]] = [
       PackageResources.auditor_page_html, PackageResources.auditor_overview_html, PackageResources.auditor_search_html,
       PackageResources.auditor_results_html, PackageResources.auditor_entry_html, PackageResources.auditor_sign_in_html,
-      PackageResources.statement_html, PackageResources.chart_html, PackageResources.chart_bar_html, PackageResources.auditor_css,
+      PackageResources.statement_html, PackageResources.auditor_subscriptions_html, PackageResources.auditor_subscription_html,
+      PackageResources.auditor_dead_letter_html, PackageResources.auditor_no_subscription_html, PackageResources.chart_html,
+      PackageResources.chart_bar_html, PackageResources.auditor_css,
     ]
     for file in files {
       let text = String(decoding: file, as: UTF8.self).lowercased()

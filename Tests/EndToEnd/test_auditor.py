@@ -63,7 +63,7 @@ def auditor(demo):
 
 def test_without_the_token_there_is_only_the_way_in(demo):
     stranger = Auditor(demo, sign_in=False)
-    for path in ("/auditor", "/auditor/entry?seq=1", "/auditor/statement?client_id=demo-all&month=2026-11"):
+    for path in ("/auditor", "/auditor/subscriptions", "/auditor/entry?seq=1", "/auditor/statement?client_id=demo-all&month=2026-11"):
         page = stranger.get(path).text
         assert 'name="admin-token"' in page and "demo-all" not in page.replace(path, "")
     for path in ("/auditor/search", "/auditor/verify", "/auditor/sign-out"):
@@ -133,14 +133,15 @@ def test_wrong_tokens_are_limited_and_in_the_ledger(tmp_path):
 
 def test_pages_cannot_be_framed_kept_or_made_to_load_anything(auditor):
     seq = auditor.rows(correlator="story-1")[0][0]
-    for path in ("/auditor", f"/auditor/entry?seq={seq}"):
+    for path in ("/auditor", "/auditor/subscriptions", f"/auditor/entry?seq={seq}"):
         answer = auditor.get(path)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy and "script" not in policy
         assert answer.headers["x-frame-options"] == "DENY" and answer.headers["cache-control"] == "no-store"
         assert "<script" not in answer.text and " style=" not in answer.text and "<img" not in answer.text
         assert set(re.findall(r'(?:src|href|action)="([^"]+)"', answer.text)) <= {
-            "/auditor/style.css", "/auditor", "/auditor/search", "/auditor/verify", "/auditor/sign-out"} | set(
+            "/auditor/style.css", "/auditor", "/auditor/subscriptions", "/auditor/search", "/auditor/verify",
+            "/auditor/sign-out"} | set(
             re.findall(r'href="(/auditor/(?:entry|statement)\?[^"]+)"', answer.text))
 
 

@@ -51,6 +51,9 @@ def auditor_pages(demo, browser):
     follow(browser, "tbody tr:last-child th a")
     until_shown(browser, "As it stands in the ledger", "main")
     yield "entry"
+    browser.get(demo.description["admin"]["url"] + "/auditor/subscriptions")
+    until_shown(browser, "Longest queues", "main")
+    yield "subscriptions"
     browser.get(demo.description["admin"]["url"] + f"/auditor/statement?client_id=demo-all&month={MONTH}")
     until_shown(browser, "How it was reckoned", "main")
     yield "statement"

@@ -58,6 +58,7 @@ final class AuditorSite: Sendable {
       switch path {
       case .entry: return try await entry(request, session)
       case .statement: return try await statement(request)
+      case .subscriptions: return try await subscriptions(session)
       default: return try await overview(session)
       }
     }
@@ -139,12 +140,13 @@ enum AuditorPath: String, CaseIterable {
   case search = "/auditor/search"
   case entry = "/auditor/entry"
   case statement = "/auditor/statement"
+  case subscriptions = "/auditor/subscriptions"
   case verify = "/auditor/verify"
   case style = "/auditor/style.css"
 
   var methods: [String] {
     switch self {
-    case .overview, .entry, .statement, .style: ["GET"]
+    case .overview, .entry, .statement, .subscriptions, .style: ["GET"]
     case .signIn, .signOut, .search, .verify: ["POST"]
     }
   }
