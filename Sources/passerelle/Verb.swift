@@ -22,8 +22,8 @@ enum Verbs {
     [
       DemoVerb.self, SimulateVerb.self, ServeVerb.self, CheckVerb.self, ReloadVerb.self, HealthVerb.self, KeysVerb.self,
       CertificatesVerb.self,
-      ClientsVerb.self, ConsentsVerb.self, SubjectsVerb.self, PoliciesVerb.self, UpstreamsVerb.self,
-      AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
+      ClientsVerb.self, ConsentsVerb.self, SubjectsVerb.self, PoliciesVerb.self, UpstreamsVerb.self, SubscriptionsVerb.self,
+      EventsVerb.self, AuditVerb.self, UsageVerb.self, TokenVerb.self, FlowVerb.self, VersionVerb.self, HelpVerb.self,
     ]
   }
 }
