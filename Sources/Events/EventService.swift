@@ -112,8 +112,8 @@ public final class EventService: Sendable {
     loop.execute { [judge] in judge.use(next) }
   }
 
-  /// Dead letters were put back into the queue.
-  public func replayed(_ subscription: String) { delivery.queued(subscription) }
+  /// Something was put into the queue by somebody else: a dead letter, back again. Any thread.
+  public func wake() { delivery.wake() }
 
   /// For a scrape.
   public func metrics() -> [MetricFamily] { meter.families(events, subscriptions, now: time.now()) }

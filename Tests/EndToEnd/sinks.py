@@ -227,7 +227,7 @@ class Sink:
     def stays(self, count, seconds=1.5, path=None):
         """Nothing more comes."""
         time.sleep(seconds)
-        assert len(self.events(path)) == count, self.events(path)[count:]
+        assert len(self.events(path)) == count, self.events(path)
 
     def forget(self):
         with self.lock:

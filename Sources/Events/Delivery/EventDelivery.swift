@@ -76,9 +76,16 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
     }
   }
 
+  /// Something is due that nobody told of. Any thread.
+  func wake() { loop.execute { self.lookAround() } }
+
   func timerFired(_ timer: LoopTimer) {
     guard !isStopped.load(ordering: .acquiring) else { return }
     loop.setTimer(timer, afterNanoseconds: Self.tickNanoseconds)
+    lookAround()
+  }
+
+  private func lookAround() {
     let now = loop.nowNanoseconds
     resting = resting.filter { $0.value > now }
     do {

@@ -96,7 +96,11 @@ final class EventPassage: @unchecked Sendable {
     let stamp = Stamp(parts, event.subscription)
     guard let record = try parts.subscriptions.find(id: event.subscription) else { return (try await drop(event), .none) }
     guard record.status.isLive else {
-      guard event.isLifecycle else { return (try await drop(event), .none) }
+      // With its end the queue was emptied of all but the gateway's own word: another event, read before that and in hand still, may be the
+      // backend's, with all that it says.
+      guard event.isLifecycle, try parts.events.first(event.subscription, limit: 1).first?.number == event.number else {
+        return (.done, .none)
+      }
       return try await farewell(event, record)
     }
     if let cause = try whyItEnds(record) {

@@ -1,3 +1,4 @@
+import Administration
 import Bytes
 import Events
 import Gateway
@@ -7,7 +8,7 @@ import Telemetry
 import Wire
 
 /// Subscriptions and their events in a running gateway: their loop, what the gateway asks of them, and where backends post.
-final class EventLink: SubscriptionKeeper {
+final class EventLink: SubscriptionKeeper, SubscriptionEnding {
   /// Behind `events.sinkUrl`.
   static let path = "/events/"
   static let stopSeconds = 5
@@ -66,6 +67,15 @@ final class EventLink: SubscriptionKeeper {
   func ended(kind: String, backendID: String) async throws {
     guard let record = try store.find(kind: kind, backendIDs: [backendID]).first ?? nil else { return }
     try await service.ender.end(record.id, because: .deleted)
+  }
+
+  // MARK: For administrators
+
+  func end(_ id: String, for cause: SubscriptionEndCause) async throws -> Bool {
+    switch cause {
+    case .operatorsAct(let description): try await service.ender.end(id, because: .byOperator(description: description))
+    case .subjectErased: try await service.ender.end(id, because: .consentWithdrawn)
+    }
   }
 
   // MARK: For backends

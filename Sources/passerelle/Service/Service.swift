@@ -69,9 +69,10 @@ final class Service {
       makers, door: door, tls: tls, rotation: rotation, publicListener: publicListener, mutualListener: mutualListener,
       manager: manager)
     let admin = AdminHandler(
-      api: AdminAPI { [door, reloader] in
+      api: AdminAPI { [door, reloader, events] in
         var dependencies = door.generation.admin
         (dependencies.certificates, dependencies.reload) = (reloader, reloader)
+        (dependencies.subscriptionEnding, dependencies.eventsQueued) = (events, { events.service.wake() })
         dependencies.upstreams = { door.generation.gateway.upstreamStates() }
         return dependencies
       },
