@@ -55,8 +55,9 @@ struct SubscriptionsTests {
       #expect(try stores.subscriptions.find(id: "s1") == record)
       #expect(try stores.subscriptions.find(secret: digest("secret of s1")) == record)
     }
-    try await subscriptions.made("s1", backendID: "b1", expiresAt: fixture.now(plus: 300), isActive: true, document: nil)
-    (record.backendID, record.expiresAt, record.status) = ("b1", fixture.now(plus: 300), .active)
+    let document = Array("what the backend said".utf8)
+    try await subscriptions.made("s1", backendID: "b1", expiresAt: fixture.now(plus: 300), isActive: true, document: document)
+    (record.backendID, record.expiresAt, record.status, record.document) = ("b1", fixture.now(plus: 300), .active, document)
     let names = ["b2", "b1"]
     #expect(try subscriptions.find(kind: "sim-swap:subscriptions", backendIDs: names) == [nil, record])
     #expect(try fixture.reopened().subscriptions.find(kind: "sim-swap:subscriptions", backendIDs: names) == [nil, record])
