@@ -54,7 +54,7 @@ struct SubjectReport: Sendable {
   }
 
   private static func isRelease(_ entry: LedgerEntry) -> Bool {
-    LedgerEvents.uses.contains(entry.event) && entry.decision == "allowed"
+    entry.isUse && entry.decision == "allowed"
   }
 
   private func recipients() -> [Recipient] {

@@ -1,8 +1,12 @@
 #define _GNU_SOURCE
 #include "COpenSSL.h"
 
+#include <openssl/bn.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -91,4 +95,44 @@ int passerelle_tls_pin(struct ssl_ctx_st *context, struct x509_st *certificate) 
 void passerelle_tls_keep_sessions(struct ssl_ctx_st *context, int (*keep)(struct ssl_st *, struct ssl_session_st *)) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep);
+}
+
+static int add_extension(X509 *certificate, int kind, const char *value) {
+  X509V3_CTX context;
+  X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
+  X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, kind, value);
+  int is_added = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
+  X509_EXTENSION_free(extension);
+  return is_added;
+}
+
+static int fill_local_certificate(X509 *certificate, EVP_PKEY *key, int days) {
+  unsigned char serial[16];
+  if (RAND_bytes(serial, sizeof serial) != 1) return 0;
+  serial[0] &= 0x7F;
+  BIGNUM *number = BN_bin2bn(serial, sizeof serial, NULL);
+  int is_numbered = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+  BN_free(number);
+  X509_NAME *name = X509_get_subject_name(certificate);
+  return is_numbered && X509_set_version(certificate, X509_VERSION_3) == 1 &&
+         X509_gmtime_adj(X509_getm_notBefore(certificate), -3600) != NULL &&
+         X509_time_adj_ex(X509_getm_notAfter(certificate), days, 0, NULL) != NULL && X509_set_pubkey(certificate, key) == 1 &&
+         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"this machine", -1, -1, 0) == 1 &&
+         X509_set_issuer_name(certificate, name) == 1 &&
+         add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
+         add_extension(certificate, NID_ext_key_usage, "serverAuth") &&
+         add_extension(certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1") &&
+         X509_sign(certificate, key, EVP_sha256()) > 0;
+}
+
+int passerelle_local_certificate(struct bio_st *certificate_output, struct bio_st *key_output, int days) {
+  EVP_PKEY *key = EVP_EC_gen("P-256");
+  X509 *certificate = X509_new();
+  int is_made = key != NULL && certificate != NULL && fill_local_certificate(certificate, key, days) &&
+                PEM_write_bio_X509(certificate_output, certificate) == 1 &&
+                PEM_write_bio_PKCS8PrivateKey(key_output, key, NULL, NULL, 0, NULL, NULL) == 1;
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return is_made;
 }

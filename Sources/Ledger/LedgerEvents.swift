@@ -2,7 +2,7 @@ import Store
 
 /// The events that entries are about.
 public enum LedgerEvents {
-  /// By which an application gets to know something of a subscriber, or is refused it.
+  /// Of which some are uses (`LedgerEntry.isUse`).
   public static let uses = ["api.call", "event.delivered", "event.withheld"]
 
   public static let known: [String] =
@@ -17,4 +17,10 @@ public enum LedgerEvents {
       "auditor_signed_in", "certificates_reloaded", "client_added", "client_changed", "client_disabled", "client_enabled",
       "consents_exported", "entry_read", "ledger_searched", "ledger_verified", "reloaded", "usage_rebuilt",
     ].map { "admin." + $0 }
+}
+
+extension LedgerEntry {
+  /// An application got to know something of a subscriber by it, or was refused it. The word that a subscription is over tells nothing of
+  /// anybody.
+  public var isUse: Bool { LedgerEvents.uses.contains(event) && (event != "event.delivered" || categories?.isEmpty == false) }
 }

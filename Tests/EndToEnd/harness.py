@@ -37,7 +37,7 @@ def wait_ready(process, seconds=20):
     """The line that says that a gateway serves; a process that does not say it in time is ended."""
     ready, _, _ = select.select([process.stdout], [], [], seconds)
     line = process.stdout.readline() if ready else ""
-    if not line.startswith("ready http://"):
+    if not line.startswith(("ready http://", "ready https://")):
         process.kill()
         process.wait()
         raise AssertionError(f"it did not start: {line!r}")

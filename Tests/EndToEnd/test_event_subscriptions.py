@@ -1,18 +1,14 @@
 """Subscriptions and their events through the gateway: the simulated operator raises them, an application's own sink takes them."""
-import json, os, signal, time, urllib.parse
+import json, signal, subprocess, time, urllib.parse
 
 import pytest
 import requests
 
-from harness import ALICE, BOB, CAROL, DAVE, ERIN, PURPOSE, Demo, refused, sinks_authority
-from simulator import circle
+from harness import ALICE, BINARY, BOB, CAROL, DAVE, Demo, free_port, refused, sinks_authority, wait_ready
 from sinks import Sink
 
 ROAMING = "/device-roaming-status-subscriptions/v0.8"
-SWAP = "/sim-swap-subscriptions/v0.3"
-GEOFENCING = "/geofencing-subscriptions/v0.5"
 TYPE = "org.camaraproject.device-roaming-status-subscriptions.v0."
-SWAPPED = "org.camaraproject.sim-swap-subscriptions.v0.swapped"
 
 
 @pytest.fixture(scope="module")
@@ -331,3 +327,39 @@ def test_nothing_is_lost_when_the_gateway_is_killed(tmp_path, sink):
         until(lambda: len({e["id"] for e in sink.events()}) == 20, seconds=40)
     finally:
         demo.stop()
+
+
+def test_the_command_that_listens(demo, roaming):
+    """Its certificate is one that the demo trusts without being told: here by the file that the demo made for it."""
+    port = free_port()
+    listener = subprocess.Popen([BINARY, "events", "listen", "--demo", demo.data, "--port", str(port)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert wait_ready(listener).split()[1] == f"https://127.0.0.1:{port}/events"
+        made = roaming.subscribe({"sink": f"https://127.0.0.1:{port}/events"})
+        raised(demo, TYPE + "roaming-on", subscriptionId=made["id"])
+        event = json.loads(listener.stdout.readline())
+        assert event["data"]["subscriptionId"] == made["id"] and event["type"] == TYPE + "roaming-on"
+    finally:
+        listener.terminate()
+        assert listener.wait(10) == 0
+
+
+def test_registered_sinks(demo, sink, tmp_path):
+    """`event_sinks` need no handshake; with `event_sink_proof` there are no others."""
+    shown = {name: value for name, value in demo.json("clients", "show", "demo-all").items() if name != "enabled"}
+
+    def register(**changes):
+        file = tmp_path / "client.json"
+        file.write_text(json.dumps(shown | changes))
+        demo.command("clients", "add", str(file), "--replace")
+    sink.origins = None
+    register(event_sinks=[sink.url("/here/")], event_sink_proof="registered")
+    try:
+        application = Application(demo, ROAMING, ["roaming-on"])
+        assert application.call("POST", body=application.wish(sink, path="/here/events")).status_code == 201
+        sink.origins = ["*"]
+        for path in ("/elsewhere", "/here/../elsewhere", "/here/%2e%2e/elsewhere"):
+            refused(application.call("POST", body=application.wish(sink, path=path)), 400, "INVALID_SINK")
+        assert not sink.handshakes
+    finally:
+        register()

@@ -69,7 +69,7 @@ public struct MyUse: Sendable {
   public let legalBasis: String?
 
   init?(_ row: LedgerRow) {
-    guard let client = row.entry.clientID.flatMap(ClientID.init(rawValue:)) else { return nil }
+    guard row.entry.isUse, let client = row.entry.clientID.flatMap(ClientID.init(rawValue:)) else { return nil }
     at = row.time
     self.client = client
     purpose = row.entry.purpose.flatMap(Purpose.init(rawValue:))

@@ -74,6 +74,9 @@ int64_t passerelle_certificate_time(struct x509_st *certificate, int after);
 /// Lets a context believe exactly this certificate, whoever issued it and whatever its dates: it is known from its own file.
 int passerelle_tls_pin(struct ssl_ctx_st *context, struct x509_st *certificate);
 
+/// Makes a key and a certificate for it, both in PEM: for a server that is reached as localhost, 127.0.0.1 or ::1, which vouches for itself.
+int passerelle_local_certificate(struct bio_st *certificate_output, struct bio_st *key_output, int days);
+
 /// Lets a client context tell of each session that can be resumed. 1 from the callback takes the session over.
 void passerelle_tls_keep_sessions(struct ssl_ctx_st *context, int (*keep)(struct ssl_st *, struct ssl_session_st *));
 

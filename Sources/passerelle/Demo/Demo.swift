@@ -11,7 +11,8 @@ import Wire
 /// The demo: a simulated operator and a gateway before it, in one process on loopback without TLS.
 ///
 /// All that it keeps is in one folder: `passerelle.json` (the configuration, which the other commands take with `--config`),
-/// `demo.json` (what a program needs to try the flows), `clients/` (the applications' private keys), `keys/`, `data/`.
+/// `demo.json` (what a program needs to try the flows), `clients/` (the applications' private keys), `sink/` (the certificate of `events listen`), `keys/`,
+/// `data/`.
 final class Demo {
   private let folder: String
   private let port: Int
@@ -28,6 +29,7 @@ final class Demo {
     self.folder = Files.absolute(folder)
     self.port = port
     backend = try DemoBackend(port: backendPort)
+    try SinkCertificate.make(in: self.folder)
     let file = self.folder + "/passerelle.json"
     let text = Array(
       DemoConfiguration.text(
@@ -77,7 +79,7 @@ final class Demo {
       } catch {}
     }
     // Data before its keys, and last what says that this is a demo's folder: what was interrupted can be done again.
-    for name in ["data", "keys", "clients", "demo.json", "passerelle.json"] { try Files.removeTree(folder + "/" + name) }
+    for name in ["data", "keys", "clients", "sink", "demo.json", "passerelle.json"] { try Files.removeTree(folder + "/" + name) }
   }
 
   /// `demo.json` (DESIGN section 8).

@@ -14,8 +14,8 @@ enum DemoConfiguration {
       "upstreams": { "*": { "url": "http://127.0.0.1:\(backendPort)", "timeoutMilliseconds": 2000 } },
       // Bound tokens for who proves to hold a key, bearer tokens for the others.
       "dpop": { "mode": "supported" },
-      // Clients of the demo may publish their keys on this machine.
-      "outbound": { "allowedRanges": ["127.0.0.0/8", "::1/128"] },
+      // Clients of the demo may publish their keys on this machine; `passerelle events listen` has a certificate that is trusted here.
+      "outbound": { "allowedRanges": ["127.0.0.0/8", "::1/128"], "caFile": "sink/certificate.pem" },
       // Sinks of events may be programs on this machine.
       "events": { "allowedSinkAddresses": ["127.0.0.0/8", "::1/128"], "allowPlainHttp": true },
       // Header enrichment: whoever calls from this machine is believed to be the operator's network. The look-ups are the simulated
