@@ -14,55 +14,55 @@ import Wire
 /// only where somebody else has to be asked, and behind the filter only where a resource is made or ended. One `Call` serves all requests
 /// of a connection, one after another, so that a warm connection allocates next to nothing. Confined to its loop.
 final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
-  private unowned let exchange: Exchange
-  private let loop: LoopState
+  unowned let exchange: Exchange
+  let loop: LoopState
   let gateway: GatewayHandler
 
   // What the stages learnt, in their order.
-  private var route = RouteMatch.notOurs
-  private var correlator: [UInt8] = []
-  private var operation: OperationPolicy?
+  var route = RouteMatch.notOurs
+  var correlator: [UInt8] = []
+  var operation: OperationPolicy?
   /// The codes of the API that the path belongs to, where it leads to no operation of it.
-  private var errorsWithoutOperation: ErrorCodes?
-  private var token: AccessToken?
+  var errorsWithoutOperation: ErrorCodes?
+  var token: AccessToken?
   /// The client's, of which this call is one until it is answered.
-  private var load: ClientLoad?
-  private var standing: Limiter.Standing?
-  private var taken = Limiter.Taken()
+  var load: ClientLoad?
+  var standing: Limiter.Standing?
+  var taken = Limiter.Taken()
   /// The resources that the request names.
-  private var resources: [NamedResource] = []
+  var resources: [NamedResource] = []
   /// Of these the one that the call is about: that of its path.
-  private var resource: NamedResource? { resources.first(where: \.isInPath) ?? resources.first }
+  var resource: NamedResource? { resources.first(where: \.isInPath) ?? resources.first }
   /// The place of what the backend is to make.
-  private var reservation: ResourceReservation?
+  var reservation: ResourceReservation?
   /// The subscription that the backend is asked for.
-  private var pending: Subscribe.Pending?
+  var pending: Subscribe.Pending?
   /// What the backend made, to be kept before anything leaves, also where its answer cannot.
-  private var created: CreatedResource?
-  private var neededScopes: [Scope] = []
-  private var subject: CallSubject?
-  private var permission: Permission?
+  var created: CreatedResource?
+  var neededScopes: [Scope] = []
+  var subject: CallSubject?
+  var permission: Permission?
   /// Who said how it stands with the consent; nil for the register here.
-  private var consentSource: StaticString?
-  private var upstream = UpstreamRequest()
+  var consentSource: StaticString?
+  var upstream = UpstreamRequest()
   /// The backend's part; nil until the call goes to one.
-  private var visit: UpstreamVisit?
+  var visit: UpstreamVisit?
   /// Nil where tracing is off.
-  private var trace: CallTrace?
+  var trace: CallTrace?
 
   // What leaves, once it is recorded.
-  private var outcome = Outcome.released(200)
+  var outcome = Outcome.released(200)
   /// Whole lines of the head.
-  private var answerFields: [UInt8] = []
-  private var answer: [UInt8] = []
+  var answerFields: [UInt8] = []
+  var answer: [UInt8] = []
 
-  private enum Outcome {
+  enum Outcome {
     case released(Int)
     case refused(APIError)
   }
 
   /// The same for all calls of the connection.
-  private lazy var forwardedFields = ForwardRequest.forwardedFields(
+  lazy var forwardedFields = ForwardRequest.forwardedFields(
     for: exchange.remoteAddress, isSecure: gateway.settings.isSecure, host: gateway.settings.host)
 
   private(set) var deadlineNanoseconds: UInt64 = 0
@@ -151,7 +151,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   }
 
   /// Gives the token that has to be asked about before the call can go on, if there is one.
-  private func admit() throws(APIError) -> ForeignToken? {
+  func admit() throws(APIError) -> ForeignToken? {
     let now = gateway.dependencies.time.now()
     let operation = try followRoute()
     try Route.negotiate(exchange)
@@ -279,181 +279,6 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
       upstream, to: &output)
   }
 
-  // MARK: From the backend's answer to the ledger
-
-  func answered(_ answered: borrowing UpstreamAnswer) {
-    guard let operation, let reader else { return }
-    backendHasEnded(operation, status: answered.status)
-    do throws(APIError) {
-      release(
-        try gateway.filter.run(
-          answered, operation, reader, &loop.tape, created: &created, fields: &answerFields, into: &answer))
-    } catch { withhold(error) }
-  }
-
-  private func answered(_ local: LocalAnswer) {
-    guard let operation, let reader else { return }
-    do throws(APIError) {
-      release(try gateway.filter.run(local, operation, reader, &loop.tape, created: &created, into: &answer))
-    } catch { withhold(error) }
-  }
-
-  /// For whom the answer is.
-  private var reader: AnswerFilter.Reader? {
-    guard let token, let permission else { return nil }
-    return AnswerFilter.Reader(
-      consented: permission.categories, token: token, subject: subject, resource: resource, sink: pending?.sink)
-  }
-
-  private func release(_ released: AnswerFilter.Released) {
-    if released.breaksSchema { countBrokenAnswer() }
-    guard created != nil || resources.contains(where: \.use.deletes) else { return finish(released) }
-    settle { call in
-      call.addLocation()
-      call.finish(released)
-    } ending: { call, now throws(APIError) in
-      try await call.gateway.resources.end(call.resources, status: released.status, now: now)
-      try await call.unsubscribe()
-    }
-  }
-
-  private func finish(_ released: AnswerFilter.Released) {
-    outcome = .released(released.status)
-    record(.allowed, reason: nil, status: released.status, categories: released.categories)
-  }
-
-  /// What a call made is kept, and what it ended is forgotten, before its answer leaves.
-  private func settle(
-    then leave: @escaping @Sendable (Call) -> Void,
-    ending end: @escaping @Sendable (Call, Timestamp) async throws(APIError) -> Void
-  ) {
-    loop.loop.spawn { [self] in
-      do throws(APIError) {
-        let now = gateway.dependencies.time.now()
-        try await keep(now: now)
-        try await end(self, now)
-      } catch {
-        created = nil
-        return withhold(error)
-      }
-      leave(self)
-    }
-  }
-
-  private func keep(now: Timestamp) async throws(APIError) {
-    guard let created, let reservation else { return }
-    do throws(APIError) {
-      try await gateway.resources.keep(created, reservation, now: now)
-      self.reservation = nil
-      if let pending, let subscribe = gateway.subscribe {
-        try await subscribe.made(pending, created)
-        self.pending = nil
-      }
-    } catch {
-      gateway.notices.orphaned(created, client: reservation.owner.client, error.reason, correlator: correlator)
-      throw error
-    }
-  }
-
-  /// What the call has ended at the backend tells of nothing any more.
-  private func unsubscribe() async throws(APIError) {
-    guard let keeper = gateway.dependencies.subscriptions else { return }
-    for resource in resources where resource.use.deletes {
-      do { try await keeper.ended(kind: resource.use.kind, backendID: resource.id) } catch {
-        throw APIError(.unavailable, "subscription_store_failed")
-      }
-    }
-  }
-
-  private func addLocation() {
-    guard let created, let location = operation?.location else { return }
-    gateway.responder.location(
-      location.path(id: created.id, createdBy: exchange.path), gateway.settings, into: &answerFields)
-  }
-
-  private func withhold(_ error: APIError) {
-    answer.removeAll(keepingCapacity: true)
-    answerFields.removeAll(keepingCapacity: true)
-    if error.reasonIs("backend_schema") { countBrokenAnswer() }
-    // 404 can pass, unless the call was to end it; 410 does not.
-    if error.isBackends, let resource, let status = operation?.errors.answer(error.kind).status,
-      status == 410 || status == 404 && resource.use.deletes
-    {
-      gateway.resources.vanished(resource, on: loop.loop, now: gateway.dependencies.time.now())
-    }
-    guard created != nil else { return refuse(error) }
-    // It is there although its answer cannot leave: its client finds it in lists, and nobody else does.
-    settle { call in
-      call.refuse(error)
-    } ending: { _, _ throws(APIError) in
-    }
-  }
-
-  private func backendHasEnded(_ operation: OperationPolicy, status: Int?) {
-    guard var visit else { return }
-    (visit.endedNanoseconds, visit.status) = (loop.loop.nowNanoseconds, status)
-    self.visit = visit
-    loop.row(operation, token).upstream.observe(nanoseconds: visit.endedNanoseconds &- visit.beganNanoseconds)
-  }
-
-  func failed(_ failure: UpstreamFailure) {
-    if let operation { backendHasEnded(operation, status: nil) }
-    switch failure {
-    case .unreachable: refuse(unavailable("backend_unreachable"))
-    case .ejected: refuse(unavailable("backend_out"))
-    case .overloaded: refuse(unavailable("backend_busy"))
-    case .untrusted(let fault):
-      if let operation, let backend = gateway.upstreams[operation.index] {
-        gateway.notices.untrusted(backend.name, fault, at: loop.loop.nowNanoseconds)
-      }
-      refuse(unavailable("backend_untrusted"))
-    case .timedOut: refuse(APIError(.timeout, "backend_timeout"))
-    case .tooLarge: refuse(APIError(.badGateway, "backend_answer_too_large"))
-    case .broken: refuse(APIError(.badGateway, "backend_broken"))
-    }
-  }
-
-  /// Nothing was sent to the backend; when to ask again is known.
-  private func unavailable(_ reason: StaticString) -> APIError {
-    let upstream = operation.flatMap { gateway.upstreams[$0.index] }
-    return APIError(.unavailable, reason, retryAfterSeconds: upstream?.retryAfterSeconds(at: loop.loop.nowNanoseconds) ?? 1)
-  }
-
-  /// A refusal goes to the ledger like an answer. What belongs to no operation, what a source without a token sends beyond its
-  /// measure, and what is too much to do has no entry of its own and leaves at once.
-  private func refuse(_ error: APIError) {
-    outcome = .refused(error)
-    guard let operation else { respond(); return }
-    // A refusal that waited for its entry would keep the room that it is about.
-    if error.isOverload {
-      gateway.memory.shed.count(on: loop.loop)
-      return respond()
-    }
-    if token == nil, let seconds = gateway.unauthenticated.admit(exchange.remoteAddress, at: loop.loop.nowNanoseconds) {
-      gateway.unauthenticated.untold.count(on: loop.loop)
-      outcome = .refused(APIError(.tooManyRequests, "source_limit", retryAfterSeconds: seconds))
-      return respond()
-    }
-    let status = operation.errors.answer(error.kind).status
-    let verdict = CallRecord.Verdict(error, status: status)
-    // What the backend refused, and every fault, counts against the quota; what the gateway refused does not.
-    if verdict == .refused { taken.giveBackQuota() }
-    record(verdict, reason: error.reason, status: status, categories: 0)
-  }
-
-  private func record(_ verdict: CallRecord.Verdict, reason: StaticString?, status: Int, categories: FieldMask) {
-    guard let operation else { return }
-    let facts = CallRecord.Facts(
-      operation: operation, token: token, subject: subject, permission: permission, consentSource: consentSource,
-      verdict: verdict, reason: reason, categories: categories, status: status, upstreamStatus: visit?.status,
-      durationMicroseconds: Int((loop.loop.nowNanoseconds &- exchange.arrivedNanoseconds) / 1000),
-      requestBytes: exchange.body.count, responseBytes: answer.count)
-    gateway.record.write(facts, correlator: correlator, into: &loop.entry)
-    let members = loop.entry.bytes
-    let usage = loop.usage(of: token, operation, status: status, isRefused: verdict == .refused)
-    loop.ledger.append(members: members.span, usage: usage, ticket: self, wakes: false)
-  }
-
   // MARK: From the ledger to the client
 
   /// No answer leaves before its entry is durable; when it cannot be, nothing is released (DESIGN section 6).
@@ -470,7 +295,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
   private static let ledgerFailed = APIError(
     .unavailable, "ledger_failed", message: "The audit ledger cannot be written; nothing is released.")
 
-  private func respond() {
+  func respond() {
     load?.leave()
     load = nil
     if let reservation { gateway.resources.giveBack(reservation, on: loop.loop) }
@@ -492,7 +317,7 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
 
   // MARK: What metrics know of it
 
-  private func count(_ verdict: CallRecord.Verdict, status: Int, reason: StaticString? = nil) {
+  func count(_ verdict: CallRecord.Verdict, status: Int, reason: StaticString? = nil) {
     guard let operation else { return }
     let row = loop.row(operation, token)
     row.outcomes.add(at: CallRow.place(verdict, status: status))
@@ -500,12 +325,12 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
     if let trace, trace.place.isSampled { tell(trace, operation, verdict, status, reason) }
   }
 
-  private func countBrokenAnswer() {
+  func countBrokenAnswer() {
     guard let operation else { return }
     loop.meter.countBrokenAnswer(operation: gateway.meterPlaces[operation.index])
   }
 
-  private func count(_ error: APIError) {
+  func count(_ error: APIError) {
     loop.meter.countRefusal(operation: operation.map { gateway.meterPlaces[$0.index] }, reason: error.reason)
     guard let operation else { return }
     let status = operation.errors.answer(error.kind).status

@@ -15,7 +15,8 @@ public enum LedgerEvents {
     + ["damaged", "lost", "recovered", "repaired", "retained", "sealed"].map { "ledger." + $0 }
     + [
       "auditor_signed_in", "certificates_reloaded", "client_added", "client_changed", "client_disabled", "client_enabled",
-      "consents_exported", "entry_read", "ledger_searched", "ledger_verified", "reloaded", "usage_rebuilt",
+      "consents_exported", "entry_read", "events_discarded", "events_replayed", "ledger_searched", "ledger_verified", "reloaded",
+      "subscription_ended", "usage_rebuilt",
     ].map { "admin." + $0 }
 }
 
