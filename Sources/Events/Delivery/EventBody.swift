@@ -46,7 +46,9 @@ struct EventBody {
 
   private func body(_ event: QueuedEvent, _ record: SubscriptionRecord, _ data: [UInt8], _ rules: EventRules) -> [UInt8] {
     CloudEvent(
-      id: event.eventID, source: source(event, record, rules), type: event.type, time: event.time, data: data
+      id: digest(record, [event.source, event.eventID]),
+      source: "\(apiAddress)\(rules.basePath(of: record))?source=\(digest(record, [event.source]))", type: event.type,
+      time: event.time, data: data
     ).structured()
   }
 
@@ -56,15 +58,15 @@ struct EventBody {
     return [Array(number.e164.utf8)]
   }
 
-  /// A backend's source may name a host of the operator's own network, so that every source with an authority but the gateway's own is
-  /// replaced: by the API's address, and a digest of the source, for `id` is unique together with the source alone. The digest is salted
-  /// with the subscription's own id, which nobody knows, so that it cannot be tried out. A source without an authority, a path or a URN,
-  /// leaves as it is.
-  private func source(_ event: QueuedEvent, _ record: SubscriptionRecord, _ rules: EventRules) -> String {
-    guard let authority = URIReference.authority(event.source), authority != URIReference.authority(apiAddress) else {
-      return event.source
+  /// Source and id of a backend are texts of its own, which may name a host of the operator's network as well as a subscriber's number, and no
+  /// category stands for them: digests of them leave in their place, the same for each try. They are salted with the subscription's own id,
+  /// which nobody knows, so that they cannot be tried out.
+  private func digest(_ record: SubscriptionRecord, _ texts: [String]) -> String {
+    var salted = Array(record.id.utf8)
+    for text in texts {
+      salted += Array(" \(text.utf8.count) ".utf8)
+      salted += text.utf8
     }
-    let digest = SHA256.digest(Array("\(record.id) \(event.source)".utf8)).hex.prefix(16)
-    return "\(apiAddress)\(rules.basePath(of: record))?source=\(digest)"
+    return String(SHA256.digest(salted).hex.prefix(32))
   }
 }
