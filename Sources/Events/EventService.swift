@@ -45,6 +45,8 @@ public final class EventService: Sendable {
     }
   }
 
+  private static let lastEventsSeconds: Int64 = 60
+
   public let intake: EventIntake
   public let ender: SubscriptionEnder
   public let sinks: SinkRules
@@ -81,13 +83,13 @@ public final class EventService: Sendable {
         ledger: parts.ledger, transport: transport,
         tokens: SinkTokens(
           client: parts.client, keys: parts.keys, time: parts.time, timeoutMilliseconds: settings.timeoutMilliseconds),
-        ender: ender, judge: judge, rules: rules, settings: settings, time: parts.time, meter: meter))
+        ender: ender, judge: judge, settings: settings, time: parts.time, meter: meter))
     delivery = EventDelivery(
       subscriptions: parts.subscriptions, events: parts.events, passage: passage, settings: settings, time: parts.time,
       loop: parts.loop, meter: meter, complain: parts.complain)
     sweeps = SubscriptionSweeps(
-      subscriptions: parts.subscriptions, ender: ender, judge: judge, rules: rules, settings: settings, time: parts.time,
-      loop: parts.loop, complain: parts.complain)
+      subscriptions: parts.subscriptions, ender: ender, judge: judge, settings: settings, time: parts.time, loop: parts.loop,
+      complain: parts.complain)
     line.delivery = delivery
   }
 
@@ -104,6 +106,19 @@ public final class EventService: Sendable {
     ender.stop()
     let deadline = ContinuousClock.now.advanced(by: .seconds(deadlineSeconds))
     while ContinuousClock.now < deadline, await turnCount() > 0 { try? await Task.sleep(for: .milliseconds(20)) }
+  }
+
+  /// Its client deleted it, and the backend knows. A session that was deleted says so with an event, for which there is a moment.
+  ///
+  /// - Throws: `StoreError`; it lives on then.
+  public func deleted(_ record: SubscriptionRecord, _ backendID: String) async throws {
+    guard rules.now.policy(of: record)?.subscription.isImplicit ?? false else {
+      try await ender.end(record.id, because: .deleted)
+      return
+    }
+    let end = time.now().adding(seconds: Self.lastEventsSeconds)
+    guard record.expiresAt.map({ end < $0 }) ?? true else { return }
+    try await subscriptions.made(record.id, backendID: backendID, expiresAt: end, isActive: false, document: nil)
   }
 
   /// From now on events are judged by these.

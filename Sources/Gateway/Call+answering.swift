@@ -38,8 +38,9 @@ extension Call {
       call.addLocation()
       call.finish(released)
     } ending: { call, now throws(APIError) in
-      try await call.gateway.resources.end(call.resources, status: released.status, now: now)
+      // In this order: what fails in between can be asked for again, as long as the resource is known.
       try await call.unsubscribe()
+      try await call.gateway.resources.end(call.resources, status: released.status, now: now)
     }
   }
 
@@ -72,7 +73,7 @@ extension Call {
       try await gateway.resources.keep(created, reservation, now: now)
       self.reservation = nil
       if let pending, let subscribe = gateway.subscribe {
-        try await subscribe.made(pending, created)
+        try await subscribe.made(pending, created, now: now)
         self.pending = nil
       }
     } catch {
@@ -106,6 +107,9 @@ extension Call {
       status == 410 || status == 404 && resource.use.deletes
     {
       gateway.resources.vanished(resource, on: loop.loop, now: gateway.dependencies.time.now())
+      if let keeper = gateway.dependencies.subscriptions {
+        loop.loop.spawn { try? await keeper.ended(kind: resource.use.kind, backendID: resource.id) }
+      }
     }
     guard created != nil else { return refuse(error) }
     // It is there although its answer cannot leave: its client finds it in lists, and nobody else does.

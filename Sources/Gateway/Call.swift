@@ -247,7 +247,8 @@ final class Call: UpstreamCall, LedgerTicket, @unchecked Sendable {
         let now = gateway.dependencies.time.now()
         reservation = try await gateway.resources.reserve(use, owner, now: now)
         try await subscribe(owner, now: now)
-        try forward()
+        // Its sink was asked, which takes time: what was taken back meanwhile was not looked for in a subscription that was not there yet.
+        if pending == nil { try forward() } else { try decide() }
       } catch { refuse(error) }
     }
   }

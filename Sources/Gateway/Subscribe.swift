@@ -12,7 +12,7 @@ public protocol SubscriptionKeeper: Sendable {
   var intake: String { get }
   /// May events of a client go there? Asks the sink itself where the client's registration wants that.
   func judge(sink: String, of client: ClientRecord) async -> SinkJudgement
-  /// The client has ended it, and its backend knows.
+  /// The client has ended it, and its backend knows; or its backend says that there is none.
   func ended(kind: String, backendID: String) async throws
 }
 
@@ -36,6 +36,8 @@ struct Subscribe {
     let sink: String
     /// As the client asked for it; the backend may say something earlier.
     let expiresAt: Timestamp?
+    /// Something else is made, which tells of itself by the way.
+    let isImplicit: Bool
   }
 
   /// Who subscribes.
@@ -62,16 +64,21 @@ struct Subscribe {
     do { try await keeper.store.insert(record, secret: SHA256.digest(secrets.path + secrets.bearer)) } catch {
       throw APIError(.unavailable, "subscription_store_failed")
     }
-    return Pending(id: record.id, sink: record.sink, expiresAt: record.expiresAt)
+    return Pending(
+      id: record.id, sink: record.sink, expiresAt: record.expiresAt, isImplicit: operation.subscription?.isImplicit ?? false)
   }
 
   /// The backend has made it. Durable when it returns.
-  func made(_ pending: Pending, _ created: CreatedResource) async throws(APIError) {
+  ///
+  /// What is no subscription but has one, a session, may be made to last longer, and tells of its own end when it is over: its events may
+  /// come for as long as it is known here.
+  func made(_ pending: Pending, _ created: CreatedResource, now: Timestamp) async throws(APIError) {
     let facts = SubscriptionAnswers.Facts(created.document ?? [])
+    let expiresAt =
+      pending.isImplicit ? now.adding(seconds: created.use.keptSeconds) : facts.expiresAt ?? pending.expiresAt
     do {
       try await keeper.store.made(
-        pending.id, backendID: created.id, expiresAt: facts.expiresAt ?? pending.expiresAt, isActive: facts.isActive,
-        document: created.document)
+        pending.id, backendID: created.id, expiresAt: expiresAt, isActive: facts.isActive, document: created.document)
     } catch { throw APIError(.unavailable, "subscription_store_failed") }
   }
 

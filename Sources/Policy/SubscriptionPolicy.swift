@@ -12,6 +12,8 @@ public struct SubscriptionPolicy: Sendable {
   public let ending: OperationID?
   /// The type of the event by which the gateway itself tells that it is over; nil where the API has none.
   public let endedType: String?
+  /// The operation makes something else, which tells of itself by the way (event guide, section 1). The one has no end without the other's.
+  public var isImplicit: Bool { endedType == nil }
   /// In the order of the policy.
   public let events: [EventPolicy]
   private let eventsByType: [String: EventPolicy]

@@ -6,7 +6,7 @@ import Bytes
 /// A21).
 ///
 /// TLS is for the name still, and redirects are answers like any other. The servers do not touch one another: each has connections and a
-/// line of its own, and of servers there are so many at most. A request may be sent twice when a kept connection turns out to be dead.
+/// line of its own, for each owner whom a caller tells apart, and of servers there are so many at most. A request may be sent twice when a kept connection turns out to be dead.
 /// Safe from any thread.
 public final class JudgedWebClient: TimerTarget, @unchecked Sendable {
   public struct Limits: Sendable {
@@ -29,6 +29,7 @@ public final class JudgedWebClient: TimerTarget, @unchecked Sendable {
     var host: String
     var port: Int
     var isSecure: Bool
+    var owner: String
   }
 
   /// What is known of a server.
@@ -69,18 +70,19 @@ public final class JudgedWebClient: TimerTarget, @unchecked Sendable {
   /// Sends one request and waits for the whole answer.
   ///
   /// - Parameters:
+  ///   - owner: shares connections and line with nobody else; who tells nobody apart has one for all.
   ///   - fields: beside `Host`, `Connection` and `Content-Length`, which are written here.
   ///   - timeoutMilliseconds: for all of it: look-up, connection, handshake, answer.
   ///   - isStillWanted: asked on the loop right before the request is written, also when it is written a second time; false writes nothing.
   /// - Throws: `WebFailure`; `unwanted` when it was not.
   public func send(
     _ method: String, to address: WebAddress, fields: [(name: String, value: String)] = [], body: [UInt8] = [],
-    timeoutMilliseconds: Int, isStillWanted: @escaping @Sendable () -> Bool = { true }
+    owner: String = "", timeoutMilliseconds: Int, isStillWanted: @escaping @Sendable () -> Bool = { true }
   ) async throws(WebFailure) -> HTTPResponse {
     let request = HTTPClientRequest(
       host: address.host, port: address.port, method: method, target: address.target, fields: fields, body: body)
     guard request.isWellFormed else { throw .broken }
-    let origin = Origin(host: address.host, port: address.port, isSecure: address.isSecure)
+    let origin = Origin(host: address.host, port: address.port, isSecure: address.isSecure, owner: owner)
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<HTTPResponse, WebFailure>, Never>) in
       loop.execute { [self] in

@@ -13,7 +13,14 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
   /// Of one subscription before others have their turn.
   private static let portion = 16
   /// Subscriptions that wait for a turn in memory; the others are found again in the queue.
-  private static let waitingMaximum = 10_000
+  private static let readyMaximum = 10_000
+  /// Of those that wait for one server or client. What is beyond is found again in the queue, too: however many wait for one that is slow,
+  /// those of the others have their place.
+  private static let parkedMaximum = 1000
+  /// Of a line at a time, when nobody's end makes room.
+  private static let releasedMaximum = 16
+  /// Looked at in the queue at a time.
+  private static let lookMaximum = 2000
   private static let restNanoseconds: UInt64 = 1_000_000_000
 
   private let subscriptions: any SubscriptionStore
@@ -33,6 +40,9 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
   private var parked: [SinkServers.Party: Line] = [:]
   /// All that are ready or parked.
   private var waiting: Set<String> = []
+  private var parkedCount = 0
+  /// Where the next look at the queue begins.
+  private var place: QueuePlace?
   /// True: something new came during its turn.
   private var underWay: [String: Bool] = [:]
   /// Something failed that is not theirs, or the sink's: not before this time of the loop.
@@ -92,23 +102,25 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
       try look()
       problem = nil
     } catch { complainOnce("the queue of events cannot be read: \(error)") }
-    for line in parked.keys where servers.hasRoom(line) { release(line) }
+    // Who finds no room after all waits again.
+    for party in parked.keys where servers.hasRoom(party) { for _ in 0..<Self.releasedMaximum { release(party) } }
     pump()
   }
 
   // MARK: Who is next
 
-  /// What is due and not known here.
+  /// What is due and not known here: a part of the queue each time, and then the next, so that nobody stands before the others for good.
   private func look() throws {
     let now = time.now()
-    let room = Self.waitingMaximum - waiting.count
-    guard room > 0, let next = try events.nextDue(), next <= now else { return }
-    let known = waiting.union(underWay.keys).union(resting.keys)
-    for subscription in try events.due(at: now, excluding: known, limit: min(room, 1000)) { enlist(subscription) }
+    guard ready.count < Self.readyMaximum else { return }
+    if place == nil { guard let next = try events.nextDue(), next <= now else { return } }
+    let found = try events.due(at: now, from: place, limit: Self.lookMaximum)
+    place = found.next
+    for subscription in found.ids where underWay[subscription] == nil && resting[subscription] == nil { enlist(subscription) }
   }
 
   private func enlist(_ subscription: String) {
-    guard waiting.count < Self.waitingMaximum, waiting.insert(subscription).inserted else { return }
+    guard ready.count < Self.readyMaximum, waiting.insert(subscription).inserted else { return }
     ready.append(subscription)
   }
 
@@ -126,10 +138,7 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
     // Of one that is not known any more the events are dropped: no server hears of that.
     let record = try subscriptions.find(id: subscription)
     let party = record.map { SinkServers.Party(sink: $0.sink, client: $0.client) }
-    if let party, !servers.hasRoom(party) {
-      parked[party, default: Line()].append(subscription)
-      return
-    }
+    if let party, !servers.hasRoom(party) { return park(subscription, party) }
     waiting.remove(subscription)
     underWay[subscription] = false
     if let party { servers.began(party) }
@@ -139,11 +148,23 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
     }
   }
 
-  /// Some that waited for a server or a client that has room now.
+  private func park(_ subscription: String, _ party: SinkServers.Party) {
+    guard parkedCount < Self.readyMaximum, parked[party]?.count ?? 0 < Self.parkedMaximum else {
+      waiting.remove(subscription)
+      return
+    }
+    parked[party, default: Line()].append(subscription)
+    parkedCount += 1
+  }
+
+  /// One that waited for a server or a client that has room now.
   private func release(_ party: SinkServers.Party) {
-    guard var line = parked[party] else { return }
-    if let subscription = line.popFirst() { ready.append(subscription) }
-    parked[party] = line.isEmpty ? nil : line
+    guard var line = parked.removeValue(forKey: party) else { return }
+    if let subscription = line.popFirst() {
+      ready.append(subscription)
+      parkedCount -= 1
+    }
+    if !line.isEmpty { parked[party] = line }
   }
 
   private func ended(_ subscription: String, _ party: SinkServers.Party?, isMore: Bool) {
@@ -202,7 +223,8 @@ private struct Line {
   private var items: [String] = []
   private var head = 0
 
-  var isEmpty: Bool { head == items.count }
+  var count: Int { items.count - head }
+  var isEmpty: Bool { count == 0 }
 
   mutating func append(_ item: String) { items.append(item) }
 

@@ -51,7 +51,6 @@ final class EventPassage: @unchecked Sendable {
     let tokens: SinkTokens
     let ender: SubscriptionEnder
     let judge: EventJudge
-    let rules: CurrentRules
     let settings: EventSettings
     let time: any TimeSource
     let meter: EventMeter
@@ -107,7 +106,7 @@ final class EventPassage: @unchecked Sendable {
       try await parts.ender.end(record.id, because: cause)
       return (.done, .none)
     }
-    let rules = parts.rules.now
+    let rules = parts.judge.rules
     guard let (operation, subscription) = rules.policy(of: record) else { return try await fail(event, record, "api_not_served") }
     guard let policy = subscription.event(type: event.type) else {
       try await withhold(event, record, "type_unknown", nil, correlator)
@@ -117,14 +116,14 @@ final class EventPassage: @unchecked Sendable {
       try await parts.ender.end(record.id, because: Self.cause(event))
       return (.done, .none)
     }
-    let question = EventJudge.Question(record: record, operation: operation, event: policy)
+    let question = parts.judge.question(record, operation, policy)
     let (decision, source) = try await parts.judge.decide(question)
     switch decision {
     case .refused(let refusal):
-      return try await refuse(event, record, rules, refusal.reason.description, source, correlator)
+      return try await refuse(event, record, refusal.reason.description, source, correlator)
     case .permitted(let permission):
       switch try bodies.filtered(event, record, policy, permission.categories, rules) {
-      case .withheld: return try await refuse(event, record, rules, "required_category_withheld", source, correlator)
+      case .withheld: return try await refuse(event, record, "required_category_withheld", source, correlator)
       case .broken(let what): return (try await bury(event, record, "backend_" + what), .none)
       case .ready(let body, let categories):
         let released = rules.catalogue.categories.filter { $0.mask & categories != 0 }.map(\.id.rawValue)
@@ -184,7 +183,7 @@ final class EventPassage: @unchecked Sendable {
     let name = correlator ?? Random.uuid()
     try await parts.ledger.append(entry(name))
     correlator = name
-    let outgoing = OutgoingEvent(sink: record.sink, bearer: bearer, correlator: name, body: body)
+    let outgoing = OutgoingEvent(owner: record.client.rawValue, sink: record.sink, bearer: bearer, correlator: name, body: body)
     switch await parts.transport.send(outgoing, isStillPermitted: isStillPermitted) {
     case .notSent: return nil
     case .accepted: return (try await delivered(event, record), .answered)
@@ -227,11 +226,10 @@ final class EventPassage: @unchecked Sendable {
 
   /// It may not be told. The subscription ends with it, unless events of another of its types may be told still.
   private func refuse(
-    _ event: QueuedEvent, _ record: SubscriptionRecord, _ rules: EventRules, _ reason: String, _ source: StaticString?,
-    _ correlator: String?
+    _ event: QueuedEvent, _ record: SubscriptionRecord, _ reason: String, _ source: StaticString?, _ correlator: String?
   ) async throws -> (turn: Turn, sign: Sign) {
     try await withhold(event, record, reason, source, correlator)
-    guard try await parts.judge.permitsAny(record, rules) else {
+    guard try await parts.judge.permitsAny(record) else {
       if try await !parts.ender.end(record.id, because: .consentWithdrawn) {
         _ = try await parts.events.settle(event, counts: false)
       }

@@ -1,5 +1,7 @@
 /// An event that is ready to leave.
 public struct OutgoingEvent: Sendable {
+  /// Whose it is: what one does to the server of its sink is nothing to another who has theirs there.
+  public var owner: String
   /// The client's, as it was given.
   public var sink: String
   /// A bearer token; nil where the client gave none.
@@ -8,7 +10,8 @@ public struct OutgoingEvent: Sendable {
   /// A structured CloudEvent, `application/cloudevents+json`.
   public var body: [UInt8]
 
-  public init(sink: String, bearer: String?, correlator: String, body: [UInt8]) {
+  public init(owner: String = "", sink: String, bearer: String?, correlator: String, body: [UInt8]) {
+    self.owner = owner
     self.sink = sink
     self.bearer = bearer
     self.correlator = correlator

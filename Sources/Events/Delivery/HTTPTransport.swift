@@ -29,7 +29,7 @@ public struct HTTPTransport: EventTransport {
     if let bearer = event.bearer { fields.append((name: "Authorization", value: "Bearer " + bearer)) }
     do throws(WebFailure) {
       let answer = try await client.send(
-        "POST", to: address, fields: fields, body: event.body, timeoutMilliseconds: timeoutMilliseconds,
+        "POST", to: address, fields: fields, body: event.body, owner: event.owner, timeoutMilliseconds: timeoutMilliseconds,
         isStillWanted: isStillPermitted)
       return Self.outcome(answer)
     } catch {

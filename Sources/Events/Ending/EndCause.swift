@@ -17,6 +17,8 @@ public enum EndCause: Sendable, Equatable {
   case clientDisabled
   /// - description: told to the client; nil tells nothing.
   case byOperator(description: String?)
+  /// Its backend never said that it made it, and nobody waits for that any more.
+  case neverMade
   /// The backend said so.
   case byBackend(terminationReason: String, description: String?)
 
@@ -33,7 +35,7 @@ public enum EndCause: Sendable, Equatable {
     case .eventsReached: "MAX_EVENTS_REACHED"
     case .sinkTokenExpired: "ACCESS_TOKEN_EXPIRED"
     case .deleted, .sinkGone: "SUBSCRIPTION_DELETED"
-    case .consentWithdrawn, .clientDisabled, .byOperator: "NETWORK_TERMINATED"
+    case .consentWithdrawn, .clientDisabled, .byOperator, .neverMade: "NETWORK_TERMINATED"
     case .byBackend(let reason, _): Self.reasons.contains(reason) ? reason : "NETWORK_TERMINATED"
     }
   }
@@ -58,6 +60,7 @@ public enum EndCause: Sendable, Equatable {
     case .consentWithdrawn: "consent_withdrawn"
     case .clientDisabled: "client_disabled"
     case .byOperator: "operator"
+    case .neverMade: "never_made"
     case .byBackend: "backend"
     }
   }
@@ -67,16 +70,19 @@ public enum EndCause: Sendable, Equatable {
     case .consentWithdrawn, .clientDisabled: "The subscription is not permitted any more"
     case .byOperator(let description), .byBackend(_, let description):
       description.flatMap { $0.utf8.count <= Self.descriptionBytesMaximum ? $0 : nil }
-    case .expired, .eventsReached, .sinkTokenExpired, .deleted, .sinkGone: nil
+    case .expired, .eventsReached, .sinkTokenExpired, .deleted, .sinkGone, .neverMade: nil
     }
   }
 
   var tellsSink: Bool { self != .sinkGone }
 
-  var tellsBackend: Bool {
+  /// - Parameter isImplicit: the backend would not end the telling alone but what is told of, a session or a payment. That ends only when
+  ///   nothing of it is permitted any more; for whom nobody listens it goes on.
+  func tellsBackend(isImplicit: Bool) -> Bool {
     switch self {
-    case .deleted, .byBackend: false
-    default: true
+    case .deleted, .byBackend, .neverMade: false
+    case .consentWithdrawn, .clientDisabled, .byOperator: true
+    case .expired, .eventsReached, .sinkTokenExpired, .sinkGone: !isImplicit
     }
   }
 }

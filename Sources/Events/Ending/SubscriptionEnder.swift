@@ -1,4 +1,5 @@
 import Bytes
+import Identifiers
 import JOSE
 import Ledger
 import Policy
@@ -19,6 +20,8 @@ public final class SubscriptionEnder: Sendable {
   private static let pendingMaximum = 10_000
   private static let triesMaximum = 12
   private static let pauseSecondsMaximum = 600
+  /// Ends that the backend of an API is being told of, at a time: it has calls to answer, too.
+  private static let noticesMaximum = 16
 
   private let subscriptions: any SubscriptionStore
   private let ledger: LedgerWriter
@@ -31,6 +34,7 @@ public final class SubscriptionEnder: Sendable {
   private let queued: @Sendable (_ subscription: String) -> Void
   private let pending = Atomic<Int>(0)
   private let isStopped = Atomic<Bool>(false)
+  private let doors = Mutex<[APIName: Turnstile]>([:])
   /// Raised by each end, under the id of what ended: who is about to send something for it looks here.
   let ends = ChangeBoard()
 
@@ -91,7 +95,8 @@ public final class SubscriptionEnder: Sendable {
   // MARK: Ledger and backend
 
   private func conclude(_ record: SubscriptionRecord, _ cause: EndCause) {
-    let tellsBackend = cause.tellsBackend && record.backendID != nil
+    let isImplicit = rules.now.policy(of: record)?.subscription.isImplicit ?? false
+    let tellsBackend = record.backendID != nil && cause.tellsBackend(isImplicit: isImplicit)
     let isTaken = pending.wrappingAdd(1, ordering: .relaxed).newValue <= Self.pendingMaximum
     loop.spawn { [self] in
       defer { pending.wrappingSubtract(1, ordering: .relaxed) }
@@ -117,10 +122,23 @@ public final class SubscriptionEnder: Sendable {
 
   private func tell(_ record: SubscriptionRecord) async {
     for attempt in 0..<Self.triesMaximum {
-      if await notice(record) { return meter.countNotice("told") }
+      let door = door(of: record.api)
+      await door.enter()
+      let isTold = await notice(record)
+      door.leave()
+      if isTold { return meter.countNotice("told") }
       guard await pause(seconds: min(Self.pauseSecondsMaximum, 1 << attempt)) else { return }
     }
     meter.countNotice("given_up")
+  }
+
+  private func door(of api: APIName) -> Turnstile {
+    doors.withLock { doors in
+      if let door = doors[api] { return door }
+      let door = Turnstile(places: Self.noticesMaximum)
+      doors[api] = door
+      return door
+    }
   }
 
   /// False when there is no more time.

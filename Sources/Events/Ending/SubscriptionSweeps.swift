@@ -3,8 +3,8 @@ import Store
 import Synchronization
 import Wire
 
-/// Each second: subscriptions whose time or whose sink's token is over, those that the subscriber took back, and those of clients that are
-/// disabled. Works on the loop of the delivery.
+/// Each second: subscriptions whose time or whose sink's token is over, those that the subscriber took back, those of clients that are
+/// disabled, and those that were asked for by a process that died before it had its answer. Works on the loop of the delivery.
 ///
 /// What was taken back is found by the store's own history of consents, from a place that is kept: what happened while the gateway was down
 /// is found when it is up again. Until it is found nothing leaves either, for each event asks for the consent of its own moment.
@@ -12,11 +12,12 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
   private static let periodNanoseconds: UInt64 = 1_000_000_000
   /// At a time; the loop has other work, too.
   private static let portion = 200
+  /// Longer than any call takes.
+  private static let answerSeconds: Int64 = 3600
 
   private let subscriptions: any SubscriptionStore
   private let ender: SubscriptionEnder
   private let judge: EventJudge
-  private let rules: CurrentRules
   private let settings: EventSettings
   private let time: any TimeSource
   private let loop: EventLoop
@@ -30,13 +31,12 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
   private lazy var timer = LoopTimer(self)
 
   init(
-    subscriptions: any SubscriptionStore, ender: SubscriptionEnder, judge: EventJudge, rules: CurrentRules,
-    settings: EventSettings, time: any TimeSource, loop: EventLoop, complain: @escaping @Sendable (String) -> Void
+    subscriptions: any SubscriptionStore, ender: SubscriptionEnder, judge: EventJudge, settings: EventSettings,
+    time: any TimeSource, loop: EventLoop, complain: @escaping @Sendable (String) -> Void
   ) {
     self.subscriptions = subscriptions
     self.ender = ender
     self.judge = judge
-    self.rules = rules
     self.settings = settings
     self.time = time
     self.loop = loop
@@ -60,7 +60,7 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
   /// One of each. What fails is done the next time, and keeps the others from nothing. On the loop.
   func pass() async {
     var found: String?
-    for step in [withdrawn, disabled, expired, tokens] as [() async throws -> Void] {
+    for step in [withdrawn, disabled, expired, tokens, unanswered] as [() async throws -> Void] {
       do { try await step() } catch { found = found ?? "subscriptions cannot be looked through: \(error)" }
     }
     if let found, found != problem { complain(found) }
@@ -75,7 +75,7 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
       guard place != seenPlace else { return }
       for (subject, client) in taken {
         for record in try subscriptions.live(subject: subject, client: client) {
-          guard try await !judge.permitsAny(record, rules.now) else { continue }
+          guard try await !judge.permitsAny(record) else { continue }
           try await ender.end(record.id, because: .consentWithdrawn)
         }
       }
@@ -106,6 +106,13 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
       guard let expiresAt = record.credential?.expiresAt, expiresAt <= soon, record.expiresAt.map({ expiresAt < $0 }) ?? true
       else { continue }
       try await ender.end(record.id, because: .sinkTokenExpired)
+    }
+  }
+
+  private func unanswered() async throws {
+    let past = time.now().adding(seconds: -Self.answerSeconds)
+    try await inPortions({ try $0.neverMade(before: past, limit: Self.portion) }) { record in
+      try await self.ender.end(record.id, because: .neverMade)
     }
   }
 

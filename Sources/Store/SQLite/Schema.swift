@@ -22,6 +22,7 @@ enum Schema {
     [SQLiteConsentOutboxStore.dueIndex],
     [SQLiteResourceStore.schema],
     [SQLiteSubscriptionStore.schema, SQLiteEventQueue.schema, SQLiteEventQueue.triggers],
+    [SQLiteSubscriptionStore.askedIndex],
   ]
 
   /// A file up to this size is checked wholly when it is opened; a larger one would delay the start, and damage in it is

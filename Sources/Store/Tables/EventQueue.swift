@@ -12,6 +12,10 @@ public protocol EventQueue: Sendable {
   func accept(_ event: QueuedEvent, waitingMaximum: Int, totalMaximum: Int) async throws -> EventAcceptance
   /// Subscriptions whose first event is due, the longest due first, none of `excluding` among them.
   func due(at now: Timestamp, excluding: Set<String>, limit: Int) throws -> [String]
+  /// Some of them, and where to go on with the others; nil when these were the last. Each question costs no more than its own portion.
+  ///
+  /// - Parameter place: what the question before gave; nil begins with the longest due.
+  func due(at now: Timestamp, from place: QueuePlace?, limit: Int) throws -> (ids: [String], next: QueuePlace?)
   /// When the next one becomes due, which may be past; nil when none waits.
   func nextDue() throws -> Timestamp?
   /// The first events of a subscription, in their order.
@@ -37,6 +41,12 @@ public protocol EventQueue: Sendable {
   func depth(_ subscription: String) throws -> EventDepths
   /// Subscriptions of which events wait or were given up, those with most first. For operators: it looks at all of them.
   func longest(limit: Int) throws -> [String]
+}
+
+/// A place among the subscriptions that have events.
+public struct QueuePlace: Sendable, Equatable {
+  let dueAt: Timestamp
+  let subscription: Int
 }
 
 public final class SQLiteEventQueue: EventQueue {
@@ -144,6 +154,10 @@ public final class SQLiteEventQueue: EventQueue {
     SELECT s.id FROM event_queues q CROSS JOIN subscriptions s ON s.number = q.subscription
     WHERE q.due_at <= ?1 ORDER BY q.due_at
     """
+  static let dueHeadsFrom: StaticString = """
+    SELECT s.id, q.due_at, q.subscription FROM event_queues q CROSS JOIN subscriptions s ON s.number = q.subscription
+    WHERE q.due_at <= ?1 AND (q.due_at, q.subscription) > (?2, ?3) ORDER BY q.due_at, q.subscription LIMIT ?4
+    """
   static let earliest: StaticString = "SELECT min(due_at) FROM event_queues WHERE due_at IS NOT NULL"
   static let ofSubscription: StaticString = """
     SELECT number, digest, type, time, is_lifecycle, accepted_at, attempts, due_at, failure, sealed FROM queued_events
@@ -230,6 +244,19 @@ public final class SQLiteEventQueue: EventQueue {
         if !excluding.contains(id) { ids.append(id) }
       }
       return ids
+    }
+  }
+
+  public func due(at now: Timestamp, from place: QueuePlace?, limit: Int) throws -> (ids: [String], next: QueuePlace?) {
+    try database.read { connection in
+      let row = try connection.statement(Self.dueHeadsFrom).bind(
+        now, place?.dueAt ?? Timestamp(microseconds: .min), place?.subscription ?? 0, limit)
+      var (ids, last): ([String], QueuePlace?) = ([], nil)
+      while try row.step() {
+        ids.append(row.text(0))
+        last = QueuePlace(dueAt: row.timestamp(1), subscription: row.integer(2))
+      }
+      return (ids, ids.count < limit ? nil : last)
     }
   }
 

@@ -24,6 +24,8 @@ public protocol SubscriptionStore: Sendable {
   ) async throws -> Bool
   /// Live ones of which the time, or the sink's token, runs out before `time`, the first first.
   func runningOut(before time: Timestamp, limit: Int) throws -> [SubscriptionRecord]
+  /// Live ones that were asked for before `time`, and of which no backend has said that it made them, the oldest first.
+  func neverMade(before time: Timestamp, limit: Int) throws -> [SubscriptionRecord]
   /// Live ones about a subscriber, of one client or of all.
   func live(subject: SubjectPseudonym, client: ClientID?) throws -> [SubscriptionRecord]
   /// Live ones of a client.
@@ -105,6 +107,10 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     ) STRICT;
     INSERT INTO subscription_place (one, number) SELECT 1, coalesce(max(number), 0) FROM consent_events;
     """
+  /// Of a process that died the others do not know what it asked for: they are looked for.
+  static let askedIndex: StaticString = """
+    CREATE INDEX subscriptions_by_question ON subscriptions (created_at) WHERE status = 'requested' AND backend_id IS NULL;
+    """
   static let insertOne: StaticString = """
     INSERT INTO subscriptions (id, secret, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at,
       purpose, scopes, types, status, created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason,
@@ -143,6 +149,12 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
     SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
       created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
     FROM subscriptions INDEXED BY subscriptions_by_end WHERE runs_out_at < ?1 AND status IN ('requested', 'active') ORDER BY runs_out_at LIMIT ?2
+    """
+  static let unanswered: StaticString = """
+    SELECT id, kind, backend_id, api, version, operation, client_id, subject, is_named, granted_at, purpose, scopes, types, status,
+      created_at, expires_at, credential_expires_at, events_maximum, event_count, end_reason, ended_at, sealed, number, document
+    FROM subscriptions INDEXED BY subscriptions_by_question
+    WHERE created_at < ?1 AND status = 'requested' AND backend_id IS NULL ORDER BY created_at LIMIT ?2
     """
   /// The clients are leapt through in the index, one look for each: those of a million subscriptions are few.
   static let ofDisabled: StaticString = """
@@ -270,6 +282,10 @@ public final class SQLiteSubscriptionStore: SubscriptionStore {
 
   public func runningOut(before time: Timestamp, limit: Int) throws -> [SubscriptionRecord] {
     try database.read { try all($0.statement(Self.byEnd).bind(time, limit)) }
+  }
+
+  public func neverMade(before time: Timestamp, limit: Int) throws -> [SubscriptionRecord] {
+    try database.read { try all($0.statement(Self.unanswered).bind(time, limit)) }
   }
 
   public func live(subject: SubjectPseudonym, client: ClientID?) throws -> [SubscriptionRecord] {

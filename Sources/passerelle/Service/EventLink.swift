@@ -65,8 +65,8 @@ final class EventLink: SubscriptionKeeper, SubscriptionEnding {
   }
 
   func ended(kind: String, backendID: String) async throws {
-    guard let record = try store.find(kind: kind, backendIDs: [backendID]).first ?? nil else { return }
-    try await service.ender.end(record.id, because: .deleted)
+    guard let record = try store.find(kind: kind, backendIDs: [backendID]).first ?? nil, record.status.isLive else { return }
+    try await service.deleted(record, backendID)
   }
 
   // MARK: For administrators

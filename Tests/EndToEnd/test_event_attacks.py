@@ -1,0 +1,255 @@
+"""What could go wrong between a backend's events and a client's sink, and must not: races, half-done acts, others' faults."""
+import json, os, re, signal, sqlite3, threading, time
+
+import pytest
+import requests
+
+from harness import ALICE, BOB, CAROL, REPOSITORY, Demo, refused, sinks_authority
+from policy_gateway import PolicyGateway
+from sinks import Sink
+from test_event_subscriptions import ROAMING, TYPE, Application, control, entries, listed, raised, until
+
+SESSIONS = "/quality-on-demand/v1/sessions"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    running = Demo(tmp_path_factory.mktemp("attacks")).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sink():
+    running = Sink(authority=sinks_authority())
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def roaming(demo):
+    return Application(demo, ROAMING, ["roaming-on", "roaming-off"])
+
+
+def operator(demo, method, path, body=None):
+    answer = requests.request(method, demo.description["backend"] + "/simulator" + path, json=body, timeout=10)
+    assert answer.ok, answer.text
+
+
+def operator_calls(demo, base):
+    calls = requests.get(demo.description["backend"] + "/simulator/statistics", timeout=5).json()
+    return sum(count for path, count in calls.items() if base in path)
+
+
+class Sessions:
+    """Quality on demand, which tells of itself by the way."""
+
+    def __init__(self, demo, sink):
+        self.demo, self.sink = demo, sink
+        token = demo.token(ALICE, [f"quality-on-demand:sessions:{act}" for act in ("create", "read", "update", "delete")])
+        self.headers = {"Authorization": "Bearer " + token}
+
+    def call(self, method, path="", body=None):
+        return requests.request(method, self.demo.issuer + SESSIONS + path, json=body, headers=self.headers, timeout=10)
+
+    def make(self, sink=None, **more):
+        answer = self.call("POST", body={"applicationServer": {"ipv4Address": "198.51.100.77"}, "qosProfile": "QOS_E", "duration": 600}
+                           | (sink or self.sink.request()) | more)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["sessionId"]
+
+    def lives(self, id):
+        return requests.get(self.demo.description["backend"] + SESSIONS + "/" + id, timeout=5).status_code == 200
+
+
+class TestSessions:
+    """What is no subscription but has one ends with its session, and the session never with it."""
+
+    @pytest.fixture
+    def sessions(self, demo, sink):
+        """One session of a subscriber at a time: none of an earlier test is there."""
+        operator(demo, "POST", "/reset")
+        return Sessions(demo, sink)
+
+    def test_one_that_was_made_longer_lives_on(self, demo, sink, sessions):
+        id = sessions.make(duration=2)
+        assert sessions.call("POST", f"/{id}/extend", {"requestedAdditionalDuration": 600}).status_code == 200
+        time.sleep(4)
+        assert sessions.lives(id), "it was paid for"
+        assert listed(demo, backend_id=id)[0]["status"] in ("requested", "active")
+
+    def test_the_end_of_its_time_is_told(self, sink, sessions):
+        sessions.make(duration=2)
+        last = sink.at_least(2, seconds=8)[-1]
+        assert last["data"]["qosStatus"] == "UNAVAILABLE" and last["data"]["statusInfo"] == "DURATION_EXPIRED"
+
+    def test_its_deletion_is_told(self, demo, sink, sessions):
+        id = sessions.make()
+        sink.at_least(1)
+        assert sessions.call("DELETE", "/" + id).status_code == 204
+        last = sink.at_least(2)[-1]
+        assert last["data"]["qosStatus"] == "UNAVAILABLE" and last["data"]["statusInfo"] == "DELETE_REQUESTED"
+        assert listed(demo, backend_id=id)[0]["expires_at"]
+
+    def test_a_sink_that_is_gone_costs_no_session(self, demo, sink, sessions):
+        sink.answer = 410
+        id = sessions.make()
+        until(lambda: listed(demo, backend_id=id, status="deleted"))
+        time.sleep(1)
+        assert sessions.lives(id)
+
+    def test_nor_does_a_token_that_runs_out(self, demo, sink, sessions):
+        id = sessions.make(sink.request(seconds=31))
+        until(lambda: listed(demo, backend_id=id, status="expired"))
+        time.sleep(1)
+        assert sessions.lives(id)
+
+    def test_a_withdrawal_ends_both(self, demo, sink, sessions):
+        id = sessions.make()
+        demo.withdraw(ALICE)
+        until(lambda: listed(demo, backend_id=id, status="inactive"))
+        until(lambda: not sessions.lives(id))
+
+
+def test_a_withdrawal_while_the_sink_is_asked(demo, sink):
+    """The consent was there when the call came, and is not when the backend would hear of it."""
+    application = Application(demo, ROAMING, ["roaming-on"], number=BOB)
+    asked = threading.Event()
+    plain = Sink(authority=sinks_authority())
+    handler = plain.server.RequestHandlerClass
+    answer = handler.do_OPTIONS
+
+    def do_OPTIONS(request):
+        asked.set()
+        time.sleep(2.5)
+        answer(request)
+
+    handler.do_OPTIONS = do_OPTIONS
+    found = []
+    before = operator_calls(demo, ROAMING)
+    call = threading.Thread(target=lambda: found.append(application.call("POST", body=application.wish(plain))))
+    call.start()
+    assert asked.wait(5)
+    demo.withdraw(BOB)
+    call.join()
+    plain.stop()
+    refused(found[0], 403, "PERMISSION_DENIED")
+    assert operator_calls(demo, ROAMING) == before
+    assert not [s for s in listed(demo, client_id="demo-all") if s["status"] in ("requested", "active") and not s.get("backend_id")]
+
+
+def test_a_backend_that_forgot(demo, roaming, sink):
+    """Deleted there, and the gateway died before it knew; or the backend lost it. It is over when the client asks for its end."""
+    made = roaming.subscribe(sink)
+    operator(demo, "POST", "/reset")
+    assert roaming.call("DELETE", "/" + made["id"]).status_code in (204, 404)
+    until(lambda: listed(demo, backend_id=made["id"], status="deleted"))
+
+
+def test_one_that_was_asked_for_by_a_process_that_died(tmp_path, sink):
+    """Nobody is told of it, and nobody can end it: it ends by itself."""
+    demo = Demo(tmp_path).start()
+    try:
+        application = Application(demo, ROAMING, ["roaming-on"])
+        operator(demo, "PUT", "/faults", {"faults": ["device-roaming-status-subscriptions:hang"]})
+
+        def call():
+            try:
+                application.call("POST", body=application.wish(sink))
+            except requests.RequestException:
+                pass
+
+        threading.Thread(target=call, daemon=True).start()
+        until(lambda: listed(demo, status="requested"))
+        demo.stop(signal.SIGKILL)
+        [path] = [os.path.join(folder, name) for folder, _, names in os.walk(demo.data) for name in names if name.endswith(".sqlite")]
+        with sqlite3.connect(path) as store:
+            store.execute("UPDATE subscriptions SET created_at = created_at - 3601000000")
+        demo.start()
+        until(lambda: listed(demo, status="inactive"))
+        assert until(lambda: entries(demo, "subscription.ended"))[-1]["reason"] == "never_made"
+    finally:
+        demo.stop()
+
+
+# A backend of a test's own, which says what it likes.
+
+def lenient(name):
+    """A policy of ours, whose files have comments and commas at the end."""
+    text = open(os.path.join(REPOSITORY, "policies", name)).read()
+    text = text.replace("^https:", "^https?:")
+    return json.loads(re.sub(r",(\s*[}\]])", r"\1", re.sub(r"(?m)^\s*//.*$", "", text)))
+
+
+class Own:
+    """Roaming subscriptions before a backend of a test's own."""
+
+    def __init__(self, folder, **more):
+        policy = lenient("device-roaming-status-subscriptions-0.8.json")
+        events = {"allowedSinkAddresses": ["127.0.0.0/8"], "allowPlainHttp": True} | more.pop("events", {})
+        self.gateway = PolicyGateway(folder, {"roaming": policy}, lenient("categories.json"), events=events, **more)
+        self.made, self.told = {}, []
+        self.gateway.backend.answer = self.answer
+        self.scopes = [f"device-roaming-status-subscriptions:{TYPE}{kind}:create" for kind in ("roaming-on", "roaming-off", "roaming-status")]
+        self.scopes += ["device-roaming-status-subscriptions:read", "device-roaming-status-subscriptions:delete"]
+        self.gateway.agree(*self.scopes)
+        self.token = self.gateway.token(*self.scopes, subscriber=ALICE)
+
+    def answer(self, request):
+        if request["method"] != "POST":
+            self.told.append(request["path"])
+            return (204, {}, None) if request["method"] == "DELETE" else (404, {}, {"status": 404, "code": "NOT_FOUND", "message": "-"})
+        id = f"backend-{len(self.made)}"
+        self.made[id] = request["body"]
+        return 201, {}, {"id": id, "status": "ACTIVE", "startsAt": "2026-11-22T00:00:00Z",
+                         **{k: request["body"][k] for k in ("protocol", "sink", "types", "config")}}
+
+    def subscribe(self, sink, kind="roaming-on", **config):
+        body = {"protocol": "HTTP", "types": [TYPE + kind], "config": {"subscriptionDetail": {}} | config} | sink
+        answer = self.gateway.call("POST", ROAMING + "/subscriptions", self.token, body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def post(self, made, kind="roaming-on", session=requests, **more):
+        order = self.made[made]
+        event = {"specversion": "1.0", "id": os.urandom(8).hex(), "source": "https://backend.internal/x", "type": TYPE + kind,
+                 "time": "2026-11-21T10:00:00Z", "datacontenttype": "application/json", "data": {"subscriptionId": made}} | more
+        return session.post(order["sink"], data=json.dumps(event), timeout=20, headers={
+            "Content-Type": "application/cloudevents+json", "Authorization": "Bearer " + order["sinkCredential"]["accessToken"]})
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    running = Own(tmp_path_factory.mktemp("own"))
+    yield running
+    running.gateway.stop()
+
+
+@pytest.fixture
+def plain():
+    running = Sink(tls=False)
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("source", [f"/subscribers/{ALICE}", f"tel:{ALICE}", f"urn:msisdn:{ALICE[1:]}", "https://db7.operator.internal/" + ALICE])
+def test_what_a_backend_calls_its_events_names_nobody(own, plain, source):
+    """Source and id are no data that anybody agreed to."""
+    id = own.subscribe(plain.request())
+    twice = {"id": f"{ALICE}-17", "source": source}
+    for more in ({}, {}):
+        assert own.post(id, **twice, **more).status_code == 204
+    event = plain.wait(1)[0]
+    text = json.dumps(event)
+    assert ALICE[1:] not in text and "operator.internal" not in text, text
+    assert own.post(id, **twice | {"id": "another"}).status_code == 204
+    second = plain.wait(2)[1]
+    assert second["source"] == event["source"] and second["id"] != event["id"]
+
+
+def test_a_retry_has_the_same_name(own, plain):
+    plain.answer = Sink.failing(1)
+    id = own.subscribe(plain.request())
+    assert own.post(id).status_code == 204
+    first, second = plain.wait(2)
+    assert (first["id"], first["source"]) == (second["id"], second["source"])
