@@ -1,10 +1,10 @@
 """What could go wrong between a backend's events and a client's sink, and must not: races, half-done acts, others' faults."""
-import json, os, re, signal, sqlite3, threading, time
+import json, os, re, resource, signal, sqlite3, subprocess, threading, time
 
 import pytest
 import requests
 
-from harness import ALICE, BOB, CAROL, REPOSITORY, Demo, refused, sinks_authority
+from harness import ALICE, BINARY, BOB, CAROL, REPOSITORY, Demo, refused, sinks_authority, wait_ready
 from policy_gateway import PolicyGateway
 from sinks import Sink
 from test_event_subscriptions import ROAMING, TYPE, Application, control, entries, listed, raised, until
@@ -253,3 +253,147 @@ def test_a_retry_has_the_same_name(own, plain):
     assert own.post(id).status_code == 204
     first, second = plain.wait(2)
     assert (first["id"], first["source"]) == (second["id"], second["source"])
+
+
+class TestNeighbours:
+    """One dead or slow sink harms nobody: not with its turns, not with its connections, not with what is remembered of its server."""
+
+    @pytest.fixture(scope="class")
+    def few(self, tmp_path_factory):
+        """Eight turns at a time, and a third client."""
+        own = Own(tmp_path_factory.mktemp("few"), events={"deliveriesAtOnce": 8, "connectionsPerSink": 2})
+        gateway = own.gateway
+        client = json.loads(gateway.run("clients", "show", "app", "--json")) | {"client_id": "third", "client_name": "third"}
+        with open(os.path.join(gateway.folder, "third.json"), "w") as file:
+            json.dump({k: client[k] for k in ("client_id", "client_name", "grant_types", "scope", "purposes", "two_legged_purposes", "jwks")}, file)
+        gateway.run("clients", "add", os.path.join(gateway.folder, "third.json"))
+        own.tokens = {}
+        for name in ("app", "other", "third"):
+            gateway.agree(*own.scopes, client=name)
+            own.tokens[name] = gateway.token(*own.scopes, subscriber=ALICE, client=name)
+        yield own
+        gateway.stop()
+
+    @staticmethod
+    def subscribe(own, client, sink):
+        own.token = own.tokens[client]
+        return own.subscribe(sink)
+
+    def test_who_has_theirs_at_the_same_server(self, few, plain):
+        plain.at["/slow"] = Sink.slow(6)
+        for _ in range(4):
+            assert few.post(self.subscribe(few, "app", plain.request("/slow"))).status_code == 204
+        plain.at_least(2, path="/slow")
+        assert few.post(self.subscribe(few, "other", plain.request("/fast"))).status_code == 204
+        plain.at_least(1, path="/fast", seconds=3)
+        plain.at_least(4, path="/slow", seconds=15)
+
+    def test_whose_neighbours_are_all_slow(self, few, plain):
+        slow = [Sink(tls=False) for _ in range(4)]
+        for number, sink in enumerate(slow):
+            sink.answer = Sink.slow(6)
+            for _ in range(4):
+                assert few.post(self.subscribe(few, ("app", "other")[number % 2], sink.request())).status_code == 204
+        for sink in slow:
+            sink.at_least(1)
+        assert few.post(self.subscribe(few, "third", plain.request())).status_code == 204
+        plain.at_least(1, seconds=3)
+        for sink in slow:
+            sink.stop()
+
+
+def test_what_a_client_named_is_told_only_as_long_as_it_may(own, plain):
+    """A client of its own, about a device that it names: the consent is the subscriber's all the same, and no other number is told."""
+    gateway = own.gateway
+    gateway.agree(*own.scopes, subscriber=CAROL)
+    subscriber, own.token = own.token, gateway.token(*own.scopes)
+    try:
+        body = {"protocol": "HTTP", "types": [TYPE + "roaming-on"], "config": {"subscriptionDetail": {"device": {"phoneNumber": CAROL}}}}
+        answer = gateway.call("POST", ROAMING + "/subscriptions", own.token, body | plain.request())
+        assert answer.status_code == 201, answer.text
+        id = answer.json()["id"]
+        for number in (CAROL, BOB):
+            assert own.post(id, data={"subscriptionId": id, "device": {"phoneNumber": number}}).status_code == 204
+        first, second = plain.at_least(2)
+        assert first["data"]["device"] == {"phoneNumber": CAROL} and BOB not in json.dumps(second)
+        plain.answer = 503
+        assert own.post(id).status_code == 204
+        plain.at_least(3)
+        for consent in json.loads(gateway.run("consents", "list", "--subject", f"tel:{CAROL}", "--json")):
+            if consent["status"] == "granted":
+                gateway.run("consents", "revoke", consent["id"])
+        plain.forget()
+        plain.answer = 204
+        assert plain.at_least(1)[0]["type"].endswith("subscription-ended")
+        plain.stays(1)
+        assert own.post(id).status_code == 410
+        until(lambda: [path for path in own.told if path.endswith(id)])
+    finally:
+        own.token = subscriber
+
+
+def test_an_api_that_is_not_served_for_a_while(own, plain):
+    """What was taken in waits for it, and what comes is to be sent again."""
+    gateway = own.gateway
+    id = own.subscribe(plain.request())
+    plain.answer = 503
+    assert own.post(id).status_code == 204
+    plain.at_least(1)
+    path, other = os.path.join(gateway.policies, "roaming.json"), os.path.join(gateway.folder, "kept.json")
+    gateway.write("sim-swap.json", lenient("sim-swap-subscriptions-0.3.json"))
+    os.rename(path, other)
+    gateway.run("reload")
+    try:
+        assert own.post(id).status_code == 503
+        plain.forget()
+        plain.answer = 204
+        plain.stays(0)
+    finally:
+        os.rename(other, path)
+        gateway.run("reload")
+    plain.at_least(1, seconds=15)
+
+
+def test_a_policy_that_tells_less(own, plain):
+    """Under way, too: what leaves is what the policy of the moment lets leave."""
+    gateway = own.gateway
+    id = own.subscribe(plain.request(), kind="roaming-status")
+    data = {"subscriptionId": id, "roaming": True, "countryCode": 208}
+    assert own.post(id, kind="roaming-status", data=data).status_code == 204
+    assert plain.at_least(1)[0]["data"]["countryCode"] == 208
+    policy = lenient("device-roaming-status-subscriptions-0.8.json")
+    events = next(o["events"] for o in policy["operations"].values() if "events" in o)
+    del events["types"][TYPE + "roaming-status"]["fields"]["countryCode"]
+    gateway.write("roaming.json", policy)
+    gateway.run("reload")
+    try:
+        assert own.post(id, kind="roaming-status", data=data).status_code == 204
+        assert "countryCode" not in plain.at_least(2)[1]["data"]
+    finally:
+        gateway.write("roaming.json", lenient("device-roaming-status-subscriptions-0.8.json"))
+        gateway.run("reload")
+
+
+def test_a_ledger_that_cannot_be_written(own, plain):
+    """No event leaves that no entry knows of, and all that was taken in comes when there is room again."""
+    gateway = own.gateway
+    gateway.stop()
+    gateway.process = subprocess.Popen([BINARY, "serve", "--config", gateway.configuration], stdout=subprocess.PIPE, stderr=gateway.log, text=True,
+                                       preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+    wait_ready(gateway.process)
+    id = own.subscribe(plain.request())
+    plain.answer = 503
+    for _ in range(3):
+        assert own.post(id).status_code == 204
+    plain.at_least(1)
+    # The limit on the size of a file stands in for the full disk.
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    try:
+        time.sleep(0.5)
+        plain.forget()
+        plain.answer = 204
+        plain.stays(0, seconds=4)
+        assert own.post(id).status_code == 503
+    finally:
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    until(lambda: len({event["id"] for event in plain.events()}) == 3, seconds=20)
