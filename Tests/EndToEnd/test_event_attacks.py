@@ -7,6 +7,7 @@ import requests
 from harness import ALICE, BINARY, BOB, CAROL, REPOSITORY, Demo, refused, sinks_authority, wait_ready
 from policy_gateway import PolicyGateway
 from sinks import Sink
+from test_my_data import Person, interest  # noqa: F401
 from test_event_subscriptions import ROAMING, TYPE, Application, control, entries, listed, raised, until
 
 SESSIONS = "/quality-on-demand/v1/sessions"
@@ -397,3 +398,57 @@ def test_a_ledger_that_cannot_be_written(own, plain):
     finally:
         resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     until(lambda: len({event["id"] for event in plain.events()}) == 3, seconds=20)
+
+
+@pytest.fixture(scope="module")
+def interested(request):
+    """A gateway where nobody is asked for consent, that trusts our sinks."""
+    before = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = sinks_authority().file
+    try:
+        yield request.getfixturevalue("interest")
+    finally:
+        os.environ.pop("SSL_CERT_FILE")
+        if before:
+            os.environ["SSL_CERT_FILE"] = before
+
+
+def test_an_objection_ends_it(interested, sink):
+    """Nobody was asked, and whoever says no is heard at once."""
+    demo = interested
+    machine = Application(demo, ROAMING, ["roaming-on"], number=ALICE, token="-")
+    machine.token = demo.machine_token(*machine.scopes("roaming-on"))
+    made = machine.subscribe(sink, detail={"device": {"phoneNumber": ALICE}})
+    raised(demo, TYPE + "roaming-on", subscriptionId=made["id"])
+    assert sink.at_least(1)[0]["type"] == TYPE + "roaming-on"
+    Person(demo, ALICE).act("/my/object")
+    assert sink.at_least(2)[1]["type"] == TYPE + "subscription-ended"
+    until(lambda: listed(demo, backend_id=made["id"], status="inactive"))
+    raised(demo, TYPE + "roaming-on", subscriptionId=made["id"])
+    sink.stays(2)
+    until(lambda: requests.get(demo.description["backend"] + ROAMING + "/subscriptions/" + made["id"], timeout=5).status_code == 404)
+
+
+def test_a_deletion_that_the_store_did_not_take(own, plain):
+    """The backend has deleted it, and the gateway could not write that down: it is asked for again, and done."""
+    gateway = own.gateway
+    id = own.subscribe(plain.request())
+    with gateway.locked_store():
+        answer = gateway.call("DELETE", f"{ROAMING}/subscriptions/{id}", own.token)
+        assert answer.status_code == 503, answer.text
+    assert gateway.call("DELETE", f"{ROAMING}/subscriptions/{id}", own.token).status_code == 204
+    assert own.post(id).status_code == 410
+    assert plain.at_least(1)[0]["data"]["terminationReason"] == "SUBSCRIPTION_DELETED"
+    plain.stays(1)
+
+
+def test_a_subscription_that_the_store_did_not_take(own, plain):
+    """What cannot be kept is not asked of a backend."""
+    gateway = own.gateway
+    before = len(own.made)
+    body = {"protocol": "HTTP", "types": [TYPE + "roaming-on"], "config": {"subscriptionDetail": {}}} | plain.request()
+    with gateway.locked_store():
+        answer = gateway.call("POST", ROAMING + "/subscriptions", own.token, body)
+    refused(answer, 503, "UNAVAILABLE")
+    assert len(own.made) == before
+    assert gateway.call("POST", ROAMING + "/subscriptions", own.token, body).status_code == 201
