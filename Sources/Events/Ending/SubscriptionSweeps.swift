@@ -12,6 +12,8 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
   private static let periodNanoseconds: UInt64 = 1_000_000_000
   /// At a time; the loop has other work, too.
   private static let portion = 200
+  /// Of one step of a pass.
+  private static let stepNanoseconds: UInt64 = 500_000_000
   /// Longer than any call takes.
   private static let answerSeconds: Int64 = 3600
 
@@ -116,14 +118,19 @@ final class SubscriptionSweeps: TimerTarget, @unchecked Sendable {
     }
   }
 
-  /// Until there are no more, or none of a portion could be ended.
+  /// Until there are no more, none of a portion could be ended, or the others have waited long enough: what is left is found again. Those of a
+  /// portion end together, in few commits.
   private func inPortions(
-    _ find: (any SubscriptionStore) throws -> [SubscriptionRecord], _ end: (SubscriptionRecord) async throws -> Bool
+    _ find: (any SubscriptionStore) throws -> [SubscriptionRecord],
+    _ end: @escaping @Sendable (SubscriptionRecord) async throws -> Bool
   ) async throws {
-    while !isStopped.load(ordering: .acquiring) {
+    let last = loop.nowNanoseconds + Self.stepNanoseconds
+    while !isStopped.load(ordering: .acquiring), loop.nowNanoseconds < last {
       let records = try find(subscriptions)
-      var hasEnded = false
-      for record in records { if try await end(record) { hasEnded = true } }
+      let hasEnded = try await withThrowingTaskGroup(of: Bool.self) { group in
+        for record in records { group.addTask { try await end(record) } }
+        return try await group.reduce(false) { $0 || $1 }
+      }
       guard records.count >= Self.portion, hasEnded else { return }
     }
   }
