@@ -105,6 +105,18 @@ def test_an_event_reaches_the_sink(demo, roaming, sink):
     assert sink.url() not in json.dumps(entry) and "sink-token" not in json.dumps(entry) and ALICE not in json.dumps(entry)
 
 
+def test_who_it_is_about_sees_it(demo, roaming, sink):
+    """An event is a use of the subscriber's data like a call; the word that a subscription is over is none."""
+    made = roaming.subscribe(sink)
+    raised(demo, TYPE + "roaming-on", subscriptionId=made["id"])
+    sink.wait(1)
+    demo.command("subscriptions", "end", listed(demo, backend_id=made["id"])[0]["id"])
+    sink.wait(2)
+    releases = demo.json("subjects", "report", "--subject", f"tel:{ALICE}")["releases"]
+    uses = [r for r in releases if r["api"] == "device-roaming-status-subscriptions" and r["categories"]]
+    assert uses and len(entries(demo, "event.delivered")) > len(uses)
+
+
 def test_the_backend_knows_only_the_gateway(demo, roaming, sink):
     made = roaming.subscribe(sink, path="/known-to-nobody")
     kept = json.dumps(control(demo, "GET", "/events")) + requests.get(
