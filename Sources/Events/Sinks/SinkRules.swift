@@ -56,10 +56,10 @@ public struct SinkRules: Sendable {
     return sink.target.hasPrefix(rule.target) && !hasDots
   }
 
+  /// No rate is asked for (`WebHook-Request-Rate`): a sink that wants fewer says 429 with `Retry-After`.
   private func shakeHands(_ address: WebAddress) async throws(WebFailure) -> Verdict {
     let answer = try await client.send(
-      "OPTIONS", to: address, fields: [("WebHook-Request-Origin", originName), ("WebHook-Request-Rate", "120")],
-      timeoutMilliseconds: Self.timeoutMilliseconds)
+      "OPTIONS", to: address, fields: [("WebHook-Request-Origin", originName)], timeoutMilliseconds: Self.timeoutMilliseconds)
     let allowed = answer.field("webhook-allowed-origin").map {
       $0.split(separator: ",").map { $0.trimming(while: \.isWhitespace) }
     }
