@@ -69,6 +69,26 @@ struct EventQueueTests {
     #expect(try ids("s1", limit: 3) == ["1", "2", "3"] && ids("s2") == ["11", "12", "13", "14"] && ids("s3") == [])
   }
 
+  @Test(
+    "what is due is looked through in portions, each head once, and what is not due yet is not seen", arguments: [1, 3, 4, 100])
+  func portions(size: Int) async throws {
+    // Some are due at the same moment.
+    for number in 1...7 {
+      try await fixture.active("s\(number)")
+      #expect(try await fixture.accept("s\(number)", number, due: number == 7 ? 60 : Int64(-number / 3)) == .queued)
+      #expect(try await fixture.accept("s\(number)", 10 + number) == .queued)
+    }
+    var (found, place): ([String], QueuePlace?) = ([], nil)
+    for _ in 0..<10 {
+      let portion = try events.due(at: fixture.now(), from: place, limit: size)
+      #expect(portion.ids.count <= size)
+      found += portion.ids
+      place = portion.next
+      guard place != nil else { break }
+    }
+    #expect(place == nil && found == ["s6", "s3", "s4", "s5", "s1", "s2"])
+  }
+
   @Test("it takes nothing for what has ended or was never there, and takes it for what waits for its backend")
   func ended() async throws {
     try await fixture.insert(fixture.subscription("s1"))

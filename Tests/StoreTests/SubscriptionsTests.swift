@@ -87,6 +87,20 @@ struct SubscriptionsTests {
     #expect(record.status == .deleted && record.backendID == "b1" && record.document == Array("{}".utf8))
   }
 
+  @Test("those of which no backend ever said anything are found, the oldest first, and no others")
+  func neverMade() async throws {
+    for (id, age) in [("s1", Int64(10)), ("s2", 30), ("s3", 20), ("s4", 40), ("s5", 50)] {
+      var record = fixture.subscription(id)
+      record.createdAt = fixture.now(plus: -age)
+      try await fixture.insert(record)
+    }
+    // 202: it is not active yet, and has a name.
+    try await subscriptions.made("s4", backendID: "b4", expiresAt: nil, isActive: false, document: nil)
+    #expect(try await fixture.end("s5"))
+    #expect(try subscriptions.neverMade(before: fixture.now(plus: -15), limit: 9).map(\.id) == ["s2", "s3"])
+    #expect(try subscriptions.neverMade(before: fixture.now(), limit: 2).map(\.id) == ["s2", "s3"])
+  }
+
   @Test("what backends said of subscriptions about a subscriber can be forgotten, and that of others stays")
   func forgotten() async throws {
     let another = SubjectPseudonym(rawValue: "pseudonym-2")!
