@@ -260,7 +260,8 @@ class TestNeighbours:
     """One dead or slow sink harms nobody: not with its turns, not with its connections, not with what is remembered of its server."""
 
     @pytest.fixture(scope="class")
-    def few(self, tmp_path_factory):
+    @classmethod
+    def few(cls, tmp_path_factory):
         """Eight turns at a time, and a third client."""
         own = Own(tmp_path_factory.mktemp("few"), events={"deliveriesAtOnce": 8, "connectionsPerSink": 2})
         gateway = own.gateway
