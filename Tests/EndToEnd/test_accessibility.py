@@ -64,6 +64,12 @@ def test_the_simulated_phone(demo, browser):
     examine(browser, "axe-phones")
 
 
+def test_the_simulated_operator(simulator, browser):
+    browser.get(simulator.url + "/simulator/")
+    press(browser, "button[data-change*=go-abroad]")
+    examine(browser, "axe-simulator")
+
+
 def test_the_pages_that_only_say_something(demo, browser):
     for name, path in (("start", "/"), ("apis", "/apis"), ("api", "/apis/device-identifier/0.3.0"), ("no-api", "/apis/none"), ("error", "/authorize?client_id=nobody"), ("unknown", "/consent?interaction=none")):
         browser.get(demo.issuer + path)

@@ -39,8 +39,8 @@ def test_it_ends_when_it_is_told_to_also_with_a_call_that_hangs(how):
 
 def test_help_says_all_that_it_can():
     text = run("--help").stdout
-    for word in ("--host", "--port", "--data", "--faults", "--print-data", "delay=", "error=", "broken-json", "hang", "reset", "truncate",
-                 "/simulator/faults", "/simulator/messages", "/simulator/statistics", "/simulator/reset"):
+    for word in ("--host", "--port", "--data", "--faults", "--print-data", "--script", "simulate change", "simulate raise", "simulate events", "delay=", "error=", "broken-json", "hang", "reset", "truncate",
+                 "/simulator/faults", "/simulator/events", "/simulator/subscribers", "/simulator/messages", "/simulator/statistics", "/simulator/reset"):
         assert word in text, word
 
 

@@ -47,6 +47,30 @@ import Testing
     #expect(try await world.told() == ["thing"], "whatever it is subscribed to, and after its end")
   }
 
+  @Test func aLastWordIsCompletedByWhoTells() async throws {
+    let world = try EventTests.World()
+    let id = try world.subscribe("device-roaming-status-subscriptions", "roaming-on")
+    _ = try Self.order(
+      #"{"subscriptionId": "\#(id)", "type": "subscription-ended", "data": {"terminationReason": "NETWORK_TERMINATED"}}"#,
+      in: world)
+    #expect(try await world.told() == [#"subscription-ended 208 "NETWORK_TERMINATED""#])
+    let session = try world.send(
+      "POST", "/quality-on-demand/v1/sessions",
+      #"{"device": {"phoneNumber": "+33639980001"}, "applicationServer": {"ipv4Address": "198.51.100.1"}, "qosProfile": "QOS_E", "duration": 100, "sink": "https://client.example/"}"#
+    )
+    _ = try await world.told()
+    #expect(
+      try Self.order(
+        #"{"phoneNumber": "+33639980001", "type": "qos-status-changed", "data": {"qosStatus": "UNAVAILABLE"}}"#, in: world)
+        == [session["sessionId"]!.string!])
+    _ = try await world.told()
+    #expect(
+      world.events.outbox.log.all.map(\.event.type).map { $0.split(separator: ".").dropFirst(2).joined(separator: ".") } == [
+        "device-roaming-status-subscriptions.v0.subscription-ended", "quality-on-demand.v1.qos-status-changed",
+        "quality-on-demand.v1.qos-status-changed",
+      ])
+  }
+
   @Test(arguments: [
     #"{}"#, #"{"phoneNumber": "+33639980001"}"#, #"{"type": "roaming-on"}"#, #"{"phoneNumber": "+1", "type": "x", "count": 0}"#,
     #"{"phoneNumber": "+1", "type": "x", "mode": "batched"}"#, #"{"phoneNumber": "+1", "type": "x", "data": []}"#,
@@ -82,7 +106,7 @@ import Testing
   }
 
   private static func script(_ text: String) throws -> EventScript {
-    try EventScript(JSONDocument(Array(text.utf8)).root, now: Timestamp(seconds: 0))
+    try EventScript(JSONDocument(Array(text.utf8)).root, numbers: ["+1", "+33639980001"], now: Timestamp(seconds: 0))
   }
 
   @Test func aScriptIsReadInTheOrderOfItsTimes() throws {
@@ -96,6 +120,8 @@ import Testing
     #"{"every": "4s", "steps": [{"at": "5s", "phoneNumber": "+1", "change": {"act": "go-abroad"}}]}"#,
     #"{"steps": [{"at": "5s", "phoneNumber": "+1", "change": {"act": "fly"}}]}"#, #"{"steps": [{"at": "5s"}]}"#,
     #"{"steps": [{"event": {"phoneNumber": "+1", "type": "swapped"}}]}"#, #"{"enabled": true}"#,
+    #"{"steps": [{"at": "5s", "phoneNumber": "+2", "change": {"act": "go-abroad"}}]}"#,
+    #"{"steps": [{"at": "5s", "event": {"phoneNumber": "+2", "type": "swapped"}}]}"#,
   ])
   func aScriptThatCannotBeUnderstoodIsRefused(_ text: String) throws {
     #expect(throws: DocumentError.self) { try Self.script(text) }

@@ -195,6 +195,29 @@ import Wire
       ], "both, though nobody looked between")
   }
 
+  @Test func aPaymentTellsWhatItHasComeToThoughAtOnce() async throws {
+    let world = try World()
+    func payment(_ number: String, _ path: String) throws -> JSONValue {
+      try world.send(
+        "POST", "/carrier-billing/v0.5/payments" + path,
+        #"{"amountTransaction": {"phoneNumber": "\#(number)", "referenceCode": "r", "paymentAmount": {"chargingInformation": {"amount": 1, "currency": "EUR", "description": "A song"}}}, "sink": "https://client.example/"}"#
+      )
+    }
+    _ = try payment("+33639980001", "")
+    #expect(try await world.told() == [#"payment-completed "succeeded""#])
+    let reserved = try payment("+33639980001", "/prepare")["paymentId"]!.string!
+    #expect(try await world.told() == [#"payment-reserved "succeeded""#])
+    _ = try world.send("POST", "/carrier-billing/v0.5/payments/\(reserved)/cancel", "{}")
+    #expect(try await world.told() == [#"payment-cancelled "succeeded""#])
+    _ = try payment("+33639980016", "")
+    #expect(try await world.told() == [])
+    world.time.advance(seconds: 2)
+    #expect(try await world.told() == [#"payment-completed "succeeded""#])
+    _ = try payment("+33639980018", "")
+    world.time.advance(seconds: 2)
+    #expect(try await world.told() == [#"payment-denied "failed""#])
+  }
+
   @Test func whatASinkDoesNotTakeComesAgainInOrder() async throws {
     let world = try World()
     let id = try world.subscribe("device-roaming-status-subscriptions", "roaming-status")
@@ -206,6 +229,27 @@ import Wire
       try await world.told() == Array(repeating: "roaming-status true 214", count: 4) + ["roaming-status false"])
     let log = world.events.outbox.log.all
     #expect(log.map(\.attempts) == [4, 1] && log.allSatisfy { $0.outcome == .delivered && $0.resource == id })
+  }
+
+  @Test func manyWaitInOneLine() async throws {
+    let world = try World()
+    let id = try world.subscribe("device-roaming-status-subscriptions", "roaming-status")
+    world.sinks.answer(nil)
+    let order = try EventOrder(JSONDocument(Array(#"{"subscriptionId": "\#(id)", "type": "swapped", "count": 500}"#.utf8)).root)
+    _ = order.carryOut(world.events, world.kept, world.data.settings.country, at: world.time.now())
+    #expect(try await world.told().count == 501, "the first one twice")
+    #expect(world.events.outbox.log.all.allSatisfy { $0.outcome == .delivered })
+  }
+
+  @Test func whatNobodyTakesIsGivenUp() async throws {
+    let world = try World()
+    _ = try world.subscribe("device-roaming-status-subscriptions", "roaming-status")
+    world.sinks.answer(500, 500, nil, nil, 503, 503, 429, 429, 408, 425)
+    try world.change(#"{"act": "go-abroad"}"#)
+    #expect(try await world.told().count == 10)
+    try world.change(#"{"act": "come-home"}"#)
+    #expect(try await world.told() == ["roaming-status false"], "and the next one has its turn")
+    #expect(world.events.outbox.log.all.map(\.outcome) == [.failed, .delivered])
   }
 
   @Test func aSinkThatIsGoneEndsIt() async throws {

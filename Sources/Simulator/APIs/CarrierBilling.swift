@@ -71,14 +71,17 @@ enum CarrierBilling {
     func expiry(after time: Timestamp) -> Progress.Step {
       .init(time: time.adding(seconds: Int64(settings.reservationSeconds)), status: "cancelled")
     }
-    switch (settlement, isReservation) {
-    case (.synchronous, false), (.validated, false): return Progress("succeeded", since: now)
-    case (.asynchronous, false): return Progress("processing", since: now, plan: [.init(time: settled, status: "succeeded")])
-    case (.denied, _): return Progress("processing", since: now, plan: [.init(time: settled, status: "denied")])
-    case (.synchronous, true): return Progress("reserved", since: now, plan: [expiry(after: now)])
-    case (.asynchronous, true):
-      return Progress("processing", since: now, plan: [.init(time: settled, status: "reserved"), expiry(after: settled)])
-    case (.validated, true): return Progress("pending_validation", since: now, plan: [expiry(after: now)])
+    // What is settled at once is a step as well: sinks are told of it.
+    func processing(_ status: String, at time: Timestamp, _ expiry: Progress.Step? = nil) -> Progress {
+      Progress("processing", since: now, plan: [.init(time: time, status: status)] + (expiry.map { [$0] } ?? []))
+    }
+    return switch (settlement, isReservation) {
+    case (.synchronous, false), (.validated, false): processing("succeeded", at: now)
+    case (.asynchronous, false): processing("succeeded", at: settled)
+    case (.denied, _): processing("denied", at: settled)
+    case (.synchronous, true): processing("reserved", at: now, expiry(after: now))
+    case (.asynchronous, true): processing("reserved", at: settled, expiry(after: settled))
+    case (.validated, true): processing("pending_validation", at: now, expiry(after: now))
     }
   }
 

@@ -68,11 +68,14 @@ enum CarrierBillingRefund {
   /// As the payment went.
   private static func progress(_ payment: Payment, _ call: Call) -> Progress {
     let settled = call.now.adding(seconds: Int64(call.data.settings.settlementSeconds))
-    switch call.data.subscriber(payment.number)?.account.settlement {
-    case .asynchronous: return Progress("processing", since: call.now, plan: [.init(time: settled, status: "succeeded")])
-    case .denied: return Progress("processing", since: call.now, plan: [.init(time: settled, status: "denied")])
-    default: return Progress("succeeded", since: call.now)
-    }
+    // What is settled at once is a step as well: sinks are told of it.
+    let step: Progress.Step =
+      switch call.data.subscriber(payment.number)?.account.settlement {
+      case .asynchronous: .init(time: settled, status: "succeeded")
+      case .denied: .init(time: settled, status: "denied")
+      default: .init(time: call.now, status: "succeeded")
+      }
+    return Progress("processing", since: call.now, plan: [step])
   }
 
   private static func shown(_ transaction: RequestBody) -> JSON {

@@ -52,11 +52,6 @@ struct Subscriptions: Sendable {
       operations: named("NotificationChannelSubscription"), subject: .registration),
   ]
 
-  /// The type of an event that one of these APIs has, by its last word; another text as it is.
-  static func fullType(_ word: String) -> String {
-    table.first { $0.events.contains(word) }.map { "org.camaraproject.\($0.name).v0.\(word)" } ?? word
-  }
-
   private static func named(_ name: String) -> (String, String, String, String) {
     ("create" + name, "retrieve" + name + "List", "retrieve" + name, "delete" + name)
   }

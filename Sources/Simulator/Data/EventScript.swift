@@ -14,6 +14,7 @@ struct EventScript: Sendable {
   }
 
   static let stepsMaximum = 1000
+  private static let nobody = "no subscriber has this phoneNumber"
 
   let isEnabled: Bool
   /// Nil when it runs once.
@@ -23,7 +24,9 @@ struct EventScript: Sendable {
 
   /// Reads `{ "enabled": false, "every": "2m", "steps": [{ "at": "5s", "phoneNumber": "+33...", "change": {...} }] }`; a step has `change`
   /// (of the phone) or `event`.
-  init(_ value: JSONValue, now: Timestamp) throws(DocumentError) {
+  ///
+  /// - Parameter numbers: whose phones there are.
+  init(_ value: JSONValue, numbers: Set<String>, now: Timestamp) throws(DocumentError) {
     var reader = try ObjectReader(value)
     isEnabled = try reader.boolean("enabled", default: false)
     lapSeconds = try reader.value("every").map { value throws(DocumentError) in try Moment.duration(value, in: 1...86_400) }
@@ -32,12 +35,16 @@ struct EventScript: Sendable {
       var step = try ObjectReader(element)
       let seconds = try Moment.duration(step.required("at"), in: 0...86_400)
       if let event = step.value("event") {
-        steps.append(Step(seconds: seconds, act: .event(try EventOrder(event))))
+        let order = try EventOrder(event)
+        if let number = order.number, !numbers.contains(number) { throw event.error(Self.nobody) }
+        steps.append(Step(seconds: seconds, act: .event(order)))
       } else {
         let change = try step.required("change")
         // Read again when its time has come: "0s ago" counts from then.
         _ = try PhoneChange(change, now: now)
-        steps.append(Step(seconds: seconds, act: .change(number: try step.string("phoneNumber"), change)))
+        let number = try step.string("phoneNumber")
+        guard numbers.contains(number) else { throw element.error(Self.nobody) }
+        steps.append(Step(seconds: seconds, act: .change(number: number, change)))
       }
       try step.finish()
     }

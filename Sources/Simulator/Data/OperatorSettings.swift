@@ -48,7 +48,7 @@ struct OperatorSettings: Sendable {
     country =
       try reader.value("country").map { value throws(DocumentError) in try NetworkState.Country(value) }
       ?? NetworkState.Country(code: 208, names: ["FR"])
-    eventAttemptsMaximum = try reader.optionalInteger("eventAttempts", in: 1...20) ?? 6
+    eventAttemptsMaximum = try reader.optionalInteger("eventAttempts", in: 1...20) ?? 10
     try reader.finish()
   }
 }

@@ -33,7 +33,8 @@ public struct SimulatedOperator: Sendable {
     byNumber = try Self.index(subscribers, reader.array("subscribers"), "phoneNumber") { $0.phoneNumber.e164 }
     byIPv4 = try Self.index(subscribers, reader.array("subscribers"), "ipv4") { $0.ipv4 }
     byIPv6 = try Self.index(subscribers, reader.array("subscribers"), "ipv6") { $0.ipv6 }
-    script = try reader.value("script").map { value throws(DocumentError) in try EventScript(value, now: now) }
+    let numbers = Set(byNumber.keys)
+    script = try reader.value("script").map { value throws(DocumentError) in try EventScript(value, numbers: numbers, now: now) }
     try reader.finish()
   }
 

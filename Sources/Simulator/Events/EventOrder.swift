@@ -5,9 +5,9 @@ struct EventOrder: Sendable {
   static let countMaximum = 10_000
 
   /// Whose; nil with `subscriptionId`.
-  private let number: String?
-  /// In full, also where the order says its last word alone.
-  private let type: String?
+  let number: String?
+  /// In full, or a last word.
+  private let type: String
   /// The one resource alone, whatever it is subscribed to, and also when it has ended.
   private let resource: String?
   /// Members that take the place of the event's own; `null` takes one away.
@@ -20,7 +20,7 @@ struct EventOrder: Sendable {
   init(_ value: JSONValue) throws(DocumentError) {
     var reader = try ObjectReader(value)
     number = try reader.optionalString("phoneNumber")
-    type = try reader.optionalString("type").map(Subscriptions.fullType)
+    type = try reader.string("type")
     resource = try reader.optionalString("subscriptionId")
     data = reader.value("data")
     guard data?.kind ?? .object == .object else { throw value.error("\"data\" wants an object") }
@@ -29,8 +29,8 @@ struct EventOrder: Sendable {
     count = try reader.optionalInteger("count", in: 1...Self.countMaximum) ?? 1
     repeats = try reader.optionalInteger("repeat", in: 1...100) ?? 1
     try reader.finish()
-    guard type != nil, number != nil || resource != nil else {
-      throw value.error("an event wants \"type\", and \"phoneNumber\" or \"subscriptionId\"")
+    guard number != nil || resource != nil else {
+      throw value.error("an event wants \"phoneNumber\" or \"subscriptionId\"")
     }
   }
 
@@ -66,19 +66,20 @@ struct EventOrder: Sendable {
 
   private func isFor(_ subscription: Subscription) -> Bool {
     if let resource { return resource == subscription.id }
-    return subscription.isActive && subscription.request.number == number
-      && type.map(subscription.request.types.contains) ?? false
+    return subscription.isActive && subscription.request.number == number && subscription.request.types.contains(where: means)
   }
 
   private func isFor(_ candidate: some Reporting, _ own: String) -> Bool {
     if let resource { return resource == candidate.id }
-    return candidate.reportedNumber == number && type == own
+    return candidate.reportedNumber == number && means(own)
   }
+
+  private func means(_ full: String) -> Bool { type == full || full.hasSuffix("." + type) }
 
   private func tell(
     _ subscription: Subscription, _ events: OperatorEvents, _ kept: KeptResources, _ home: NetworkState.Country, _ now: Timestamp
   ) {
-    let kind = type?.split(separator: ".").last.map(String.init) ?? ""
+    let kind = type.split(separator: ".").last.map(String.init) ?? ""
     let own = subscription.event(kind, phone: events.view(subscription, now), home: home)
     for _ in 0..<count {
       // Beyond its last one nothing is sent, unless somebody insists.
@@ -100,6 +101,6 @@ struct EventOrder: Sendable {
       guard !given.value.isNull else { continue }
       members.insert(JSON.Member(name: given.name, value: JSON(given.value)), at: place ?? members.count)
     }
-    return ReportedEvent(type: type ?? event.type, data: .object(members))
+    return ReportedEvent(type: type.contains(".") ? type : event.type, data: .object(members))
   }
 }

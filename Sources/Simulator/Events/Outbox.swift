@@ -19,9 +19,33 @@ final class Outbox: Sendable {
   static let waitingMaximum = 10_000
   static let waitSecondsMaximum = 30.0
 
+  /// The parcels of one resource, from the oldest on.
+  private struct Line: Sendable {
+    private var parcels: [(parcel: Parcel, entry: Int)] = []
+    private var taken = 0
+
+    var count: Int { parcels.count - taken }
+    var entries: [Int] { parcels[taken...].map(\.entry) }
+
+    mutating func append(_ parcel: Parcel, entry: Int) { parcels.append((parcel, entry)) }
+
+    mutating func takeFirst() -> (Parcel, Int)? {
+      guard taken < parcels.count else { return nil }
+      defer {
+        taken += 1
+        // By halves, so that not each one moves all others.
+        if taken * 2 > parcels.count {
+          parcels.removeFirst(taken)
+          taken = 0
+        }
+      }
+      return parcels[taken]
+    }
+  }
+
   private struct Lines: Sendable {
     /// A line that is there has somebody who works on it.
-    var waiting: [String: [(parcel: Parcel, entry: Int)]] = [:]
+    var waiting: [String: Line] = [:]
     /// Their sinks want nothing more.
     var closed: Set<String> = []
   }
@@ -57,7 +81,7 @@ final class Outbox: Sendable {
         return (false, false)
       }
       let isFirst = lines.waiting[parcel.resource] == nil
-      lines.waiting[parcel.resource, default: []].append((parcel, entry))
+      lines.waiting[parcel.resource, default: Line()].append(parcel, entry: entry)
       return (true, isFirst)
     }
     guard isTaken else { log.update(entry) { $0.outcome = .dropped }; return }
@@ -66,7 +90,7 @@ final class Outbox: Sendable {
 
   func forget() {
     lines.withLock { lines in
-      for resource in lines.waiting.keys { lines.waiting[resource] = [] }
+      for resource in lines.waiting.keys { lines.waiting[resource] = Line() }
       lines.closed = []
     }
     log.forget()
@@ -82,11 +106,9 @@ final class Outbox: Sendable {
 
   private func next(_ resource: String) -> (Parcel, Int)? {
     lines.withLock { lines in
-      guard lines.waiting[resource]?.isEmpty == false else {
-        lines.waiting[resource] = nil
-        return nil
-      }
-      return lines.waiting[resource]?.removeFirst()
+      if let first = lines.waiting[resource]?.takeFirst() { return first }
+      lines.waiting[resource] = nil
+      return nil
     }
   }
 
@@ -117,11 +139,11 @@ final class Outbox: Sendable {
     let dropped = lines.withLock { lines in
       if lines.closed.count >= 100_000 { lines.closed = [] }
       lines.closed.insert(resource)
-      let rest = lines.waiting[resource] ?? []
-      lines.waiting[resource] = []
+      let rest = lines.waiting[resource]?.entries ?? []
+      lines.waiting[resource] = Line()
       return rest
     }
-    for (_, entry) in dropped { log.update(entry) { $0.outcome = .dropped } }
+    for entry in dropped { log.update(entry) { $0.outcome = .dropped } }
     gone(resource)
   }
 }

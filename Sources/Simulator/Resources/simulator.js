@@ -89,7 +89,7 @@ document.getElementById("order").addEventListener("submit", async (submit) => {
   submit.preventDefault();
   const order = { phoneNumber: phone.value, type: document.getElementById("type").value, mode: document.getElementById("mode").value };
   const answer = await ask("POST", "/simulator/events", order);
-  if (answer.subscriptionIds) message.textContent = `Sent to ${answer.subscriptionIds.length} subscriptions.`;
+  if (answer.subscriptionIds) message.textContent = `Sent to ${answer.subscriptionIds.length} ${answer.subscriptionIds.length === 1 ? "subscription" : "subscriptions"}.`;
   setTimeout(showEvents, 300);
 });
 begin();

@@ -4,8 +4,8 @@ import Wire
 /// `passerelle simulate change|raise|events`: what happens to the phones of a running simulator, and what it told of it.
 struct SimulateActs {
   static let usage = [
-    "simulate change NUMBER ACT|JSON [--url http://127.0.0.1:9101]",
-    "simulate raise NUMBER TYPE [--members JSON] [--mode structured|binary] [--count N] [--repeat N] [--url ...]",
+    "simulate change NUMBER ACT|JSON|restore [--url http://127.0.0.1:9101]",
+    "simulate raise NUMBER|ID TYPE [--members JSON] [--mode structured|binary] [--count N] [--repeat N] [--json] [--url ...]",
     "simulate events [--json] [--url ...]",
   ]
 
@@ -32,6 +32,7 @@ struct SimulateActs {
   private func change() async throws {
     let words = try arguments.positional(exactly: 3, "change, a NUMBER and an ACT")
     let path = "/simulator/subscribers/\(words[1].replacing("+", with: "%2B"))/state"
+    guard words[2] != "restore" else { Output.json(try await send("DELETE", path).root.raw); return }
     var body = JSONWriter()
     body.beginObject()
     body.field("act", words[2])
@@ -40,10 +41,10 @@ struct SimulateActs {
   }
 
   private func raise() async throws {
-    let words = try arguments.positional(exactly: 3, "raise, a NUMBER and a TYPE")
+    let words = try arguments.positional(exactly: 3, "raise, a NUMBER or the ID of what is to tell, and a TYPE")
     var body = JSONWriter()
     body.beginObject()
-    body.field("phoneNumber", words[1])
+    body.field(words[1].hasPrefix("+") ? "phoneNumber" : "subscriptionId", words[1])
     body.field("type", words[2])
     if let mode = arguments.value("--mode") { body.field("mode", mode) }
     body.field("count", try arguments.integer("--count", default: 1, in: 1...10_000))
@@ -56,7 +57,9 @@ struct SimulateActs {
       body.raw(value.raw)
     }
     body.endObject()
-    let told = try await send("POST", "/simulator/events", body.bytes).root["subscriptionIds"]?.array ?? []
+    let answer = try await send("POST", "/simulator/events", body.bytes)
+    guard !arguments.flag("--json") else { Output.json(answer.root.raw); return }
+    let told = answer.root["subscriptionIds"]?.array ?? []
     Output.line(told.isEmpty ? "nobody has subscribed to that" : told.compactMap(\.string).joined(separator: "\n"))
   }
 

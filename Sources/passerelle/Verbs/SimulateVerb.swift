@@ -43,10 +43,12 @@ enum SimulateVerb: Verb {
 
     Events go to the sinks of subscriptions, sessions, payments and refunds as CloudEvents, with the sink's access token: when a phone
     changes, when a state does, the initial one, and subscription-ended at a subscription's end. What the sink does not take is sent
-    again a few times; 404 and 410 end it. A sink wants https, or http on the same machine. ACT is one of go-abroad, go-further,
-    come-home, switch-off, switch-on, sms-only, swap-sim, swap-device, to-paris, to-lyon; JSON is such as
-    '{"type": "3G", "connectivity": ["SMS"]}'. TYPE is an event's type, or its last word (roaming-on). raise sends it whether it has
-    happened or not.
+    again a few times; 404 and 410 end it. A sink wants https, or http on the same machine.
+
+    change: ACT is one of go-abroad, go-further, come-home, switch-off, switch-on, sms-only, swap-sim, swap-device, to-paris, to-lyon;
+    JSON is such as '{"type": "3G", "connectivity": ["SMS"]}'; restore takes all changes back. raise sends an event whether it has happened
+    or not: TYPE is its type, or the last word of it (roaming-on); to those of a NUMBER who have subscribed to it, or to the subscription,
+    session, payment or refund that has the ID, whatever it is subscribed to.
 
     From the same machine alone, addressed by a name or address of its own, and to no page of another origin, while it runs:
       GET /simulator/                 the phones in a browser, with buttons for what happens to them
