@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_TARGETS ?=
 SOAK_MINUTES ?= 10
 
-.PHONY: demo build test test-swift test-python lint fuzz fuzz-merge sanitize soak bench bench-compare clean dependencies test-dependencies bench-dependencies \
+.PHONY: demo build test test-swift test-python clients lint fuzz fuzz-merge sanitize soak bench bench-compare clean dependencies test-dependencies bench-dependencies \
 	bench-compare-dependencies
 
 demo: build
@@ -33,9 +33,12 @@ test-swift: dependencies
 # Real clients, a real browser, raw sockets: against the release build.
 test-python: build test-dependencies
 	@if ! command -v $(PYTHON) >/dev/null; then echo "python3 is not there: the end-to-end tests are skipped"; exit 0; fi; \
-	$(PYTHON) -m venv .venv && \
-	.venv/bin/pip install --quiet --disable-pip-version-check -r Tests/requirements.txt && \
+	$(MAKE) --no-print-directory clients && \
 	.venv/bin/python -m pytest -q Tests/EndToEnd Tests/Attacks
+
+# What acts as applications and backends do, in tests and measurements.
+clients: test-dependencies
+	@$(PYTHON) -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check -r Tests/requirements.txt
 
 lint:
 	swift format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests
@@ -56,12 +59,14 @@ sanitize: dependencies test-dependencies
 soak: build bench-dependencies
 	$(PYTHON) Benchmarks/soak.py --minutes $(SOAK_MINUTES)
 
-bench: build bench-dependencies
+bench: build bench-dependencies clients
 	swift run -c release measure-parsers Tests/Fuzz
 	$(PYTHON) Benchmarks/hot_path.py
 	$(PYTHON) Benchmarks/tls.py
 	$(PYTHON) Benchmarks/tokens.py
 	$(PYTHON) Benchmarks/withdrawal.py
+	.venv/bin/python Benchmarks/events.py
+	.venv/bin/python Benchmarks/events.py --sinks 50 --tls
 	$(PYTHON) Benchmarks/kill9.py
 	$(PYTHON) Benchmarks/consents.py --counts 10000,100000
 
