@@ -41,7 +41,7 @@ class Sinks:
         self.folder, self.count, self.tls, self.port = folder, count, tls, free_port()
         words = ";"
         if tls:
-            files = sinks_authority().issue("sinks", [f"127.0.0.{number + 1}" for number in range(count)])
+            files = sinks_authority().issue("server", [f"127.0.0.{number + 1}" for number in range(count)])
             words = f"ssl; ssl_certificate {files['certificateFile']}; ssl_certificate_key {files['keyFile']};"
         with open(os.path.join(folder, "nginx.conf"), "w") as file:
             file.write(SINK.format(folder=folder, port=self.port, tls=words))
