@@ -50,10 +50,14 @@ public struct SinkRules: Sendable {
     guard let rule = WebAddress(registered), rule.isSecure == sink.isSecure, rule.host == sink.host, rule.port == sink.port
     else { return false }
     guard rule.target.hasSuffix("/") else { return rule.target == sink.target }
-    // What a server would make of dots is its own affair: it is not below what was registered.
-    let path = sink.target.prefix { $0 != "?" }
-    let hasDots = path.split(separator: "/").contains { [".", ".."].contains($0.lowercased().replacing("%2e", with: ".")) }
-    return sink.target.hasPrefix(rule.target) && !hasDots
+    return sink.target.hasPrefix(rule.target) && !mayLeadOut(sink.target.prefix { $0 != "?" })
+  }
+
+  /// What a server would make of dots is its own affair: it is not below what was registered. Some decode a slash or a backslash before they
+  /// look at dots, and some overlook what follows a semicolon.
+  private static func mayLeadOut(_ path: Substring) -> Bool {
+    let read = ["%2e": ".", "%2f": "/", "%5c": "/", "%3b": ";"].reduce(path.lowercased()) { $0.replacing($1.key, with: $1.value) }
+    return read.split(separator: "/").contains { [".", ".."].contains($0.prefix { $0 != ";" }) }
   }
 
   /// No rate is asked for (`WebHook-Request-Rate`): a sink that wants fewer says 429 with `Retry-After`.
