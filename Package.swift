@@ -25,7 +25,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let isFuzzing = Context.environment["PASSERELLE_FUZZ"] != nil
 
 let fuzzTestsDependencies: [Target.Dependency] = [
-  "ReferenceReaders", "passerelle", "Gateway", "Authorization", "Policy", "Wire", "JOSE", "Identifiers", "Bytes",
+  "ReferenceReaders", "passerelle", "Events", "Gateway", "Authorization", "Policy", "Wire", "JOSE", "Identifiers", "Bytes",
 ]
 let fuzzTargets: [Target] =
   isFuzzing

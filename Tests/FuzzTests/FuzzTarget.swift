@@ -22,6 +22,7 @@ struct FuzzTarget: Sendable {
     .init(name: "address", bytesMaximum: 2500, check: AddressChecks.check),
     .init(name: "text", bytesMaximum: 1000, check: TextChecks.check),
     .init(name: "body", bytesMaximum: 4096, check: BodyChecks.check),
+    .init(name: "event", bytesMaximum: 4096, check: EventChecks.check),
     .init(name: "policy", bytesMaximum: 30_000, check: PolicyChecks.check),
     .init(name: "configuration", bytesMaximum: 30_000, check: ConfigurationChecks.check),
   ]
