@@ -197,6 +197,19 @@ struct EventQueueTests {
     #expect(try ids("s1") == ["2"] && due() == ["s1"])
   }
 
+  @Test("what was put off untried has as many tries left as before")
+  func puttingOffUntried() async throws {
+    try await fixture.active("s1")
+    #expect(try await fixture.accept("s1", 1) == .queued)
+    let head = try events.first("s1", limit: 1)[0]
+    for (isTried, attempts) in [(false, 0), (true, 1), (false, 1), (true, 2)] {
+      try await events.putOff(head, dueAt: fixture.now(plus: 60), failure: "paused", isTried: isTried)
+      let head = try events.first("s1", limit: 1)[0]
+      #expect(head.attempts == attempts && head.failure == "paused" && head.dueAt == fixture.now(plus: 60))
+    }
+    #expect(try events.nextDue() == fixture.now(plus: 60))
+  }
+
   @Test("an event counts once towards the end of its subscription: delivered, given up, or both")
   func counting() async throws {
     try await fixture.active("s1")

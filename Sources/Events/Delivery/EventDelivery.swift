@@ -196,8 +196,8 @@ final class EventDelivery: TimerTarget, @unchecked Sendable {
       let first = try events.first(subscription, limit: Self.portion)
       for event in first {
         guard event.dueAt <= time.now(), !isStopped.load(ordering: .acquiring) else { return false }
-        if let party, servers.isPaused(party, now: loop.nowNanoseconds) {
-          try await passage.putOff(event, "sink_paused")
+        if let party, let rest = servers.rest(of: party, now: loop.nowNanoseconds) {
+          try await passage.putOff(event, "sink_paused", restNanoseconds: rest)
           return false
         }
         let (turn, sign) = try await passage.take(event)

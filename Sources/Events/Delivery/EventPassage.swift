@@ -76,15 +76,18 @@ final class EventPassage: @unchecked Sendable {
     return (.stalled, .none)
   }
 
-  /// It is not tried: its server does not answer, or has too much to do.
-  func putOff(_ event: QueuedEvent, _ failure: String) async throws {
+  /// It is not tried, for its server does not answer: that counts as no attempt, but its age does.
+  ///
+  /// - Parameter restNanoseconds: what is left of the server's rest.
+  func putOff(_ event: QueuedEvent, _ failure: String, restNanoseconds: UInt64) async throws {
     guard !isOld(event) else {
       guard let record = try parts.subscriptions.find(id: event.subscription) else { return }
       _ = try await fail(event, record, failure)
       return
     }
-    let due = Backoff.due(after: event.attempts + 1, now: parts.time.now(), using: &random)
-    try await parts.events.putOff(event, dueAt: due, failure: failure)
+    let due = Backoff.dueUntried(
+      acceptedAt: event.acceptedAt, restNanoseconds: restNanoseconds, now: parts.time.now(), using: &random)
+    try await parts.events.putOff(event, dueAt: due, failure: failure, isTried: false)
   }
 
   // MARK: Questions

@@ -63,7 +63,11 @@ struct SinkServers {
       && (clients[party.client] ?? 0) < min(roomOfClient, 2 * left)
   }
 
-  func isPaused(_ party: Party, now: UInt64) -> Bool { servers[party].map { now < $0.pausedUntil } ?? false }
+  /// How long it rests still, in nanoseconds; nil when it does not rest.
+  func rest(of party: Party, now: UInt64) -> UInt64? {
+    guard let until = servers[party]?.pausedUntil, now < until else { return nil }
+    return until - now
+  }
 
   mutating func began(_ party: Party) {
     var server = servers[party] ?? Server(room: roomOfServer)

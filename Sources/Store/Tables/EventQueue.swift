@@ -24,7 +24,9 @@ public protocol EventQueue: Sendable {
   /// then. Durable when it returns.
   func settle(_ event: QueuedEvent, counts: Bool) async throws -> Int
   /// Tries again at `dueAt`; the events behind it wait.
-  func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String) async throws
+  ///
+  /// - Parameter isTried: it counts as an attempt.
+  func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String, isTried: Bool) async throws
   /// Gives up: it goes to the dead letters, from which an operator can take it, and those behind it have their turn. Unless it is of the
   /// lifecycle it counts towards the end of the subscription, now and not again when it is delivered after all. Gives the count then.
   @discardableResult
@@ -41,6 +43,13 @@ public protocol EventQueue: Sendable {
   func depth(_ subscription: String) throws -> EventDepths
   /// Subscriptions of which events wait or were given up, those with most first. For operators: it looks at all of them.
   func longest(limit: Int) throws -> [String]
+}
+
+extension EventQueue {
+  /// Of an event that was tried.
+  public func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String) async throws {
+    try await putOff(event, dueAt: dueAt, failure: failure, isTried: true)
+  }
 }
 
 /// A place among the subscriptions that have events.
@@ -172,7 +181,7 @@ public final class SQLiteEventQueue: EventQueue {
     """
   static let countOf: StaticString = "SELECT event_count FROM subscriptions WHERE id = ?1"
   static let delay: StaticString = """
-    UPDATE queued_events SET attempts = attempts + 1, due_at = ?2, failure = ?3 WHERE number = ?1
+    UPDATE queued_events SET attempts = attempts + ?4, due_at = ?2, failure = ?3 WHERE number = ?1
     """
   static let insertDead: StaticString = """
     INSERT INTO dead_letters (number, subscription, digest, type, time, is_lifecycle, accepted_at, attempts, buried_at, failure,
@@ -289,8 +298,8 @@ public final class SQLiteEventQueue: EventQueue {
     return try row.step() ? row.integer(0) : 0
   }
 
-  public func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String) async throws {
-    try await database.write { try $0.statement(Self.delay).bind(event.number, dueAt, failure).run() }
+  public func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String, isTried: Bool) async throws {
+    try await database.write { try $0.statement(Self.delay).bind(event.number, dueAt, failure, isTried ? 1 : 0).run() }
   }
 
   @discardableResult
