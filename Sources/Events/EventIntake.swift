@@ -140,15 +140,11 @@ public final class EventIntake: Sendable {
     policy.lifecycle != nil || record.types.isEmpty || record.types.contains(policy.type)
   }
 
-  /// A backend that mixes its subscriptions up would tell one client of another's subscriber (A29). As long as its own answer is not here,
-  /// its name for the subscription is not known.
+  /// A backend that mixes its subscriptions up would tell one client of another's subscriber. As long as its own answer is not here, its name
+  /// for the subscription is not known: delivery compares then.
   private static func names(_ event: CloudEvent, _ record: SubscriptionRecord, _ subscription: SubscriptionPolicy) -> Bool {
     guard let id = record.backendID else { return record.status == .requested }
-    var tape = JSONTape()
-    guard (try? tape.parse(event.data.span)) != nil, let node = tape.value(at: subscription.idName, in: event.data.span) else {
-      return false
-    }
-    return tape.stringEquals(node, Array(id.utf8), in: event.data.span)
+    return subscription.isNamed(id, in: event.data)
   }
 
   private static func bearer(_ authorization: String?) -> String? {

@@ -1,3 +1,4 @@
+import Bytes
 import Consent
 import Identifiers
 import Policy
@@ -48,4 +49,13 @@ final class CurrentRules: Sendable {
 
   var now: EventRules { rules.withLock { $0 } }
   func set(_ rules: EventRules) { self.rules.withLock { $0 = rules } }
+}
+
+extension SubscriptionPolicy {
+  /// True when an event's data say that they are about the subscription that its backend calls so.
+  func isNamed(_ backendID: String, in data: [UInt8]) -> Bool {
+    var tape = JSONTape()
+    guard (try? tape.parse(data.span)) != nil, let node = tape.value(at: idName, in: data.span) else { return false }
+    return tape.stringEquals(node, Array(backendID.utf8), in: data.span)
+  }
 }

@@ -24,7 +24,8 @@ final class EventPassage: @unchecked Sendable {
     case done
     /// It waits, and those behind it.
     case putOff
-    /// Store or ledger failed, or the answer kept changing: nothing was counted, and it is tried again in a moment.
+    /// Store or ledger failed, the answer kept changing, or what it is about is not known yet: nothing was counted, and it is tried again in a
+    /// moment.
     case stalled
   }
 
@@ -112,8 +113,12 @@ final class EventPassage: @unchecked Sendable {
     let rules = parts.judge.rules
     guard let (operation, subscription) = rules.policy(of: record) else { return try await fail(event, record, "api_not_served") }
     guard let policy = subscription.event(type: event.type) else {
-      try await withhold(event, record, "type_unknown", nil, correlator)
-      return (try await drop(event), .none)
+      return try await forgo(event, record, "type_unknown", correlator)
+    }
+    // It was taken before its backend had said which subscription it made: it waits for that, and is compared now.
+    guard let backendID = record.backendID else { return (.stalled, .none) }
+    guard subscription.isNamed(backendID, in: event.data) else {
+      return try await forgo(event, record, "other_subscription", correlator)
     }
     if policy.isEnding {
       try await parts.ender.end(record.id, because: Self.cause(event))
@@ -225,6 +230,14 @@ final class EventPassage: @unchecked Sendable {
     try await parts.ledger.append(
       EventRecords.withheld(event, record, reason: reason, source: source, correlator: correlator))
     parts.meter.countOutcome("withheld")
+  }
+
+  /// It is not for this subscription, which goes on without it.
+  private func forgo(
+    _ event: QueuedEvent, _ record: SubscriptionRecord, _ reason: String, _ correlator: String?
+  ) async throws -> (turn: Turn, sign: Sign) {
+    try await withhold(event, record, reason, nil, correlator)
+    return (try await drop(event), .none)
   }
 
   /// It may not be told. The subscription ends with it, unless events of another of its types may be told still.
