@@ -154,7 +154,7 @@ import Testing
     #expect(await intake().take(incoming(secret, type: TestPolicies.heard)).status == 204)
   }
 
-  /// A backend that mixes its subscriptions up would tell one client of another's subscriber (A29).
+  /// A backend that mixes its subscriptions up would tell one client of another's subscriber.
   @Test(arguments: [
     #"{"subscriptionId":"b-s2"}"#, #"{"subscriptionId":"b-s"}"#, #"{"subscriptionId":"b-s1x"}"#, #"{"subscriptionId":null}"#,
     #"{"subscriptionId":["b-s1"]}"#, "{}", #"{"id":"b-s1"}"#,

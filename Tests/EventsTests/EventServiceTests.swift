@@ -42,7 +42,9 @@ import Wire
     for number in 0..<5 { #expect(await service.intake.take(incoming(secret, "e\(number)")).status == 204) }
     let isThere = await world.eventually { service.meter.delivered == 5 }
     #expect(isThere)
-    #expect(sink.requests.map { try? JSONDocument($0.body).root["id"]?.string } == (0..<5).map { "e\($0)" })
+    #expect(
+      sink.requests.map { try? JSONDocument($0.body).root["id"]?.string } == (0..<5).map { world.leaving("e\($0)", source: "/b") }
+    )
     #expect(sink.requests.allSatisfy { $0.target == "/sink" && $0.method == "POST" })
 
     // Under rules that do not serve the API nothing leaves, and nothing is taken.
@@ -60,6 +62,19 @@ import Wire
     #expect(await service.intake.take(incoming(secret, "e7")).status == 410)
     await service.stop(deadlineSeconds: 10)
     #expect(world.complaints.all.isEmpty)
+  }
+
+  /// The watch's last event tells of its end, and comes when it has been deleted.
+  @Test func aWatchThatWasDeletedHasAMomentForItsLastWord() async throws {
+    let service = try service()
+    for (id, seconds) in [("s1", Int64(1000)), ("s2", 30)] { try await world.watch(id, knownSeconds: seconds) }
+    try await world.subscribe("s3")
+    for id in ["s1", "s2", "s3"] {
+      try await service.deleted(try #require(try world.subscription(id)), "b-\(id)")
+    }
+    #expect(try world.subscription("s1")?.expiresAt == world.now(plus: 60) && world.isEnded("s1") == false)
+    #expect(try world.subscription("s2")?.expiresAt == world.now(plus: 30), "no longer than it had")
+    #expect(try world.subscription("s3")?.endReason == "SUBSCRIPTION_DELETED")
   }
 
   @Test func metricsSayHowManyWaitAndForHowLong() async throws {

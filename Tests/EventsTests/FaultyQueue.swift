@@ -28,11 +28,14 @@ final class FaultyQueue: EventQueue {
   func due(at now: Timestamp, excluding: Set<String>, limit: Int) throws -> [String] {
     try sound().due(at: now, excluding: excluding, limit: limit)
   }
+  func due(at now: Timestamp, from place: QueuePlace?, limit: Int) throws -> (ids: [String], next: QueuePlace?) {
+    try sound().due(at: now, from: place, limit: limit)
+  }
   func nextDue() throws -> Timestamp? { try sound().nextDue() }
   func first(_ subscription: String, limit: Int) throws -> [QueuedEvent] { try sound().first(subscription, limit: limit) }
   func settle(_ event: QueuedEvent, counts: Bool) async throws -> Int { try await sound().settle(event, counts: counts) }
-  func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String) async throws {
-    try await sound().putOff(event, dueAt: dueAt, failure: failure)
+  func putOff(_ event: QueuedEvent, dueAt: Timestamp, failure: String, isTried: Bool) async throws {
+    try await sound().putOff(event, dueAt: dueAt, failure: failure, isTried: isTried)
   }
   func bury(_ event: QueuedEvent, failure: String, at: Timestamp) async throws -> Int {
     try await sound().bury(event, failure: failure, at: at)

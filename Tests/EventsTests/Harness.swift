@@ -91,8 +91,8 @@ final class World: Sendable {
     passage = EventPassage(
       EventPassage.Parts(
         subscriptions: stores.subscriptions, events: stores.events, clients: stores.clients, subjects: stores.subjects,
-        ledger: ledger, transport: transport, tokens: tokens, ender: ender, judge: judge, rules: rules, settings: settings,
-        time: time, meter: meter))
+        ledger: ledger, transport: transport, tokens: tokens, ender: ender, judge: judge, settings: settings, time: time,
+        meter: meter))
     subject = try await stores.subjects.findOrCreate(Self.number)
     try await stores.clients.save(Self.record())
   }
@@ -171,6 +171,18 @@ extension World {
     return secret
   }
 
+  /// Adds one of what is no subscription but tells of itself: a watch, made as `b-<id>`, which is known for so long.
+  func watch(_ id: String = "s1", knownSeconds: Int64 = 1000, with adjust: (inout SubscriptionRecord) -> Void = { _ in })
+    async throws
+  {
+    try await subscribe(id, types: [], isMade: false) {
+      ($0.kind, $0.operation) = ("sightings:watches", OperationID(rawValue: "createWatch")!)
+      adjust(&$0)
+    }
+    try await stores.subscriptions.made(
+      id, backendID: "b-\(id)", expiresAt: now(plus: knownSeconds), isActive: true, document: nil)
+  }
+
   static func scopes(_ types: String...) -> ScopeSet { ScopeSet(types.map(TestPolicies.scope)) }
 
   /// The subscriber agrees, to all unless told otherwise.
@@ -215,6 +227,12 @@ extension World {
 
   func take(_ event: QueuedEvent) async throws -> (turn: EventPassage.Turn, sign: EventPassage.Sign) {
     try await onLoop { [passage] in try await passage.take(event) }
+  }
+
+  /// What `event(_:of:)` is called when it leaves.
+  func leaving(_ id: String = "e1", of subscription: String = "s1", source: String = "/backend") -> String {
+    let text = "\(subscription) \(source.utf8.count) \(source) \(id.utf8.count) \(id)"
+    return String(SHA256.digest(Array(text.utf8)).hex.prefix(32))
   }
 
   func isEnded(_ id: String = "s1") throws -> Bool { try subscription(id)?.status.isLive == false }

@@ -3,10 +3,11 @@ import Identifiers
 import Policy
 
 /// An API of events that tests write: two types with categories of their own, of which one has a field that may be left out, and the
-/// words about the subscription itself.
+/// words about the subscription itself; and a watch, which is no subscription but tells of itself.
 enum TestPolicies {
   static let seen = "org.example.sightings.v0.seen"
   static let heard = "org.example.sightings.v0.heard"
+  static let watched = "org.example.sightings.v0.watched"
   static let started = "org.example.sightings.v0.subscription-started"
   static let ended = "org.example.sightings.v0.subscription-ended"
   /// Of an older version of the event guide.
@@ -50,6 +51,17 @@ enum TestPolicies {
             "\(started)": { "lifecycle": "started", "fields": { \(id) } },
             "\(ends)": \(end), "\(ended)": \(end) } },
           "response": { "status": [201], "fields": { "id": { "required": true, "release": "always" } } } },
+        "createWatch": { "method": "POST", "path": "/watches", "title": {"en": "Watch"},
+          "scopes": ["\(scope(seen).rawValue)"], "subject": { "rule": "tokenOrBody", "at": "device" },
+          "request": { "schema": { "type": "object", "properties": {
+            "device": { "type": "object", "properties": { "phoneNumber": { "type": "string" } } } } } },
+          "resource": { "name": "watches", "creates": "watchId" },
+          "events": { "id": "watchId", "end": "deleteWatch", "types": {
+            "\(watched)": { "category": "place", "fields": { "watchId": { "required": true, "release": "always" } } } } },
+          "response": { "status": [201], "fields": { "watchId": { "required": true, "release": "always" } } } },
+        "deleteWatch": { "method": "DELETE", "path": "/watches/{watchId}", "title": {"en": "End"}, "scopes": ["sightings:delete"],
+          "personalData": false, "subject": { "rule": "token" },
+          "resource": { "name": "watches", "parameter": "watchId", "deletes": true }, "response": { "answers": { "204": {} } } },
         "deleteSighting": { "method": "DELETE", "path": "/subscriptions/{id}", "title": {"en": "End"}, "scopes": ["sightings:delete"],
           "personalData": false, "subject": { "rule": "token" },
           "resource": { "name": "subscriptions", "parameter": "id", "deletes": true }, "response": { "answers": { "204": {} } } }

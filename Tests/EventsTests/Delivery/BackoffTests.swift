@@ -24,6 +24,20 @@ import Testing
     }
   }
 
+  /// What was not tried comes when its server's rest is over, and the longer it has waited the more it is spread: those of a server that is
+  /// away for hours are not looked at each second, and come when it is back.
+  @Test func whatWasNotTriedWaitsForItsServer() {
+    var random = SystemRandomNumberGenerator()
+    for (waited, ceiling) in [(Int64(0), Int64(1000)), (1, 1000), (40, 40_000), (300, 300_000), (86_000, 300_000), (-5, 1000)] {
+      let waits = (0..<2000).map { _ in
+        (Backoff.dueUntried(
+          acceptedAt: now.adding(seconds: -waited), restNanoseconds: 7_000_000_000, now: now, using: &random
+        ).microseconds - now.microseconds) / 1000 - 7000
+      }
+      #expect(waits.allSatisfy { $0 >= 100 && $0 <= ceiling } && waits.max()! > ceiling * 3 / 4 && waits.min()! < ceiling / 4)
+    }
+  }
+
   /// Full jitter: those that failed together come back spread over the whole time.
   @Test func itIsSpreadOverTheWholeTime() {
     for (attempts, ceiling) in [(1, Int64(1000)), (5, 16_000), (12, 2_048_000), (13, 3_600_000), (30, 3_600_000)] {

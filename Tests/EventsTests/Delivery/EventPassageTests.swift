@@ -24,7 +24,7 @@ import Testing
     let sent = try #require(transport.sent.first)
     #expect(transport.sent.count == 1 && sent.sink == "https://sink.example/s1" && sent.bearer == nil)
     #expect(sent.data == ["subscriptionId": "b-s1", "name": "Ada", "phoneNumber": "+33612345678"])
-    #expect(sent.eventID == "e1" && sent.type == TestPolicies.seen && sent.json?["source"]?.string == "/backend")
+    #expect(sent.eventID == world.leaving() && sent.type == TestPolicies.seen)
     #expect(sent.json?["time"]?.string == world.now().rfc3339 && sent.json?["specversion"]?.string == "1.0")
     #expect(try world.waiting().isEmpty && world.subscription()?.eventCount == 1)
     #expect(world.count("passerelle_event_outcomes", "delivered") == 1 && world.meter.delivered == 1)
@@ -113,7 +113,7 @@ import Testing
     #expect(try await world.take().turn == .done)
     #expect(try world.waiting().map(\.eventID) == ["e2"] && world.isEnded() == false)
     #expect(try await world.take().turn == .done)
-    #expect(transport.sent.map(\.eventID) == ["e2"])
+    #expect(transport.sent.map(\.eventID) == [world.leaving("e2")])
     #expect(try world.subscription()?.eventCount == 1, "what was withheld counts for nothing")
   }
 
@@ -139,6 +139,55 @@ import Testing
     _ = try await world.take()
     #expect(transport.tries == 0)
     #expect(try world.isEnded())
+  }
+
+  // MARK: Of which subscription
+
+  /// It was taken when the backend had not said yet which subscription it made: what does not fit then would tell of somebody else.
+  @Test(arguments: [
+    #"{"subscriptionId":"b-s2","name":"Eve"}"#, #"{"subscriptionId":"b-s","name":"Eve"}"#, #"{"name":"Eve"}"#,
+    #"{"subscriptionId":["b-s1"],"name":"Eve"}"#,
+  ])
+  func whatIsAboutAnotherSubscriptionDoesNotLeave(_ data: String) async throws {
+    try await world.subscribe()
+    try await world.agree()
+    try await world.queue(world.event("e1", data: data), world.event("e2"))
+    #expect(try await world.take().turn == .done)
+    #expect(transport.tries == 0)
+    #expect(world.entries("event.withheld").map { $0["reason"]?.string } == ["other_subscription"])
+    #expect(try world.waiting().map(\.eventID) == ["e2"] && world.isEnded() == false, "it is not its client's fault")
+    #expect(try await world.take().turn == .done)
+    #expect(try transport.sent.map { $0.data["name"] } == ["Ada"] && world.subscription()?.eventCount == 1)
+  }
+
+  @Test func anEndOfAnotherSubscriptionEndsNothing() async throws {
+    try await world.subscribe()
+    let data = #"{"subscriptionId":"b-s2","terminationReason":"NETWORK_TERMINATED"}"#
+    try await world.queue(world.event(type: TestPolicies.ended, data: data, isLifecycle: true))
+    #expect(try await world.take().turn == .done)
+    #expect(try world.isEnded() == false && world.waiting().isEmpty && transport.tries == 0)
+  }
+
+  @Test func itWaitsUntilTheBackendHasSaidWhichItIs() async throws {
+    try await world.subscribe(isMade: false)
+    try await world.agree()
+    try await world.queue(world.event())
+    #expect(try await world.take().turn == .stalled)
+    #expect(try transport.tries == 0 && world.waiting().map(\.attempts) == [0])
+    #expect(world.entries("event.withheld").isEmpty && world.entries("event.delivered").isEmpty)
+    try await world.stores.subscriptions.made("s1", backendID: "b-s1", expiresAt: nil, isActive: false, document: nil)
+    #expect(try await world.take().turn == .done)
+    #expect(transport.sent.map(\.eventID) == [world.leaving()])
+  }
+
+  @Test func whatIsNoSubscriptionIsNamedInItsOwnPlace() async throws {
+    try await world.watch()
+    try await world.agree()
+    for (id, data) in [("e1", #"{"watchId":"b-s2"}"#), ("e2", #"{"subscriptionId":"b-s1"}"#), ("e3", #"{"watchId":"b-s1"}"#)] {
+      try await world.queue(world.event(id, type: TestPolicies.watched, data: data))
+      #expect(try await world.take().turn == .done)
+    }
+    #expect(transport.sent.map(\.eventID) == [world.leaving("e3")])
   }
 
   // MARK: Between the entry and the write

@@ -1,6 +1,7 @@
 import Bytes
 import Identifiers
 import Store
+import Synchronization
 import Testing
 
 @testable import Events
@@ -17,8 +18,21 @@ import Testing
 
   private static func sweeps(_ world: World) -> SubscriptionSweeps {
     SubscriptionSweeps(
-      subscriptions: world.stores.subscriptions, ender: world.ender, judge: world.judge, rules: world.rules,
-      settings: world.settings, time: world.time, loop: world.loop,
+      subscriptions: world.stores.subscriptions, ender: world.ender, judge: world.judge, settings: world.settings,
+      time: world.time, loop: world.loop,
+      complain: { [complaints = world.complaints] in complaints.add($0) })
+  }
+
+  /// To which something happens right before one is ended.
+  private static func sweeps(
+    _ world: World, beforeEnding: @escaping @Sendable (_ id: String) async throws -> Void
+  ) -> SubscriptionSweeps {
+    let store = PacedSubscriptions(world.stores.subscriptions, beforeEnding: beforeEnding)
+    let ender = SubscriptionEnder(
+      subscriptions: store, ledger: world.ledger, rules: world.rules, settings: world.settings, time: world.time,
+      loop: world.loop, meter: world.meter, notice: { _ in true }, queued: { _ in })
+    return SubscriptionSweeps(
+      subscriptions: store, ender: ender, judge: world.judge, settings: world.settings, time: world.time, loop: world.loop,
       complain: { [complaints = world.complaints] in complaints.add($0) })
   }
 
@@ -83,6 +97,39 @@ import Testing
     world.time.advance(seconds: 2)
     try await pass()
     #expect(try world.stores.subscriptions.counts()[.expired] == 450)
+  }
+
+  /// One alone after the other, each with a commit of its own, would keep all that is behind them from its turn.
+  @Test func thoseOfAPortionEndTogether() async throws {
+    for number in 0..<20 { try await world.subscribe("s\(number)") { $0.expiresAt = world.now(plus: 1) } }
+    world.time.advance(seconds: 2)
+    let (gate, begun) = (Gate(), Notes())
+    let sweeps = Self.sweeps(world) { id in
+      begun.add(id)
+      await gate.wait()
+    }
+    async let pass: Void = world.onLoop { await sweeps.pass() }
+    let areUnderWay = await world.eventually { begun.all.count == 20 }
+    #expect(areUnderWay)
+    gate.open()
+    try await pass
+    #expect(try world.stores.subscriptions.counts()[.expired] == 20)
+  }
+
+  @Test func whatCannotBeEndedKeepsTheOthersFromNothing() async throws {
+    for number in 0..<5 { try await world.subscribe("s\(number)") { $0.expiresAt = world.now(plus: 1) } }
+    try await world.subscribe("never", isMade: false)
+    world.time.advance(seconds: 4000)
+    let isBroken = Atomic<Bool>(true)
+    let sweeps = Self.sweeps(world) { id in
+      if id == "s2", isBroken.load(ordering: .relaxed) { throw StoreError.closed }
+    }
+    for _ in 0..<2 { try await world.onLoop { await sweeps.pass() } }
+    #expect(try (0..<5).filter { try !world.isEnded("s\($0)") } == [2] && world.isEnded("never"))
+    #expect(world.complaints.all.count == 1, "once for as long as it is the same")
+    isBroken.store(false, ordering: .relaxed)
+    try await world.onLoop { await sweeps.pass() }
+    #expect(try world.isEnded("s2"))
   }
 
   // MARK: Withdrawals
@@ -165,6 +212,60 @@ import Testing
     let isWritten = await world.eventually { world.entries("subscription.ended").count == 1 }
     #expect(isWritten)
     #expect(world.entries("subscription.ended").map { $0["reason"]?.string } == ["client_disabled"])
+  }
+
+  // MARK: Without an answer
+
+  /// A process that dies before it has its backend's answer leaves one that nobody knows.
+  @Test func whatNoBackendHasMadeForAnHourEnds() async throws {
+    try await world.subscribe("s1", isMade: false)
+    try await world.subscribe("s2")
+    try await world.subscribe("s3", isMade: false)
+    // 202: it is not active yet, and has a name.
+    try await world.stores.subscriptions.made("s3", backendID: "b-s3", expiresAt: nil, isActive: false, document: nil)
+    world.time.advance(seconds: 1800)
+    try await world.subscribe("s4", isMade: false)
+    world.time.advance(seconds: 1799)
+    try await pass()
+    #expect(try reason("s1") == nil)
+    world.time.advance(seconds: 2)
+    try await pass()
+    #expect(try reason("s1") == "NETWORK_TERMINATED" && world.subscription("s1")?.status == .inactive)
+    for id in ["s2", "s3", "s4"] { #expect(try reason(id) == nil) }
+    let isWritten = await world.eventually { !world.entries("subscription.ended").isEmpty }
+    #expect(isWritten)
+    try await world.onLoop {}
+    #expect(world.entries("subscription.ended").map { $0["reason"]?.string } == ["never_made"])
+    #expect(try world.waiting("s1").isEmpty && world.notices.all.isEmpty, "nobody knows it by a name")
+  }
+
+  // MARK: What is no subscription but has one
+
+  @Test func aWatchIsListenedToAsLongAsItIsKnownAndGoesOn() async throws {
+    try await world.watch(knownSeconds: 100)
+    world.time.advance(seconds: 99)
+    try await pass()
+    #expect(try reason() == nil)
+    world.time.advance(seconds: 2)
+    try await pass()
+    #expect(try reason() == "SUBSCRIPTION_EXPIRED")
+    #expect(try world.waiting().isEmpty, "its API has no word for that")
+    let isWritten = await world.eventually { world.entries("subscription.ended").count == 1 }
+    #expect(isWritten)
+    try await world.onLoop {}
+    #expect(world.notices.all.isEmpty, "that nobody listens any more ends nothing")
+  }
+
+  @Test func aWatchThatIsNotPermittedAnyMoreEndsAtItsBackend() async throws {
+    try await world.watch()
+    let consent = try await world.agree()
+    try await pass()
+    #expect(try reason() == nil)
+    try await world.withdraw(consent)
+    try await pass()
+    #expect(try reason() == "NETWORK_TERMINATED")
+    let isTold = await world.eventually { world.notices.all == ["b-s1"] }
+    #expect(isTold)
   }
 
   // MARK: By itself
