@@ -52,7 +52,7 @@ struct Subscribe {
   func run(
     _ operation: OperationPolicy, _ caller: Caller, _ body: inout [UInt8], now: Timestamp
   ) async throws(APIError) -> Pending? {
-    guard let request = try SubscriptionRequest(body, operation, now: now) else { return nil }
+    guard let request = try SubscriptionRequest(body, operation, caller.token.client, now: now) else { return nil }
     if case .refused(let why) = await keeper.judge(sink: request.sink, of: caller.token.client) {
       throw operation.sinkError("INVALID_SINK", "sink_refused", why)
     }
@@ -119,7 +119,7 @@ struct SubscriptionRequest {
   /// Nil where the body names no sink.
   ///
   /// - Parameter body: right by the operation's schema.
-  init?(_ body: [UInt8], _ operation: OperationPolicy, now: Timestamp) throws(APIError) {
+  init?(_ body: [UInt8], _ operation: OperationPolicy, _ client: ClientRecord, now: Timestamp) throws(APIError) {
     var tape = JSONTape()
     guard !body.isEmpty, (try? tape.parse(body.span)) != nil, tape.kind(0) == .object,
       let sinkNode = tape.member("sink", of: 0, in: body.span)
@@ -132,7 +132,7 @@ struct SubscriptionRequest {
     let credentialNode = tape.member("sinkCredential", of: 0, in: body.span)
     credentialPlace = credentialNode.map { tape.range($0) }
     credential = try credentialNode.flatMap { node throws(APIError) in
-      try Self.credential(node, body, tape, operation, now: now)
+      try Self.credential(node, body, tape, operation, client, now: now)
     }
     types = operation.eventScopes.map { Self.strings(at: $0.typesPath, body, tape) } ?? []
     let config = tape.member("config", of: 0, in: body.span)
@@ -157,7 +157,7 @@ struct SubscriptionRequest {
 
   /// Event guide, 3.1: `ACCESSTOKEN` and `PRIVATE_KEY_JWT`; what an API's schema does not offer it has refused already.
   private static func credential(
-    _ node: Int, _ body: [UInt8], _ tape: JSONTape, _ operation: OperationPolicy, now: Timestamp
+    _ node: Int, _ body: [UInt8], _ tape: JSONTape, _ operation: OperationPolicy, _ client: ClientRecord, now: Timestamp
   ) throws(APIError) -> SinkCredential? {
     func text(_ name: String) -> String? { tape.member(name, of: node, in: body.span).flatMap { tape.string($0, in: body.span) } }
     switch text("credentialType") {
@@ -174,13 +174,15 @@ struct SubscriptionRequest {
       }
       return .accessToken(token, expiresAt: expiresAt)
     case "PRIVATE_KEY_JWT":
-      guard let address = text("tokenUri").flatMap({ WebAddress($0) }), address.isSecure, let client = text("clientId"),
-        !client.isEmpty, client.utf8.count <= 256
+      // What the request says of it is what was agreed on beforehand, or nothing.
+      guard let endpoint = client.eventTokenEndpoint, text("tokenUri").map({ $0 == endpoint.tokenURI }) ?? true,
+        text("clientId").map({ $0 == endpoint.clientID }) ?? true
       else {
         throw operation.sinkError(
-          "INVALID_CREDENTIAL", "sink_credential_malformed", "sinkCredential wants a clientId and a tokenUri with https.")
+          "INVALID_CREDENTIAL", "sink_credential_unregistered",
+          "sinkCredential wants the clientId and the tokenUri that are registered with the client, or neither.")
       }
-      return .privateKeyJWT(clientID: client, tokenURI: address.description)
+      return .privateKeyJWT(clientID: endpoint.clientID, tokenURI: endpoint.tokenURI)
     default:
       throw operation.sinkError(
         "INVALID_CREDENTIAL", "sink_credential_unknown", "sinkCredential wants ACCESSTOKEN or PRIVATE_KEY_JWT.")

@@ -6,7 +6,7 @@ import requests
 
 from harness import ALICE, BINARY, BOB, CAROL, REPOSITORY, Demo, refused, sinks_authority, wait_ready
 from policy_gateway import PolicyGateway
-from sinks import Sink
+from sinks import Sink, TokenEndpoint
 from test_my_data import Person, interest  # noqa: F401
 from test_event_subscriptions import ROAMING, TYPE, Application, control, entries, listed, raised, until
 
@@ -185,8 +185,9 @@ def lenient(name):
 class Own:
     """Roaming subscriptions before a backend of a test's own."""
 
-    def __init__(self, folder, **more):
+    def __init__(self, folder, schemas={}, **more):
         policy = lenient("device-roaming-status-subscriptions-0.8.json")
+        policy["schemas"] |= schemas
         events = {"allowedSinkAddresses": ["127.0.0.0/8"], "allowPlainHttp": True} | more.pop("events", {})
         self.gateway = PolicyGateway(folder, {"roaming": policy}, lenient("categories.json"), events=events, **more)
         self.made, self.told = {}, []
@@ -453,3 +454,59 @@ def test_a_subscription_that_the_store_did_not_take(own, plain):
     refused(answer, 503, "UNAVAILABLE")
     assert len(own.made) == before
     assert gateway.call("POST", ROAMING + "/subscriptions", own.token, body).status_code == 201
+
+
+class TestPrivateKeyJWT:
+    """Tokens for sinks, got with an assertion (commonalities, section 8: clientId and tokenUri are shared beforehand)."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def keyed(cls, tmp_path_factory):
+        running = Own(tmp_path_factory.mktemp("keyed"), schemas={"SinkCredential": {"type": "object", "additionalProperties": True}})
+        yield running
+        running.gateway.stop()
+
+    @pytest.fixture
+    def endpoint(self, keyed):
+        running = TokenEndpoint(lambda: requests.get(keyed.gateway.issuer + "/jwks", timeout=5).json(), "the-gateway", tls=False)
+        yield running
+        running.stop()
+
+    @staticmethod
+    def register(own, **changes):
+        shown = {name: value for name, value in json.loads(own.gateway.run("clients", "show", "app", "--json")).items()
+                 if name != "enabled" and not name.startswith("event_token")}
+        path = os.path.join(own.gateway.folder, "changed.json")
+        with open(path, "w") as file:
+            json.dump(shown | changes, file)
+        own.gateway.run("clients", "add", path, "--replace")
+
+    @staticmethod
+    def wish(sink, **said):
+        return {"sink": sink.url(), "sinkCredential": {"credentialType": "PRIVATE_KEY_JWT"} | said}
+
+    def refused(self, own, body):
+        answer = own.gateway.call("POST", ROAMING + "/subscriptions", own.token,
+                                  {"protocol": "HTTP", "types": [TYPE + "roaming-on"], "config": {"subscriptionDetail": {}}} | body)
+        refused(answer, 400, "INVALID_CREDENTIAL")
+
+    @pytest.mark.parametrize("is_said", [False, True])
+    def test_a_token_of_the_registered_endpoint(self, keyed, endpoint, plain, is_said):
+        self.register(keyed, event_token_uri=endpoint.url("/token"), event_token_client_id="the-gateway")
+        said = {"clientId": "the-gateway", "tokenUri": endpoint.url("/token")} if is_said else {}
+        id = keyed.subscribe(self.wish(plain, **said))
+        for _ in range(3):
+            assert keyed.post(id).status_code == 204
+        plain.wait(3)
+        assert not endpoint.faults and len(endpoint.tokens) == 1, "one token is enough"
+        assert {r.headers["authorization"] for r in plain.received} == {"Bearer " + endpoint.tokens[0]}
+
+    def test_another_endpoint_is_not_asked(self, keyed, endpoint, plain):
+        """The gateway would prove who it is to somebody else, and show what it gets there to this client's sink."""
+        self.register(keyed)
+        self.refused(keyed, self.wish(plain))
+        self.refused(keyed, self.wish(plain, clientId="the-gateway", tokenUri=endpoint.url("/token")))
+        self.register(keyed, event_token_uri=endpoint.url("/token"), event_token_client_id="the-gateway")
+        for said in ({"clientId": "somebody"}, {"tokenUri": endpoint.url("/other")}, {"tokenUri": "https://victim.example/token"}):
+            self.refused(keyed, self.wish(plain, **said))
+        assert not endpoint.received and not endpoint.tokens

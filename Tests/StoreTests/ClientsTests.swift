@@ -35,7 +35,11 @@ struct ClientsTests {
       "quota_per_day": "100", "quota_per_month": "1000", "languages": "[\"fr\",\"en-GB\"]", "enabled": "false",
       "token_endpoint_auth_method": "\"private_key_jwt\"", "dpop_bound_access_tokens": "true",
       "tls_client_certificate_bound_access_tokens": "true",
+      "event_sinks": "[\"https://shop.example/events/\", \"http://127.0.0.1:9/e\"]", "event_sink_proof": "\"registered\"",
+      "event_token_uri": "\"https://shop.example/token\"", "event_token_client_id": "\"the-gateway\"",
     ])
+    #expect(full.eventSinks.count == 2 && full.eventSinkProof == .registered && plain.eventSinkProof == .handshake)
+    #expect(full.eventTokenEndpoint?.clientID == "the-gateway" && plain.eventTokenEndpoint == nil)
     #expect(!full.isEnabled)
     #expect(full.dpopBoundAccessTokens)
     #expect(full.certificateBoundAccessTokens && !plain.certificateBoundAccessTokens)
@@ -58,6 +62,8 @@ struct ClientsTests {
       ("access_token_lifetime_seconds", "3601", "access_token_lifetime_seconds"),
       ("token_endpoint_auth_method", "\"client_secret_basic\"", "private_key_jwt"), ("languages", "[\"fr_FR!\"]", "languages"),
       ("dpop_bound_access_tokens", "\"true\"", "dpop_bound_access_tokens"),
+      ("event_sinks", "[\"http://shop.example/events\"]", "event_sinks"), ("event_sink_proof", "\"none\"", "event_sink_proof"),
+      ("event_token_uri", "\"https://shop.example/token\"", "go together"), ("event_token_client_id", "\"x\"", "go together"),
       ("clientname", "\"x\"", "client_name"), ("client_uri", "\"ftp://x.example\"", "client_uri"),
     ] as [(String, String?, String)])
   func refused(key: String, value: String?, word: String) {

@@ -89,6 +89,7 @@ extension ClientRecord {
       throw value("event_sink_proof").error("event_sink_proof must be \"handshake\" or \"registered\"")
     }
     eventSinkProof = proof
+    eventTokenEndpoint = try Self.tokenEndpoint(&reader, json)
     plans = try reader.value("plans").map { value throws(DocumentError) in try PlanAssignment.list(value) } ?? []
     try reader.finish()
   }
@@ -127,6 +128,10 @@ extension ClientRecord {
     writer.field("introspects_all_tokens", introspectsAllTokens)
     if !eventSinks.isEmpty { writer.field("event_sinks", eventSinks) }
     writer.field("event_sink_proof", eventSinkProof.rawValue)
+    if let eventTokenEndpoint {
+      writer.field("event_token_uri", eventTokenEndpoint.tokenURI)
+      writer.field("event_token_client_id", eventTokenEndpoint.clientID)
+    }
     writer.field("id_token_signed_response_alg", idTokenAlgorithm.rawValue)
     if let requestsPerMinute { writer.field("requests_per_minute", requestsPerMinute) }
     if let quotaPerDay { writer.field("quota_per_day", quotaPerDay) }
@@ -165,6 +170,24 @@ extension ClientRecord {
       if let fault = RedirectURI.webFault(in: sink) { throw (value.array?[index] ?? json).error("event_sinks \(fault)") }
     }
     return sinks
+  }
+
+  private static func tokenEndpoint(
+    _ reader: inout ObjectReader, _ json: JSONValue
+  ) throws(DocumentError) -> EventTokenEndpoint? {
+    let address = try webAddress("event_token_uri", &reader, json)
+    let client = try reader.optionalString("event_token_client_id")
+    guard let address, let client else {
+      guard address == nil, client == nil else {
+        throw (json["event_token_uri"] ?? json["event_token_client_id"] ?? json).error(
+          "event_token_uri and event_token_client_id go together")
+      }
+      return nil
+    }
+    guard (1...256).contains(client.utf8.count) else {
+      throw (json["event_token_client_id"] ?? json).error("event_token_client_id must be 1 to 256 bytes")
+    }
+    return EventTokenEndpoint(tokenURI: address, clientID: client)
   }
 
   private static func webAddress(

@@ -78,6 +78,8 @@ public struct ClientRecord: Sendable, Hashable {
   /// Where its events may be sent without a handshake: addresses, and with a slash at the end all below them.
   public var eventSinks: [String] = []
   public var eventSinkProof = EventSinkProof.handshake
+  /// Where the gateway gets tokens for the client's sinks (`PRIVATE_KEY_JWT`); nil: nowhere.
+  public var eventTokenEndpoint: EventTokenEndpoint?
   /// By which plans it is charged, the earliest first; empty: by what the configuration says, or by the policies' prices.
   public var plans: [PlanAssignment] = []
 
@@ -114,6 +116,18 @@ extension ClientRecord {
   /// True for an address at which the client takes the outcome of a capture of consent.
   public func isCallback(_ address: String) -> Bool {
     (redirectURIs + callbackURIs).contains { $0.utf8.elementsEqual(address.utf8) }
+  }
+}
+
+/// A token endpoint of the client's, and who the gateway is there. It is agreed on beforehand: a subscription that could name any would make
+/// the gateway prove who it is at the endpoint of somebody else, and hand over what it gets there.
+public struct EventTokenEndpoint: Sendable, Hashable {
+  public var tokenURI: String
+  public var clientID: String
+
+  public init(tokenURI: String, clientID: String) {
+    self.tokenURI = tokenURI
+    self.clientID = clientID
   }
 }
 
