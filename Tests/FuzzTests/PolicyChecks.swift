@@ -15,14 +15,18 @@ enum PolicyChecks {
 
   static func check(_ bytes: [UInt8]) throws {
     let api: APIPolicy
+    let document: JSONDocument
     do throws(DocumentError) {
-      let document = try JSONDocument(bytes, file: "policy.json", dialect: .commented)
+      document = try JSONDocument(bytes, file: "policy.json", dialect: .commented)
       api = try PolicyReader(categories: categories, firstIndex: 0).policy(document.root)
     } catch {
       try hold(error.file == "policy.json", "a fault without its file")
       return try JSONChecks.checkPlace(error, bytes)
     }
-    try hold(!api.operations.isEmpty && api.basePath.hasPrefix("/") && !api.basePath.contains("//"), "an API without operations")
+    // Those that wait for a person are not served.
+    let isDraft = document.root["operations"]?.keys.contains { UnreviewedPlace.keepsBack(operation: $0.value) } ?? false
+    try hold(!api.operations.isEmpty || isDraft, "an API without operations")
+    try hold(api.basePath.hasPrefix("/") && !api.basePath.contains("//"), "a base path that is none")
     let table = RoutingTable([api])
     for operation in api.operations {
       try hold(
