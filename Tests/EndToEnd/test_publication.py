@@ -41,7 +41,7 @@ def test_an_operation_says_what_it_releases_and_what_it_costs(published):
     assert [(row["category"], row["required"]) for row in operation["data"]] == [("device-serial-number", True), ("device-make-model", False)]
 
 
-def test_each_command_works_when_it_is_copied(demo, published):
+def test_each_command_works_when_it_is_copied(demo, published, sink):
     """With the token of a subscriber who agreed to it. What wants something else first (a resource, a recognition by the network) says so."""
     # The times of an example stay what they are; a forecast of the past is refused.
     first = {"number-verification": 403, "population-density-data": 400}
@@ -55,7 +55,9 @@ def test_each_command_works_when_it_is_copied(demo, published):
             if 3 in operation["legs"]:
                 demo.command("consents", "grant", *who, "--purpose", PURPOSE, "--scope", " ".join(scopes), "--reason", "test")
             token = demo.command("token", "issue", *who, "--scope", " ".join([PURPOSE] + scopes), "--ttl", "1h").stdout.strip()
-            command = operation["curl"].replace("curl ", "curl -s -o /dev/null -w '%{http_code}' ", 1)
+            # An application has a sink of its own.
+            command = re.sub(r'("sink":")[^"]*', lambda found: found[1] + sink.url(), operation["curl"])
+            command = command.replace("curl ", "curl -s -o /dev/null -w '%{http_code}' ", 1)
             done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20, env={"TOKEN": token, "PATH": "/usr/bin:/bin"})
             answers[name] = int(done.stdout)
             # Capitals stand for the id of something that the application made before.
@@ -89,6 +91,8 @@ def test_what_is_not_there(demo):
     assert "<script" not in requests.get(demo.issuer + "/apis/<script>", headers=HTML, timeout=5).text
 
 
+# What a version may hold.
+VERSION = """1</code></title><script>alert(1)</script>&lt;"'><img>"""
 MARKUP = """</code></title><script>alert(1)</script>&lt;"'><img src=x onerror=alert(1)>{{curl}}"""
 
 
@@ -97,7 +101,7 @@ def test_no_text_of_a_policy_becomes_markup(tmp_path):
     text = {language: f"{language} {MARKUP}" for language in ("en", "fr", "es", "de")}
     body = {"type": "object", "properties": {"word": {"type": "string"}}}
     policy = {
-        "api": "marked", "version": "1" + MARKUP, "basePath": "/marked/v1", "title": text, "documentation": "https://example.com/?a='&lt;b",
+        "api": "marked", "version": VERSION, "basePath": "/marked/v1", "title": text, "documentation": "https://example.com/?a='&lt;b",
         "operations": {"act": {
             "method": "POST", "path": "/act/{thingId}", "title": text, "scopes": ["marked:<b>'&act"], "subject": {"rule": "tokenOrBody", "at": "phoneNumber", "kind": "phoneNumber"},
             "query": {"q": {}}, "headers": {"x-word": {}},

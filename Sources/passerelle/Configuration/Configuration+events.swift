@@ -4,8 +4,8 @@ import Wire
 extension Configuration {
   /// Subscriptions, their events and where these go.
   struct Events: Sendable, Equatable {
-    /// Where backends reach this gateway, without a slash at the end: `/events/` and a secret follow.
-    var sinkURL: String
+    /// Where backends reach this gateway, without a slash at the end: `/events/` and a secret follow. Nil: under the issuer.
+    var sinkURL: String?
     /// Where a client's sink may be although it is not public.
     var allowedSinkAddresses: [AddressRange] = []
     /// Sinks without TLS, on loopback and for tests.
@@ -21,10 +21,7 @@ extension Configuration {
 }
 
 extension Configuration.Events {
-  /// - Parameter issuer: is where backends reach the gateway unless something else is said.
-  init(_ value: JSONValue?, issuer: String) throws(DocumentError) {
-    sinkURL = issuer
-    guard let value else { return }
+  init(_ value: JSONValue) throws(DocumentError) {
     var reader = try ObjectReader(value)
     if let url = try reader.optionalString("sinkUrl") {
       guard WebAddress(url) != nil, !url.hasSuffix("/"), !url.contains("?") else {

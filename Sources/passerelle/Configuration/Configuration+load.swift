@@ -50,7 +50,7 @@ extension Configuration {
     outbound =
       try reader.value("outbound").map { value throws(DocumentError) in try Outbound(value, folder: folder) } ?? Outbound()
     consent = try reader.value("consent").map { value throws(DocumentError) in try Consent(value, folder: folder) } ?? Consent()
-    events = try Events(reader.value("events"), issuer: issuer)
+    events = try reader.value("events").map { value throws(DocumentError) in try Events(value) } ?? Events()
     logos = try reader.optionalString("logos").map { Files.path($0, in: folder) }
     dpop = try reader.value("dpop").map { value throws(DocumentError) in try DPoPSettings(value) } ?? DPoPSettings()
     ledger = try reader.value("ledger").map { value throws(DocumentError) in try Ledger(value, folder: folder) } ?? Ledger()

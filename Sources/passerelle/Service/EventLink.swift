@@ -24,7 +24,7 @@ final class EventLink: SubscriptionKeeper, SubscriptionEnding {
     let (configuration, stores) = (ruled.configuration, ruled.stores)
     let settings = configuration.events
     store = stores.subscriptions
-    intake = settings.sinkURL + Self.path.dropLast()
+    intake = (settings.sinkURL ?? configuration.issuer) + Self.path.dropLast()
     loop = try EventLoop(index: 0, time: ruled.time)
     let client = JudgedWebClient(
       loop: loop, tls: outbound.tls, rule: .publicOnly(exceptions: settings.allowedSinkAddresses), limits: settings.clientLimits)
