@@ -130,7 +130,7 @@ private struct PlainModel {
     var random = SeededGenerator(state: seed)
     let operations = Self.catalogue.operationsByIndex.filter(\.personalData)
     var (permitted, refused) = (0, 0)
-    for number in 0..<8000 {
+    for number in 0..<3000 {
       var model = PlainModel()
       var events: [ConsentEventRow] = []
       var at = Fixture.now.adding(seconds: -20)

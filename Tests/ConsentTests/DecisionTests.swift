@@ -131,7 +131,7 @@ enum Fixture {
     let scopes = Fixture.catalogue.scopes
     let categories = Fixture.catalogue.categories.map(\.id)
     let operations = Fixture.catalogue.operationsByIndex.filter(\.personalData)
-    for _ in 0..<20_000 {
+    for _ in 0..<8_000 {
       let operation = operations.randomElement(using: &random)!
       let tokenScopes = ScopeSet(scopes.filter { _ in Bool.random(using: &random) })
       let consented = ScopeSet(scopes.filter { _ in Bool.random(using: &random) })

@@ -130,6 +130,9 @@ def test_every_category_is_used_and_there_is_room_for_more():
     categories = read(os.path.join(SHIPPED, "categories.json"))
     used = {leaf["category"] for policy in POLICIES.values() for operation in policy["operations"].values()
             for content in contents(operation).values() if "fields" in content or "items" in content for leaf in leaves(content) if "category" in leaf}
+    for event in (event for policy in POLICIES.values() for operation in policy["operations"].values()
+                  for event in operation.get("events", {}).get("types", {}).values()):
+        used |= {leaf["category"] for leaf in leaves(event) if "category" in leaf} | ({event["category"]} if "category" in event else set())
     assert used == set(categories) and len(categories) <= 128
 
 
