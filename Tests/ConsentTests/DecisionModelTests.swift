@@ -166,7 +166,7 @@ private struct PlainModel {
       }
     }
     // A generator that only makes refusals would prove nothing.
-    #expect(permitted > 1000 && refused > 1000, "\(permitted) \(refused)")
+    #expect(permitted > 400 && refused > 400, "\(permitted) \(refused)")
   }
 
   /// The matrix: how old the grant is × legal basis × state of the record.
